@@ -1,0 +1,55 @@
+# Copyright (c) 2026, the serverops.circleci authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Module parameters become typed, frozen specs: the only place where a parameter's name is looked up."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import MISSING, fields
+from typing import Any, TypeVar, get_type_hints
+
+from ansible_collections.serverops.circleci.plugins.module_utils.core.errors import BadInput
+from ansible_collections.serverops.circleci.plugins.module_utils.core.secret import Secret
+
+SpecT = TypeVar("SpecT")
+
+
+def spec_from_params(kind: type[SpecT], params: Mapping[str, Any], prefix: str = "") -> SpecT:
+    """A `kind` (frozen dataclass) from the parameters named `prefix` + field name.
+
+    Lists become tuples and texts of `Secret` fields become secrets; a parameter that is absent or None takes the field's default.
+    Raises BadInput for a field that has no default and got no value.
+    """
+    hints = get_type_hints(kind)
+    values: dict[str, Any] = {}
+    for field in fields(kind):  # type: ignore[arg-type]
+        value = params.get(prefix + field.name)
+        if value is None:
+            if field.default is MISSING and field.default_factory is MISSING:
+                raise BadInput(f"{prefix}{field.name} is required; give it a value")
+            continue
+        values[field.name] = _typed(hints[field.name], value)
+    return kind(**values)
+
+
+def _typed(hint: Any, value: Any) -> Any:
+    if isinstance(value, list):
+        return tuple(value)
+    if isinstance(value, str) and "Secret" in str(hint):
+        return Secret(value)
+    return value
+
+
+def not_negative(**options: Any) -> None:
+    """Raises BadInput for the first option whose number is below zero."""
+    for name, value in options.items():
+        if value is not None and value < 0:
+            raise BadInput(f"{name} is {value}, but it must be 0 or more")
+
+
+def positive(**options: Any) -> None:
+    """Raises BadInput for the first option whose number is not above zero."""
+    for name, value in options.items():
+        if value is not None and value <= 0:
+            raise BadInput(f"{name} is {value}, but it must be more than 0")

@@ -1,0 +1,85 @@
+# Copyright (c) 2026, the serverops.circleci authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The options of the group `nomad` and what they must be; the doc fragment `nomad` describes them in the same words."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, replace
+from typing import Any, Optional
+from urllib.parse import urlsplit
+
+from ansible_collections.serverops.circleci.plugins.module_utils.core.errors import BadInput
+from ansible_collections.serverops.circleci.plugins.module_utils.core.params import positive
+from ansible_collections.serverops.circleci.plugins.module_utils.core.secret import Secret
+from ansible_collections.serverops.circleci.plugins.module_utils.transport.sessions import Tls
+
+# Environment variables are those of the official CLI.
+NOMAD_OPTIONS: dict[str, dict[str, Any]] = {
+    "nomad_url": {"type": "str", "default": "http://127.0.0.1:4646", "env": "NOMAD_ADDR"},
+    "nomad_token": {"type": "str", "no_log": True, "env": "NOMAD_TOKEN"},
+    "nomad_region": {"type": "str", "env": "NOMAD_REGION"},
+    "nomad_ca_path": {"type": "path", "env": "NOMAD_CACERT"},
+    "nomad_client_cert": {"type": "path", "env": "NOMAD_CLIENT_CERT"},
+    "nomad_client_key": {"type": "path", "env": "NOMAD_CLIENT_KEY"},
+    "nomad_tls_server_name": {"type": "str", "env": "NOMAD_TLS_SERVER_NAME"},
+    "nomad_validate_certs": {"type": "bool", "default": True},
+    "nomad_timeout": {"type": "float", "default": 10.0},
+}
+
+
+@dataclass(frozen=True)
+class NomadConnection:
+    """Where the Nomad servers are and how to speak to them. Times in seconds."""
+
+    url: str = "http://127.0.0.1:4646"
+    token: Optional[Secret] = None
+    region: Optional[str] = None
+    ca_path: Optional[str] = None
+    client_cert: Optional[str] = None
+    client_key: Optional[str] = None
+    tls_server_name: Optional[str] = None
+    validate_certs: bool = True
+    timeout: float = 10.0
+
+    @property
+    def tls(self) -> Tls:
+        """The transport's words for it."""
+        return Tls(self.validate_certs, self.ca_path, self.client_cert, self.client_key, self.tls_server_name)
+
+    @property
+    def place(self) -> str:
+        """Host and port, for messages: nothing that a URL may hide."""
+        return urlsplit(self.url).netloc.rpartition("@")[2]
+
+
+def checked(given: NomadConnection) -> NomadConnection:
+    """The connection with its address put right; raises BadInput with the first option that cannot be."""
+    positive(nomad_timeout=given.timeout)
+    if bool(given.client_cert) != bool(given.client_key):
+        missing = "nomad_client_key" if given.client_cert else "nomad_client_cert"
+        raise BadInput(f"{missing} is missing: a client certificate and its key are given together")
+    for name, path in (("nomad_ca_path", given.ca_path), ("nomad_client_cert", given.client_cert), ("nomad_client_key", given.client_key)):
+        if path and not os.access(path, os.R_OK):
+            raise BadInput(f"{name} is {path}, but no readable file or folder is there")
+    return replace(given, url=_address(given.url))
+
+
+def _address(text: str) -> str:
+    """Scheme, host, port and path without a slash at the end; a bare host:port is http, as the official CLI takes it."""
+    url = text.strip().rstrip("/")
+    if "://" not in url:
+        url = "http://" + url
+    parts = urlsplit(url)
+    try:
+        port = parts.port
+    except ValueError:
+        raise BadInput(f"nomad_url has a port that is no port number ({parts.netloc.rpartition('@')[2]}); give http(s)://host:port") from None
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise BadInput(f"nomad_url is {parts.scheme}://{parts.hostname or ''}, which is no http or https address; give http(s)://host:port")
+    if parts.username or parts.password:
+        raise BadInput("nomad_url holds a user or password; Nomad knows none: give a token in nomad_token")
+    if parts.query or parts.fragment:
+        raise BadInput("nomad_url holds a query or a fragment; give http(s)://host:port and nothing behind the path")
+    return url if port or parts.path else f"{url}:{443 if parts.scheme == 'https' else 4646}"

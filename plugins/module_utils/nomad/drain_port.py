@@ -1,0 +1,162 @@
+# Copyright (c) 2026, the serverops.circleci authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The way a drain reads and changes clients: lists to see and to be woken by, a client's own objects for the verdict."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Optional
+
+from ansible_collections.serverops.circleci.plugins.module_utils.core.clock import Clock
+from ansible_collections.serverops.circleci.plugins.module_utils.core.errors import NotFound, doing
+from ansible_collections.serverops.circleci.plugins.module_utils.core.shapes import UNKNOWN
+from ansible_collections.serverops.circleci.plugins.module_utils.nomad.case import Builds, DrainSpec
+from ansible_collections.serverops.circleci.plugins.module_utils.nomad.client import READ_BOUND, NomadClient
+from ansible_collections.serverops.circleci.plugins.module_utils.nomad.lists import Lists
+from ansible_collections.serverops.circleci.plugins.module_utils.nomad.mark import meta_for
+from ansible_collections.serverops.circleci.plugins.module_utils.nomad.model import NANO, Node, Server, Strategy, allocation_from_api, node_from_api
+from ansible_collections.serverops.circleci.plugins.module_utils.nomad.selectors import needs_instances, select
+from ansible_collections.serverops.circleci.plugins.module_utils.nomad.servers import read_server
+from ansible_collections.serverops.circleci.plugins.module_utils.nomad.steps import LiftDrain, NodeStep, SetDrain, SetEligibility, State
+
+SETTLE = 0.25  # s after a write: an idle client's drain is over by then, and one look sees it
+
+
+class DrainPort:
+    """One slice's way to the clients. `known` are the targets' ids from an earlier slice, with their instance ids."""
+
+    def __init__(self, client: NomadClient, spec: DrainSpec, run: str, clock: Clock, known: Optional[dict[str, Optional[str]]] = None) -> None:
+        self._client, self._spec, self._run, self._clock = client, spec, run, clock
+        self._known = dict(known or {})
+        self._targets: tuple[str, ...] = tuple(self._known)
+        self._lists = Lists(client, clock, READ_BOUND)
+        self._own: dict[str, Node] = {}
+        self._sent: dict[str, tuple[int, Strategy]] = {}
+        self._state: Optional[State] = None
+        self._server: Optional[Server] = None
+        self._wrote = False
+
+    def read(self, confirming: frozenset[str]) -> State:
+        """The state by the lists; the clients of `confirming` by their own objects."""
+        if self._wrote:
+            self._clock.sleep(SETTLE)
+            self._wrote = False
+        state = self._state
+        if state is None or confirming != frozenset(self._targets):
+            state = self._read_lists()
+        for item in self._targets:
+            if item in confirming or item not in state.nodes:
+                state = self._read_own(state, item)
+        self._state = self._with_returned(state)
+        return self._state
+
+    def apply(self, step: NodeStep) -> None:
+        """Send one order."""
+        node = self._state.nodes[step.item] if self._state else None
+        if node is None:
+            raise NotFound(f"client {step.item} was never read")
+        with doing(f"{str(step.describe()['step']).replace('_', ' ')} of client {node.name}"):
+            self._wrote = True
+            if isinstance(step, SetEligibility):
+                self._client.write("node", node.id, "eligibility", body={"NodeID": node.id, "Eligibility": "eligible" if step.eligible else "ineligible"})
+            elif self._server and not self._server.has_eligibility:
+                self._client.write("node", node.id, "drain", enable="true" if isinstance(step, SetDrain) else "false")
+            elif isinstance(step, LiftDrain):
+                self._client.write("node", node.id, "drain", body={"NodeID": node.id, "DrainSpec": None, "MarkEligible": True})
+            else:
+                self._drain(node, step)
+
+    def wait(self, seconds: float) -> None:
+        """Until the list changes that matters now: allocations while any is live on a target, else the clients."""
+        live = bool(self._state) and any(a.is_live for found in self._state.allocations.values() for a in found or ())  # type: ignore[union-attr]
+        self._lists.wait("allocations" if live else "nodes", seconds)
+
+    # -- reading -----------------------------------------------------------------------------------
+
+    def _read_lists(self) -> State:
+        with doing("read the list of clients"):
+            nodes = self._lists.nodes()
+        if self._server is None:
+            with doing("ask the servers about themselves"):
+                self._server = read_server(self._client, max((node.version for node in nodes.values()), default=""), READ_BOUND)
+        if not self._targets:
+            self._targets = select(self._spec.nodes, self._with_instances(nodes))
+        with doing("read the list of allocations"):
+            allocations, jobs = self._lists.allocations(self._server, self._targets, self._must_read_allocations(nodes))
+        for item in self._targets:
+            if item in nodes:
+                nodes[item] = self._filled(nodes[item], allocations.get(item))
+        return State(self._server, nodes, allocations, self._targets, jobs)
+
+    def _must_read_allocations(self, nodes: dict[str, Node]) -> bool:
+        """Not again while all targets are closed and were empty: the verdict reads each one's own."""
+        if self._state is None:
+            return True
+        empty = all(not any(a.is_live for a in found or ()) for found in self._state.allocations.values())
+        return not empty or any(item not in nodes or nodes[item].is_open for item in self._targets)
+
+    def _filled(self, node: Node, allocations: Optional[Builds]) -> Node:
+        """The client with what the list leaves out, asked for only where a decision needs it, and again only when it changed."""
+        sent = self._sent.get(node.id)
+        if sent and sent[0] == node.index and node.draining:
+            return replace(node, strategy=sent[1], reopened=False)
+        kept = self._own.get(node.id)
+        if kept and kept.index == node.index:
+            return kept
+        busy = any(a.is_live for a in allocations or ())
+        if node.is_open or not (node.draining or busy or self._spec.state == "eligible"):
+            return node
+        return self._fetch(node.id) or node
+
+    def _read_own(self, state: State, item: str) -> State:
+        node = self._fetch(item)
+        if node is None:
+            return replace(state, nodes={key: value for key, value in state.nodes.items() if key != item})
+        with doing(f"read the allocations of client {node.name}"):
+            found = tuple(allocation_from_api(data) for data in self._client.read("node", item, "allocations").body)
+        return replace(state.with_node(node), allocations={**state.allocations, item: found})
+
+    def _fetch(self, item: str) -> Optional[Node]:
+        try:
+            with doing(f"read client {item}"):
+                node = node_from_api(self._client.read("node", item).body)
+        except NotFound:
+            return None
+        self._own[item] = node
+        if node.instance_id is not UNKNOWN:
+            self._known[item] = node.instance_id  # type: ignore[assignment]
+        return node
+
+    def _with_instances(self, nodes: dict[str, Node]) -> Sequence[Node]:
+        if not needs_instances(self._spec.nodes):
+            return list(nodes.values())
+        return [self._fetch(item) or node for item, node in nodes.items()]
+
+    def _with_returned(self, state: State) -> State:
+        """Where a client is gone: the id under which its machine came back, if it did."""
+        returned: dict[str, str] = {}
+        for item in self._targets:
+            instance = self._known.get(item)
+            if item in state.nodes or not instance:
+                continue
+            for other in state.nodes.values():
+                fresh = other.id not in self._targets and (self._own.get(other.id) or self._fetch(other.id))
+                if fresh and fresh.instance_id == instance:
+                    returned[item] = other.id
+        return replace(state, returned=returned) if returned else state
+
+    # -- writing -----------------------------------------------------------------------------------
+
+    def _drain(self, node: Node, step: SetDrain) -> None:
+        body: dict[str, object] = {
+            "NodeID": node.id,
+            "DrainSpec": {"Deadline": int(step.deadline * NANO), "IgnoreSystemJobs": step.ignore_system_jobs},
+        }
+        if self._server and self._server.has_marks:
+            since = self._clock.wall().strftime("%Y-%m-%dT%H:%M:%SZ")
+            body["Meta"] = meta_for(node, step.mark(self._run, since))
+        answer = self._client.write("node", node.id, "drain", body=body)
+        index = answer.body.get("NodeModifyIndex") or 0
+        self._sent[node.id] = (index, Strategy(step.deadline, step.ignore_system_jobs))
