@@ -98,8 +98,9 @@ class Reconciliation:
         last = self._now() >= self._terms.wait_timeout
         fresh = frozenset(self._unsettled()) if last else self._confirmations.due(self._now())
         look = self._see(fresh)
-        self._decisions = self._confirmations.count(self._rules.decide(look), fresh, self._now())
-        self._timers.judge(self._decisions, self._now())
+        decided = self._rules.decide(look)
+        self._timers.judge(decided, self._now())
+        self._decisions = self._confirmations.count(decided, fresh, self._now())
         self._note()
         if all(decision.is_end for decision in self._decisions.values()):
             return self._ended("", self._stuck())

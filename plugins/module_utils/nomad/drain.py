@@ -21,6 +21,7 @@ from ansible_collections.serverops.circleci.plugins.module_utils.nomad.steps imp
 CONFIRM = 0.2  # s between the two reads of a verdict
 CONFIRM_LOST = 2.0  # a client that returns reports its builds again within a moment
 UNSTICK_AFTER = 5.0
+ENDING = 0.5  # s that the servers need to end a drain after the last build
 UNSTICK_DEADLINE = 3600.0  # any change of the strategy wakes a hung drainer (seen 1.6.1, 1.7.7, 1.11.3); by now nothing is left to strike
 DOWN_AFTER = 30.0  # a restarted agent is back by then
 DRAINING = "drain"
@@ -276,7 +277,9 @@ def _overtime(case: Case) -> Optional[Decision]:
 
 def _recheck(case: Case) -> float:
     """When this client is worth another look even if nothing changes."""
-    soon = [UNSTICK_AFTER - case.still] if case.node and case.node.draining and not case.busy else []
+    soon = []
+    if case.node and case.node.draining and not case.busy:  # over within a moment, or hung; the list of allocations tells neither
+        soon.append(ENDING if case.still < 2 * ENDING else UNSTICK_AFTER - case.still)
     if case.spec.max_build_time is not None:
         soon.append(case.spec.max_build_time - case.phase)
     return max(0.1, min(soon)) if soon else 0.0
