@@ -51,9 +51,9 @@ class InfoDoor:
 
 def run_door(door: Door) -> None:
     """main() of a module that brings about a state."""
-    module = _module({**door.options, **WAIT_OPTIONS, **RUN_OPTION}, door.libraries)
+    module = _module({**door.options, **WAIT_OPTIONS}, door.libraries)
     with _failing(module):
-        outcome = reconcile(door, module.params, module.check_mode)
+        outcome = reconcile(door, {**module.params, "_run": module.handed}, module.check_mode)
         result = result_of(outcome)
         if outcome.failure:
             module.fail_json(msg=outcome.failure, **result)
@@ -90,6 +90,14 @@ def result_of(outcome: Outcome) -> Json:
     return {**result, "_partial": True, "_run": outcome.task} if outcome.partial else result
 
 
+class SlicedModule(AnsibleModule):  # type: ignore[misc]
+    """Takes out what a slice hands to the next (`_run`, set by the action plugin alone) before the options are checked: it is none of them."""
+
+    def _load_params(self) -> None:
+        super()._load_params()
+        self.handed = self.params.pop("_run", None)
+
+
 class _failing:
     """Expected failures become one sentence; all others stay tracebacks."""
 
@@ -104,8 +112,8 @@ class _failing:
             self._module.fail_json(msg=str(error))
 
 
-def _module(options: Options, libraries: tuple[str, ...]) -> AnsibleModule:
-    module = AnsibleModule(argument_spec={name: _argument(option) for name, option in options.items()}, supports_check_mode=True)
+def _module(options: Options, libraries: tuple[str, ...]) -> SlicedModule:
+    module = SlicedModule(argument_spec={name: _argument(option) for name, option in options.items()}, supports_check_mode=True)
     for library in libraries:
         try:
             __import__(library)

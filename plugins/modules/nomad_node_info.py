@@ -115,13 +115,13 @@ nodes:
       sample: [{job: build-1, allocation: 84011059-97b5-6c68-c34f-2dfd977b18cf, started: "2026-11-22T06:34:55.426039776Z"}]
 summary:
   description:
-    - Numbers of the listed clients. RV(summary.ready) are those with that status, RV(summary.eligible) those of them that take builds,
-      RV(summary.cordoned) those closed without a drain.
+    - Numbers of the listed clients. C(ready) are those with that status, C(eligible) those of them that take builds,
+      C(cordoned) those closed without a drain.
   returned: success
   type: dict
   sample: {ready: 3, eligible: 2, draining: 1, cordoned: 0, down: 0, running_builds: 4}
 server:
-  description: The servers. RV(server.leader) is the leader's address.
+  description: The servers. C(leader) is the leader's address.
   returned: success
   type: dict
   sample: {version: 1.1.2, leader: "127.0.0.1:4647", region: global}

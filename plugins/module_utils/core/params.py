@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import MISSING, fields
 from typing import Any, TypeVar, get_type_hints
@@ -35,10 +36,22 @@ def spec_from_params(kind: type[SpecT], params: Mapping[str, Any], prefix: str =
 
 def _typed(hint: Any, value: Any) -> Any:
     if isinstance(value, list):
-        return tuple(value)
+        return tuple(_from_survey(value))
     if isinstance(value, str) and "Secret" in str(hint):
         return Secret(value)
     return value
+
+
+def _from_survey(entries: list[Any]) -> list[Any]:
+    """A survey hands a list over as JSON text, which Ansible cuts at its commas: put it together again."""
+    text = ",".join(str(entry) for entry in entries).strip()
+    if not (text.startswith("[") and text.endswith("]")):
+        return entries
+    try:
+        found = json.loads(text)
+    except ValueError:
+        raise BadInput(f"a list begins like JSON but is none ({text[:80]}); give a list, a comma list or JSON text") from None
+    return [str(entry) for entry in found]
 
 
 def not_negative(**options: Any) -> None:

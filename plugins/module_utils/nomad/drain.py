@@ -237,7 +237,8 @@ def is_not_ours(case: Case) -> Optional[Decision]:
     if mark and case.is_ours:
         whose = "was closed already before this collection drained it"
     else:
-        whose = f"was closed by {mark.owner} ({mark.intent}, since {mark.since})" if mark else "was closed by somebody who left no mark"
+        unmarked = "was closed by somebody who left no mark" if case.server.has_marks else "is closed, and this Nomad keeps no mark of who did it"
+        whose = f"was closed by {mark.owner} ({mark.intent}, since {mark.since})" if mark else unmarked
     return stuck(f"{case.name} {whose}; set take_over to make it eligible all the same")
 
 

@@ -1,0 +1,52 @@
+# The commands of a checkout. `make demo` and `make test` need nothing but this file, git and a Python.
+PYTHON ?= python3
+VENV ?= .venv
+BENCH_VENV ?= .venv-bench
+# Where the collection looks for Nomad when it is told nothing.
+LAB_ARGS ?= --port 4646
+
+.DEFAULT_GOAL := help
+.PHONY: help setup setup-run setup-check setup-bench check test demo lab soak bench clean
+
+help:
+	@echo "make demo    rehearse a drain against a simulated cluster and write build/demo/report.html"
+	@echo "make lab     start the simulated cluster and leave it running"
+	@echo "make check   the fast tests: style, types, unit tests, laws"
+	@echo "make test    every test that decides whether a change is good"
+	@echo "make soak    the long runs"
+	@echo "make bench   the measurements, ours beside a peer"
+	@echo "make setup   only make the environment in $(VENV)"
+	@echo "make clean   remove what these commands made"
+
+setup-run:
+	@$(PYTHON) tools/make_venv.py $(VENV) requirements/run.txt
+
+setup-check:
+	@$(PYTHON) tools/make_venv.py --minimum 3.11 $(VENV) requirements/check.txt
+
+setup:
+	@$(PYTHON) tools/make_venv.py --minimum 3.11 $(VENV) requirements/test.txt
+
+setup-bench:
+	@$(PYTHON) tools/make_venv.py --minimum 3.11 $(BENCH_VENV) requirements/bench.txt --no-deps requirements/bench-collections.txt
+
+check: setup-check
+	@$(VENV)/bin/python tools/run_steps.py check
+
+test: setup
+	@$(VENV)/bin/python tools/run_steps.py test
+
+soak: setup-check
+	@$(VENV)/bin/python tools/run_steps.py soak
+
+bench: setup-bench
+	@$(BENCH_VENV)/bin/python tools/run_steps.py bench
+
+demo: setup-run
+	@$(VENV)/bin/python tools/demo.py
+
+lab: setup-run
+	@PYTHONPATH=tests $(VENV)/bin/python -m lab.nomad $(LAB_ARGS)
+
+clean:
+	rm -rf build $(VENV) $(BENCH_VENV)

@@ -1,0 +1,45 @@
+# Copyright (c) 2026, the serverops.circleci authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Playbooks as a user plays them: another process, its own home and folder, nothing of the caller's settings."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parents[2]
+TARGETS = ROOT / "tests" / "integration" / "targets"
+
+
+@dataclass(frozen=True)
+class Played:
+    """How a playbook ended."""
+
+    code: int
+    output: str
+
+
+def command(playbook: str, variables: dict[str, Any], *options: str) -> list[str]:
+    """The command line; the variables as one JSON text, as a job template gives them."""
+    return [str(Path(sys.executable).parent / "ansible-playbook"), playbook, "-e", json.dumps(variables), *options]
+
+
+def environment(home: Path) -> dict[str, str]:
+    """As `ansible-playbook` finds it in a fresh home."""
+    home.mkdir(parents=True, exist_ok=True)
+    kept = {key: value for key, value in os.environ.items() if not key.startswith(("ANSIBLE_", "NOMAD_", "PYTHONPATH"))}
+    return {**kept, "HOME": str(home), "PWD": str(home), "ANSIBLE_ROLES_PATH": str(TARGETS), "ANSIBLE_LOCALHOST_WARNING": "false", "ANSIBLE_INVENTORY_UNPARSED_WARNING": "false", "NO_COLOR": "1"}
+
+
+def play(playbook: str, variables: dict[str, Any], home: Path, *options: str) -> Played:
+    """Play it to its end."""
+    got = subprocess.run(
+        command(playbook, variables, *options), env=environment(home), cwd=home, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=600, check=False
+    )
+    return Played(got.returncode, got.stdout)

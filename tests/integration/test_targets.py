@@ -1,0 +1,39 @@
+# Copyright (c) 2026, the serverops.circleci authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The integration targets, through ansible-playbook, on every cluster there is."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from integration.clusters.base import Cluster, endings
+from integration.playing import TARGETS, play
+
+PLAY = """
+- hosts: localhost
+  connection: local
+  gather_facts: false
+  vars:
+    ansible_python_interpreter: "{{ ansible_playbook_python }}"
+  roles:
+    - "{{ target }}"
+"""
+
+
+def _variables(cluster: Cluster, target: str) -> dict[str, object]:
+    version = tuple(int(part) for part in cluster.version.split("."))
+    facts = {"target_version": cluster.version, "target_marks": version >= (1, 1, 0), "target_cordons": version >= (0, 8, 0)}
+    return {"target": target, "nomad_url": cluster.url, **facts}
+
+
+@pytest.mark.parametrize("target", sorted(path.name for path in TARGETS.iterdir() if path.is_dir()))
+def test_target(target: str, cluster: Cluster, tmp_path: Path) -> None:
+    cluster.build("build-1", "c1", 25)
+    playbook = tmp_path / "target.yml"
+    playbook.write_text(PLAY)
+    played = play(str(playbook), _variables(cluster, target), tmp_path / "home")
+    assert played.code == 0, played.output
+    assert endings(cluster.witness)["build-1"] in ("itself", "started"), played.output

@@ -1,0 +1,188 @@
+"""Calls about nodes: list, read, allocations, drain, eligibility, purge, evaluate."""
+# Copyright (c) 2026, the serverops.circleci authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+import re
+from typing import TYPE_CHECKING, Any
+
+from lab.nomad.acl import Acl
+from lab.nomad.cluster import Cluster
+from lab.nomad.model import Evaluation, Node
+from lab.nomad.render import dumps, joined
+from lab.nomad.wire import Answer, Blocked, Fail, Request, Response
+
+if TYPE_CHECKING:
+    from lab.nomad.api import Api
+
+BAD_ID = "node lookup failed: index error: UUID must be 36 characters"
+PUT = ("PUT", "POST")
+
+
+def check_prefix(prefix: str, what: str) -> None:
+    """Odd or non-hexadecimal prefixes are errors of the server, not empty lists (nodes-list)."""
+    bare = prefix.replace("-", "")
+    if len(bare) % 2:
+        raise Fail(500, f"{what} lookup failed: index error: Input (without hyphens) must be even length")
+    found = re.search("[^0-9a-fA-F]", bare)
+    if found:
+        raise Fail(500, f"{what} lookup failed: index error: Invalid UUID: encoding/hex: invalid byte: U+{ord(found[0]):04X} '{found[0]}'")
+
+
+class NodeCalls:
+    def __init__(self, cluster: Cluster, acl: Acl) -> None:
+        self.c = cluster
+        self.acl = acl
+        self._lists: dict[str, tuple[tuple[int, int], bytes]] = {}
+
+    def _answer(self, body: bytes, index: int | None) -> Answer:
+        return Answer(body, index)
+
+    # --- reads ---
+    def listed(self, request: Request) -> Answer:
+        c, prefix = self.c, request.query.get("prefix", "")
+        self.acl.node_read(request.rights)
+        if prefix:
+            check_prefix(prefix, "node")
+        index = c.tables["nodes"]
+        key = (index, c.generation)
+        kept = self._lists.get(prefix)
+        if kept is None or kept[0] != key:
+            nodes = sorted((n for n in c.nodes.values() if n.id.startswith(prefix.lower())), key=lambda n: n.id)
+            kept = (key, joined([c.render.node_stub(n) for n in nodes]))
+            if len(self._lists) > 20:
+                self._lists.clear()
+            self._lists[prefix] = kept
+        return self._answer(kept[1], index)
+
+    def read(self, request: Request, node_id: str) -> Answer:
+        self.acl.node_read(request.rights)
+        return self._node_answer(self.find(node_id, 404))
+
+    def _node_answer(self, node: Node) -> Answer:
+        return self._answer(self.c.render.node(node), node.modify)
+
+    def find(self, node_id: str, missing: int) -> Node:
+        if len(node_id) != 36:
+            raise Fail(500, BAD_ID)
+        node = self.c.nodes.get(node_id.lower()) if missing == 500 else self.c.visible_node(node_id.lower())
+        if node is None:
+            raise Fail(missing, "node not found", self.c.tables["nodes"] if missing == 404 else None)
+        return node
+
+    def allocations(self, request: Request, node_id: str) -> Answer:
+        """Index: the highest of the list, else the table's; an unknown node is an empty list. Thin tokens see nothing."""
+        self.acl.node_read(request.rights)
+        here = self.c.visible_on(node_id)
+        index = max((a.modify for a in here), default=self.c.tables["allocs"])
+        here = sorted((a for a in here if request.rights.sees(a.job.namespace)), key=lambda a: a.id)
+        return self._answer(joined([self.c.render.allocation(a) for a in here]), index)
+
+    # --- routes ---
+    def route(self, api: "Api", request: Request, rest: str, get: bool) -> Response | Blocked:
+        profile = self.c.profile
+        node_id, slash, tail = rest.rpartition("/")
+        if slash and tail in ("evaluate", "allocations", "drain", *(("eligibility",) if profile.eligibility else ()), *(("purge",) if profile.purge else ())):
+            if tail == "allocations":
+                api.only_get(get)
+                return api.get(request, lambda r: self.allocations(r, node_id))
+            if request.method not in PUT:
+                raise Fail(405, "Invalid method")
+            action = getattr(self, "put_" + (tail if tail != "drain" else "old_drain" if profile.old_drain else "drain"))
+            if tail == "drain" and profile.old_drain:  # the query is read before the leader is asked (0.5.6 no-leader)
+                self._enable(request)
+            return api.write(request, lambda r: action(r, node_id))
+        api.only_get(get)
+        if not rest:
+            raise Fail(500, "missing node ID")
+        return api.get(request, lambda r: self.read(r, rest))
+
+    def _written(self, shape: str, index: int, node_index: int, evaluations: list[Evaluation]) -> Response:
+        shapes = self.c.profile.shapes
+        body = dict(shapes.get(shape, shapes["node_update"]))
+        body.update(Index=index, NodeModifyIndex=node_index, EvalIDs=[e.id for e in evaluations] or None)
+        body["EvalCreateIndex"] = evaluations[0].create if evaluations else 0
+        headers = {"Content-Type": "application/json", "X-Nomad-Index": str(index)}
+        return Response(200, dumps(body), headers)
+
+    # --- writes ---
+    def _enable(self, request: Request) -> bool:
+        text = request.query.get("enable", "")
+        if not text:
+            raise Fail(400, "missing enable value")
+        if text.lower() not in ("1", "t", "true", "0", "f", "false"):
+            raise Fail(400, "invalid enable value")
+        return text.lower() in ("1", "t", "true")
+
+    def put_old_drain(self, request: Request, node_id: str) -> Response:
+        """Below 0.8: builds are stopped at once; on or off again gives index 0 but evaluates all the same."""
+        enable = self._enable(request)
+        node = self.find(node_id, 500)
+        index = 0
+        if node.drain != enable:
+            node.drain = enable
+            index = self.c.touch_node(node)
+        evaluations = self.c.evaluate_node(node, "node-update")
+        if not enable:
+            self.c.scheduler.unblock()
+        return self._written("node_update", index, index, evaluations)
+
+    def put_drain(self, request: Request, node_id: str) -> Response:
+        """DrainSpec null cancels, {} is a drain without deadline; the path's node counts, not the body's (errors)."""
+        self.acl.node_write(request.rights)
+        body = {key.lower(): value for key, value in request.json("api.NodeUpdateDrainRequest").items()}
+        spec = body.get("drainspec")
+        if isinstance(spec, dict):
+            spec = {key.lower(): value for key, value in spec.items()}
+            deadline = spec.get("deadline") or 0
+            if isinstance(deadline, str):
+                raise Fail(400, "json: cannot unmarshal string into Go struct field DrainSpec.DrainSpec.Deadline of type time.Duration")
+        node = self.find(node_id, 500)
+        meta, accessor = body.get("meta"), self.acl.accessor(request.rights)
+        evaluations: list[Evaluation] = []
+        if isinstance(spec, dict):
+            index = self.c.drainer.set(node, int(deadline), bool(spec.get("ignoresystemjobs")), meta, accessor)
+        else:
+            index, opened = self.c.drainer.clear(node, bool(body.get("markeligible")), meta, accessor)
+            if opened:
+                evaluations = self.c.evaluate_node(node, "node-update")
+        return self._written("node_update", index, index, evaluations)
+
+    def put_eligibility(self, request: Request, node_id: str) -> Response:
+        """The BODY's node counts, if it names one (eligibility); what is so already gives index 0."""
+        self.acl.node_write(request.rights)
+        body = {key.lower(): value for key, value in request.json("structs.NodeUpdateEligibilityRequest").items()}
+        node_id = self.eligibility_target(body, node_id)
+        wanted = body.get("eligibility") or ""
+        if len(node_id) != 36:
+            raise Fail(500, BAD_ID)
+        if wanted not in ("eligible", "ineligible"):
+            raise Fail(500, f'invalid scheduling eligibility "{wanted}"')
+        node = self.find(node_id, 500)
+        if node.strategy is not None and wanted == "eligible":
+            raise Fail(500, "can not set node's scheduling eligibility to eligible while it is draining")
+        index, evaluations = 0, []
+        if node.eligible != (wanted == "eligible"):
+            node.eligible = wanted == "eligible"
+            index = self.c.touch_node(node, f"Node marked as {wanted} for scheduling")
+            if node.eligible:
+                evaluations = self.c.evaluate_node(node, "node-update")
+                self.c.scheduler.unblock()
+        return self._written("node_update", index, 0, evaluations)
+
+    @staticmethod
+    def eligibility_target(body: dict[str, Any], node_id: str) -> str:
+        return str(body.get("nodeid") or node_id)
+
+    def put_purge(self, request: Request, node_id: str) -> Response:
+        self.acl.node_write(request.rights)
+        node = self.find(node_id, 500)
+        evaluations = self.c.forget_node(node)
+        index = evaluations[0].create - 1 if evaluations else self.c.index
+        return self._written("purge", index, index, evaluations)
+
+    def put_evaluate(self, request: Request, node_id: str) -> Response:
+        self.acl.node_write(request.rights)
+        node = self.find(node_id, 500)
+        evaluations = self.c.evaluate_node(node, "node-update")
+        return self._written("node_update", self.c.index, node.modify, evaluations)

@@ -1,0 +1,381 @@
+"""A client agent and the tasks on its machine: heartbeats, starts, stops, reports, deaths and returns."""
+# Copyright (c) 2026, the serverops.circleci authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from lab.nomad.clock import Timer
+from lab.nomad.model import Allocation, Node, TaskRun, Work, work_of
+
+if TYPE_CHECKING:
+    from lab.nomad.cluster import Cluster
+
+SEES = 0.01  # the client's own blocking query wakes
+STARTS = 0.08  # received to started (node-allocations)
+DIES = 0.04  # an obedient task after its interrupt
+HEALTHY = 10.0  # min_healthy_time
+RETRY = 1.0  # a report that found no leader is sent again
+
+
+@dataclass
+class Build:
+    """A task as the machine knows it: the truth, whatever the server believes."""
+
+    allocation: str
+    job: str
+    node: str
+    client: str
+    work: Work
+    started: float
+    ended: float | None = None
+    how: str = "running"
+    stopping: Timer | None = None
+    ending: Timer | None = None
+    recovered: bool = False
+
+
+class Client:
+    """One machine with an agent. Alive, frozen or dead; its tasks may outlive the agent."""
+
+    def __init__(self, cluster: "Cluster", node: Node, on_build: Callable[[Build], None]) -> None:
+        self.cluster, self.node, self.on_build = cluster, node, on_build
+        self.alive = True
+        self.frozen = False  # stopped, not dead: wakes up where it was
+        self.joined = False
+        self.builds: dict[str, Build] = {}
+        self.runs: dict[str, TaskRun] = {}  # what would be reported
+        self.dirty: set[str] = set()
+        self.syncing: Timer | None = None
+        self.noticed: Timer | None = None
+        self.down: Timer | None = None
+        self.seen: dict[str, str] = {}  # allocation -> desired status as last acted on
+        cluster.clients[node.id] = self
+
+    # --- membership ---
+    def join(self, ready_after: float = 0.0) -> None:
+        c = self.cluster
+        if not c.reachable:
+            c.clock.after(0.5, lambda: self.join(ready_after))
+            return
+        if not self.alive:
+            return
+        c.register_node(self.node)
+        self.node = c.nodes[self.node.id]
+        self.joined = True
+        self.notice()
+        self.sync_soon()
+        if ready_after:
+            c.clock.after(ready_after, self.ready)
+        else:
+            self.ready()
+
+    def ready(self) -> None:
+        if not self.alive or self.cluster.nodes.get(self.node.id) is not self.node:
+            return
+        if self.down is not None:
+            self.down.cancel()
+            self.down = None
+        self.cluster.node_status(self.node, "ready", "Node reregistered by heartbeat" if self.node.status == "down" else "")
+        self.notice()
+        self.sync_soon()
+
+    def silent(self, seconds: float | None = None) -> None:
+        """The last heartbeat was sent: the server calls the node down when its time is over."""
+        c = self.cluster
+        low, high = c.profile.heartbeat_lost
+        wait = c.random.uniform(low, high) if seconds is None else seconds
+        if self.down is not None:
+            self.down.cancel()
+        self.down = c.clock.after(wait, self._missed)
+
+    def _missed(self) -> None:
+        c = self.cluster
+        if not c.reachable:
+            self.down = c.clock.after(1.0, self._missed)
+            return
+        self.down = None
+        if c.nodes.get(self.node.id) is self.node:
+            c.node_status(self.node, "down", "Node heartbeat missed")
+
+    def forgotten(self) -> None:
+        """Purged: the next heartbeat says "node not found" and the agent registers anew, open, without a past."""
+        self.joined = False
+        if self.alive:
+            c = self.cluster
+            low, high = c.profile.purged_back
+            c.clock.after(c.random.uniform(low, high), self.rejoin)
+
+    def rejoin(self) -> None:
+        if self.alive and not self.joined:
+            self._renew()
+            self.join()
+
+    def _renew(self) -> None:
+        if self.cluster.nodes.get(self.node.id) is not self.node:
+            old = self.node
+            self.node = Node(old.id, old.name, old.number, old.node_class, old.datacenter, old.version, old.instance_id, old.memory)
+
+    def die(self, builds: str, heartbeat: float | None = None) -> None:
+        """kill -9 of the agent; with builds "die" the machine goes too."""
+        self.alive = False
+        if builds == "die":
+            for build in list(self.builds.values()):
+                if build.ended is None:
+                    self._over(build, "lost")
+        self.silent(heartbeat)
+
+    def freeze(self, heartbeat: float | None = None) -> None:
+        """SIGSTOP, or a cut cable: nothing is sent or seen, the tasks go on."""
+        self.frozen = True
+        self.silent(heartbeat)
+
+    def thaw(self) -> None:
+        self.frozen = False
+        if self.joined and self.cluster.nodes.get(self.node.id) is not self.node:
+            self.joined = False
+            self.rejoin()
+            return
+        self.ready()
+
+    def come_back(self, ready_after: float = 0.0, heartbeat: float | None = None) -> None:
+        """The agent starts again and finds the tasks that still run."""
+        if self.frozen:
+            self.thaw()
+        if self.alive:
+            return
+        self.alive = True
+        for build in self.builds.values():
+            build.recovered = True
+            allocation = self.cluster.allocations.get(build.allocation)
+            if allocation is not None and not (allocation.client_terminal and allocation.client != "lost"):
+                run = self.runs[build.allocation]
+                if build.how == "lost" and run.state != "dead":
+                    run.failed = True
+                    self._event_gives_up(run)
+                    self._dead(run)
+                elif build.ended is not None and run.state != "dead":
+                    self._event_terminated(run, build.work.exit_code, 0)
+                    run.failed = build.work.exit_code != 0
+                    self._dead(run)
+                self.dirty.add(build.allocation)
+        self._renew()
+        self.join(ready_after)
+        if heartbeat is not None:
+            self.silent(heartbeat)
+
+    # --- allocations ---
+    def notice(self) -> None:
+        """The server has news for this node."""
+        if self.noticed is None or not self.noticed.live or self.noticed.at < self.cluster.clock.now():
+            self.noticed = self.cluster.clock.after(SEES, self._pull)
+
+    def _pull(self) -> None:
+        c = self.cluster
+        self.noticed = None
+        if not self.alive or not self.joined or self.frozen:
+            return
+        if not c.reachable:
+            self.noticed = c.clock.after(RETRY, self._pull)
+            return
+        for allocation in list(c.of_node.get(self.node.id, ())):
+            if self.seen.get(allocation.id) == allocation.desired:
+                continue
+            if allocation.desired == "run":
+                if self._must_wait(allocation):
+                    continue
+                self.seen[allocation.id] = "run"
+                if not allocation.client_terminal:
+                    self._start(allocation)
+            else:
+                self.seen[allocation.id] = allocation.desired
+                self._stop(allocation)
+
+    def _must_wait(self, allocation: Allocation) -> bool:
+        """A replacement waits until the one before it has ended: here by the machine's truth (drain-old-enable-form of 0.5.6:
+        the server calls it lost already), elsewhere by what the server knows (drain-force)."""
+        here = self.runs.get(allocation.previous)
+        if here is not None:
+            return here.state != "dead"
+        previous = self.cluster.allocations.get(allocation.previous)
+        return previous is not None and not previous.client_terminal
+
+    def _start(self, allocation: Allocation) -> None:
+        c = self.cluster
+        build = Build(allocation.id, allocation.job.id, self.node.id, self.node.name, work_of(allocation.job.task), c.clock.now())
+        run = TaskRun()
+        self.builds[allocation.id], self.runs[allocation.id] = build, run
+        self._event(run, "Received", "Task received by client")
+        self._event(run, "Task Setup", "Building Task Directory", {"message": "Building Task Directory"}, Message="Building Task Directory")
+        c.clock.after(STARTS, lambda: self._started(build, run))
+
+    def _started(self, build: Build, run: TaskRun) -> None:
+        c = self.cluster
+        if build.ended is not None:
+            return
+        build.started = c.clock.now()
+        run.state, run.started = "running", c.stamp()
+        self._event(run, "Started", "Task started by client")
+        self.on_build(build)
+        if build.work.seconds is not None:
+            build.ending = c.clock.after(build.work.seconds, lambda: self._ends(build, run))
+        self._report(build.allocation)
+
+    def _ends(self, build: Build, run: TaskRun) -> None:
+        """The task ends by itself."""
+        if build.ended is not None:
+            return
+        self._over(build, "itself")
+        if not self.alive:
+            return
+        self._event_terminated(run, build.work.exit_code, 0)
+        run.failed = build.work.exit_code != 0
+        if run.failed:
+            self._event_gives_up(run)
+        self._finish(build, run)
+
+    def _finish(self, build: Build, run: TaskRun) -> None:
+        """The end is reported; of a re-attached task first its last event, its end only later (drain-client-restart-kill)."""
+        if build.recovered and self.cluster.profile.recovered_stop:
+            self._report(build.allocation)
+            self.cluster.clock.after(self.cluster.profile.recovered_stop, lambda: self._finished(build, run))
+        else:
+            self._finished(build, run)
+
+    def _finished(self, build: Build, run: TaskRun) -> None:
+        self._dead(run)
+        self._report(build.allocation)
+        self.notice()
+
+    def _stop(self, allocation: Allocation) -> None:
+        build = self.builds.get(allocation.id)
+        run = self.runs.get(allocation.id)
+        if build is None or run is None:  # never started here: ends without a task
+            self.runs[allocation.id] = run = TaskRun(state="dead")
+            run.finished = self.cluster.stamp()
+            self._report(allocation.id)
+            return
+        if build.ended is not None or run.state == "dead":
+            self._report(allocation.id)
+            return
+        if run.state == "pending":  # a start under way is finished first
+            self.cluster.clock.after(STARTS, lambda: self._stop(allocation))
+            return
+        seconds = f"{build.work.kill_timeout:g}s"
+        text = f"Sent interrupt. Waiting {seconds} before force killing"
+        self._event(run, "Killing", text, {"kill_timeout": seconds}, KillTimeout=int(build.work.kill_timeout * 1e9))
+        self._report(allocation.id)
+        build.stopping = self.cluster.clock.after(DIES + build.work.stop_takes, lambda: self._stopped(build, run, allocation))
+
+    def _stopped(self, build: Build, run: TaskRun, allocation: Allocation) -> None:
+        if build.ended is not None:
+            return
+        self._over(build, "cancelled" if allocation.job.stop else "killed")
+        if build.recovered:  # a re-attached task is found to be dead only later (client-killed)
+            self.cluster.clock.after(self.cluster.profile.recovered_stop, lambda: self._was_killed(build, run))
+        else:
+            self._was_killed(build, run)
+
+    def _was_killed(self, build: Build, run: TaskRun) -> None:
+        if not self.alive:
+            return
+        if self.cluster.profile.says_terminated:
+            if build.work.stop_seconds == 0:
+                self._event_terminated(run, 130, 2)
+            elif build.work.stop_seconds > build.work.kill_timeout:
+                self._event_terminated(run, 137, 9)
+            else:
+                self._event_terminated(run, 0, 0)
+        self._event(run, "Killed", "Task successfully killed")
+        self._finished(build, run)
+
+    def _over(self, build: Build, how: str) -> None:
+        build.ended, build.how = self.cluster.clock.now(), how
+        for timer in (build.ending, build.stopping):
+            if timer is not None:
+                timer.cancel()
+        self.on_build(build)
+
+    def _dead(self, run: TaskRun) -> None:
+        run.state, run.finished = "dead", self.cluster.stamp()
+
+    # --- events and reports ---
+    def _event(self, run: TaskRun, kind: str, text: str, details: dict[str, str] | None = None, **fields: Any) -> None:
+        c = self.cluster
+        event = {**c.profile.shapes["task_event"], "Type": kind, "Time": c.clock.nanoseconds(), "Message": "", **fields}
+        if "DisplayMessage" in event:
+            event["DisplayMessage"], event["Details"] = text, details or {}
+        run.events.append(event)
+        del run.events[:-10]
+
+    def _event_gives_up(self, run: TaskRun) -> None:
+        reason = "Policy allows no restarts"
+        details = {"fails_task": "true", "restart_reason": reason}
+        self._event(run, "Not Restarting", reason, details, RestartReason=reason, FailsTask=True)
+
+    def _event_terminated(self, run: TaskRun, code: int, signal: int) -> None:
+        text = f"Exit Code: {code}" + (f", Signal: {signal}" if signal else "")
+        details = {"exit_code": str(code), "oom_killed": "false", "signal": str(signal)}
+        self._event(run, "Terminated", text, details, ExitCode=code, Signal=signal)
+
+    def _report(self, allocation_id: str) -> None:
+        self.dirty.add(allocation_id)
+        self.sync_soon()
+
+    def sync_soon(self) -> None:
+        if self.dirty and (self.syncing is None or not self.syncing.live):
+            every = self.cluster.profile.client_sync
+            now = self.cluster.clock.now()
+            phase = (self.node.number * 0.037) % every
+            next_tick = (int((now - phase) / every) + 1) * every + phase
+            self.syncing = self.cluster.clock.at(next_tick, self._sync)
+
+    def _sync(self) -> None:
+        c = self.cluster
+        self.syncing = None
+        if not self.alive or not self.joined or self.frozen or not self.dirty:
+            return
+        if not c.reachable:
+            self.syncing = c.clock.after(RETRY, self._sync)
+            return
+        changed = []
+        for allocation_id in sorted(self.dirty, key=lambda key: (c.allocations[key].create, key) if key in c.allocations else (0, key)):
+            allocation = c.allocations.get(allocation_id)
+            if allocation is None:
+                continue
+            self._describe(allocation, self.runs[allocation_id].copy())
+            changed.append(allocation)
+        self.dirty.clear()
+        if changed:
+            c.client_update(changed)
+
+    def _describe(self, allocation: Allocation, run: TaskRun) -> None:
+        allocation.task = run
+        if run.state == "dead":
+            allocation.client = "failed" if run.failed else "complete"
+            allocation.client_text = "Failed tasks" if run.failed else "All tasks have completed"
+        elif run.state == "running":
+            allocation.client, allocation.client_text = "running", "Tasks are running"
+        if not allocation.job.type == "service" or not self.cluster.profile.deployments:
+            return
+        if allocation.client == "running" and allocation.health is None and allocation.desired == "run":
+            self.cluster.clock.after(HEALTHY, lambda: self._healthy(allocation))
+        elif allocation.client_terminal and allocation.health is None and allocation.deployment:
+            allocation.health = self._health(False)
+            self.cluster.clock.after(1.0, lambda: self._reschedule(allocation))
+
+    def _health(self, good: bool) -> dict[str, Any]:
+        return {"Canary": False, "Healthy": good, "ModifyIndex": self.cluster.index + 1, "Timestamp": self.cluster.stamp()}
+
+    def _healthy(self, allocation: Allocation) -> None:
+        if self.alive and allocation.client == "running" and allocation.desired == "run" and allocation.health is None:
+            allocation.health = self._health(True)
+            self._report(allocation.id)
+
+    def _reschedule(self, allocation: Allocation) -> None:
+        """The deployment watcher asks for a fresh one after an unhealthy end (drain-force-kill-timeout)."""
+        if allocation.id in self.cluster.allocations:
+            allocation.reschedule = True
+            self.cluster.touch_allocation(allocation, self.cluster.commit("allocs"), by_server=False)

@@ -1,0 +1,275 @@
+"""The state of one Nomad cluster: what is written, under which index, and who is told."""
+# Copyright (c) 2026, the serverops.circleci authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+import random
+import threading
+import uuid
+from collections.abc import Iterable
+from datetime import UTC, timedelta
+from typing import TYPE_CHECKING, Any
+
+from lab.nomad.clock import Clock
+from lab.nomad.drainer import Drainer
+from lab.nomad.model import Allocation, Evaluation, Job, Node, complete_spec
+from lab.nomad.profile import Profile
+from lab.nomad.render import Renderer
+from lab.nomad.scheduler import Scheduler
+
+if TYPE_CHECKING:
+    from lab.nomad.client import Client
+
+
+class Cluster:
+    """One region with one server. Everything happens under `lock`; `news` wakes those who wait for an index."""
+
+    def __init__(self, profile: Profile, clock: Clock, seed: int = 1) -> None:
+        self.profile = profile
+        self.clock = clock
+        self.random = random.Random(seed)
+        self.lock = clock.lock
+        self.news = threading.Condition(self.lock)
+        self.index = 1
+        self.tables = dict.fromkeys(("nodes", "allocs", "jobs", "evals", "summaries"), 1)
+        self.nodes: dict[str, Node] = {}
+        self.jobs: dict[str, Job] = {}
+        self.allocations: dict[str, Allocation] = {}
+        self.of_node: dict[str, list[Allocation]] = {}
+        self.evaluations: dict[str, Evaluation] = {}
+        self.of_job_evaluations: dict[str, list[Evaluation]] = {}
+        self.clients: dict[str, Client] = {}  # by node id
+        self.server_up = True
+        self.has_leader = True
+        self.epoch = 0  # counts deaths of the server: a held connection of an earlier one is cut
+        self.generation = 0  # counts restores: the same index may then stand for something else
+        self.past: dict[str, Any] | None = None  # what reads show while a restarted 0.5.6 applies its log
+        self.waiting_for_previous: dict[str, list[str]] = {}
+        self.render = Renderer(self)
+        self.scheduler = Scheduler(self)
+        self.drainer = Drainer(self)
+
+    # --- the log ---
+    def new_id(self) -> str:
+        return str(uuid.UUID(int=self.random.getrandbits(128), version=4))
+
+    @property
+    def reachable(self) -> bool:
+        return self.server_up and self.has_leader
+
+    def commit(self, *tables: str) -> int:
+        """One entry of the raft log."""
+        self.index += 1
+        for table in tables:
+            self.tables[table] = self.index
+        self.wake()
+        return self.index
+
+    def stamp(self, when: float | None = None, whole: bool = False) -> str:
+        """A time as Nomad writes it: nanoseconds without trailing zeros, or whole seconds."""
+        moment = self.clock.base + timedelta(seconds=self.clock.now() if when is None else when)
+        text = moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S")
+        fraction = f".{moment.microsecond:06d}".rstrip("0")
+        return text + ("" if whole or fraction == "." else fraction) + "Z"
+
+    def epoch_second(self) -> int:
+        return int(self.clock.wall().timestamp())
+
+    # --- nodes ---
+    def touch_node(self, node: Node, message: str = "", *, subsystem: str = "Cluster", details: dict[str, str] | None = None, whole: bool = False) -> int:
+        """Write a changed node, with an event if the version has them."""
+        index = self.commit("nodes")
+        node.modify = index
+        node.status_at = self.epoch_second()
+        if message and self.profile.node_events:
+            node.events.append({"CreateIndex": index, "Details": details, "Message": message, "Subsystem": subsystem, "Timestamp": self.stamp(whole=whole)})
+            del node.events[: -self.profile.keep_events]
+        node.text.clear()
+        return index
+
+    def register_node(self, node: Node) -> None:
+        known = self.nodes.get(node.id)
+        if known is None:
+            node.create = node.modify = self.commit("nodes")
+            node.status_at = self.epoch_second()
+            if self.profile.node_events:
+                node.events = [{"CreateIndex": 0, "Details": None, "Message": "Node registered", "Subsystem": "Cluster", "Timestamp": self.stamp(whole=True)}]
+            self.nodes[node.id] = node
+            self.of_node.setdefault(node.id, [])
+            node.text.clear()
+        else:
+            was_down = known.status == "down"
+            known.status = "initializing"
+            self.touch_node(known, "Node re-registered" if was_down else "", whole=True)
+
+    def node_status(self, node: Node, status: str, message: str = "") -> None:
+        """The heartbeat's news; a change to ready or down is work for the scheduler."""
+        if node.status == status:
+            return
+        node.status = status
+        self.touch_node(node, message)
+        if status in ("ready", "down"):
+            self.evaluate_node(node, "node-update")
+        if status == "ready":
+            self.scheduler.unblock()
+        self.drainer.look(node)
+
+    def evaluate_node(self, node: Node, trigger: str) -> list[Evaluation]:
+        """An evaluation for each job with an allocation here, and for each system job."""
+        jobs = {allocation.job.id: allocation.job for allocation in self.of_node.get(node.id, ())}
+        for job in self.jobs.values():
+            if job.type == "system" and not job.stop and job.fits(node):
+                jobs.setdefault(job.id, job)
+        jobs = {key: job for key, job in jobs.items() if key in self.jobs}
+        if not jobs:
+            return []
+        index = self.commit("evals")
+        return [self.scheduler.enqueue(job, trigger, index=index, node_id=node.id) for job in jobs.values()]
+
+    def forget_node(self, node: Node) -> list[Evaluation]:
+        """Purge: the record goes with its drain; what runs there is lost as soon as the scheduler looks."""
+        del self.nodes[node.id]
+        self.commit("nodes")
+        evaluations = self.evaluate_node(node, "node-update")
+        client = self.clients.get(node.id)
+        if client is not None:
+            client.forgotten()
+        return evaluations
+
+    # --- jobs ---
+    def register_job(self, given: dict[str, Any], namespace: str = "default") -> tuple[Job, Evaluation | None]:
+        spec = complete_spec(given, self.profile.shapes)
+        index = self.commit("jobs", "summaries")
+        known = self.jobs.get(spec["ID"])
+        job = Job(
+            id=spec["ID"],
+            spec=spec,
+            type=spec["Type"],
+            count=int(spec["TaskGroups"][0].get("Count") or 1),
+            create=known.create if known else index,
+            modify=index,
+            job_modify=index,
+            submit=self.clock.nanoseconds(),
+            namespace=namespace,
+            priority=int(spec.get("Priority") or 50),
+            version=known.version + 1 if known else 0,
+            summary_create=known.summary_create if known else index,
+            summary_modify=index,
+        )
+        if known:
+            job.allocations = known.allocations
+            for allocation in job.allocations:
+                allocation.job = job
+        if job.type == "service" and self.profile.deployments:
+            job.deployment = self.new_id()
+        self.jobs[job.id] = job
+        job.snapshot = self.render.job(job)
+        return job, self.scheduler.enqueue(job, "job-register")
+
+    def deregister_job(self, job_id: str, purge: bool) -> Evaluation:
+        """Stop a job. Below 0.6 it is forgotten at once; an unknown job gets an evaluation all the same."""
+        index = self.commit("jobs", "summaries")
+        job = self.jobs.get(job_id)
+        if job is None:
+            evaluation = Evaluation(self.new_id(), job_id, "service", "job-deregister", index, index, self.clock.nanoseconds(), "complete", job_modify=index)
+            self.keep_evaluation(evaluation)
+            return evaluation
+        job.stop = True
+        job.version += 0 if self.profile.dereg_purges else 1
+        job.modify = job.job_modify = index
+        job.text.clear()
+        if purge or self.profile.dereg_purges:
+            self.jobs.pop(job_id, None)
+        return self.scheduler.enqueue(job, "job-deregister", index=index)
+
+    def keep_evaluation(self, evaluation: Evaluation) -> None:
+        self.evaluations[evaluation.id] = evaluation
+        self.of_job_evaluations.setdefault(evaluation.job_id, []).append(evaluation)
+
+    # --- allocations ---
+    def add_allocation(self, allocation: Allocation) -> None:
+        self.allocations[allocation.id] = allocation
+        self.of_node.setdefault(allocation.node_id, []).append(allocation)
+        allocation.job.allocations.append(allocation)
+
+    def touch_allocation(self, allocation: Allocation, index: int, *, by_server: bool) -> None:
+        allocation.modify = index
+        allocation.modify_time = self.clock.nanoseconds()
+        if by_server:
+            allocation.alloc_modify = index
+        allocation.text.clear()
+        allocation.job.summary_modify = index
+        allocation.job.text.clear()
+        self.tables["summaries"] = index
+
+    def refresh_jobs(self, jobs: Iterable[Job], index: int) -> None:
+        """The job's status follows its allocations."""
+        for job in {id(job): job for job in jobs}.values():
+            if job.stop:
+                status = "dead"
+            elif any(not a.client_terminal for a in job.allocations) or (job.type == "system"):
+                status = "running"
+            elif job.blocked is not None or not job.allocations:
+                status = "pending"
+            else:
+                status = "dead"
+            if job.type == "system" and not job.stop and not job.allocations:
+                status = "pending"
+            if status != job.status:
+                job.status = status
+                job.modify = index
+                job.text.clear()
+                self.tables["jobs"] = max(self.tables["jobs"], index)
+
+    def client_update(self, changes: list[Allocation]) -> None:
+        """A client's batch has been applied: one index for all."""
+        index = self.commit("allocs")
+        ended = []
+        for allocation in changes:
+            self.touch_allocation(allocation, index, by_server=False)
+            if allocation.client_terminal:
+                ended.append(allocation)
+        self.refresh_jobs([a.job for a in changes], index)
+        for allocation in ended:
+            self.scheduler.after_end(allocation)
+        for node_id in {a.node_id for a in changes}:
+            if node_id in self.nodes:
+                self.drainer.look(self.nodes[node_id])
+        self.drainer.services_changed([a.job for a in changes])
+
+    def tell_clients(self, allocations: Iterable[Allocation]) -> None:
+        for allocation in allocations:
+            client = self.clients.get(allocation.node_id)
+            if client is not None:
+                client.notice()
+
+    # --- housekeeping ---
+    def collect(self) -> None:
+        """PUT /v1/system/gc: dead jobs with their allocations, ended evaluations, and all down nodes, drain and all."""
+        for job in [j for j in self.jobs.values() if j.status == "dead" and all(a.client_terminal for a in j.allocations)]:
+            if job.stop or job.type == "batch":
+                self.jobs.pop(job.id, None)
+                self.commit("jobs", "summaries")
+        gone = [a for a in self.allocations.values() if a.client_terminal and (a.job.id not in self.jobs or a.job.stop)]
+        for allocation in gone:
+            del self.allocations[allocation.id]
+            self.of_node.get(allocation.node_id, []).remove(allocation)
+            if allocation in allocation.job.allocations:
+                allocation.job.allocations.remove(allocation)
+        if gone:
+            self.commit("allocs", "evals")
+        for node in [n for n in self.nodes.values() if n.status == "down" and all(a.terminal for a in self.of_node.get(n.id, ()))]:
+            del self.nodes[node.id]
+            self.commit("nodes")
+
+    def wake(self) -> None:
+        with self.lock:
+            self.news.notify_all()
+
+    def visible_node(self, node_id: str) -> Node | None:
+        nodes: dict[str, Node] = self.nodes if self.past is None else self.past.get("nodes", self.nodes)
+        return nodes.get(node_id)
+
+    def visible_on(self, node_id: str) -> list[Allocation]:
+        here: dict[str, list[Allocation]] = self.of_node if self.past is None else self.past.get("alloc_of_node", self.of_node)
+        return here.get(node_id, [])

@@ -1,0 +1,265 @@
+"""The lab in one object: a cluster, its machines, its API, faults, the truth; and the control routes as methods."""
+# Copyright (c) 2026, the serverops.circleci authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+import json
+from pathlib import Path
+from typing import Any
+
+import requests
+
+from lab.nomad.adapter import LabAdapter
+from lab.nomad.api import Api
+from lab.nomad.client import Build, Client
+from lab.nomad.clock import Clock, VirtualClock
+from lab.nomad.cluster import Cluster
+from lab.nomad.faults import Fault, Faults
+from lab.nomad.journal import Journal
+from lab.nomad.model import Job, Node
+from lab.nomad.profile import PROFILES, Profile
+from lab.nomad.snapshot import Snapshots
+
+SEC = 10**9
+
+
+class Lab:
+    """In process: Lab("1.1.2", clients=3), lab.session(), lab.build(...), lab.kill_client("c1"), lab.clock.sleep(10)."""
+
+    def __init__(
+        self, profile: str | Profile = "1.1.2", clients: int = 3, clock: Clock | None = None, seed: int = 1, witness: Path | None = None, instances: bool = True
+    ) -> None:
+        self.profile = PROFILES[profile] if isinstance(profile, str) else profile
+        self.clock = clock or VirtualClock()
+        self.cluster = Cluster(self.profile, self.clock, seed)
+        self.api = Api(self.cluster)
+        self.faults = Faults()
+        self.journal = Journal()
+        self.snapshots = Snapshots(self.cluster)
+        self.machines: dict[str, Client] = {}
+        self.builds: list[Build] = []
+        self.witness = witness
+        self.instances = instances
+        self._numbers = 0
+        if clients:
+            self.add_clients(clients)
+
+    # --- in process ---
+    def session(self) -> requests.Session:
+        session = requests.Session()
+        session.trust_env = False
+        session.mount("http://", LabAdapter(self))
+        session.mount("https://", LabAdapter(self))
+        return session
+
+    @property
+    def requests(self) -> dict[str, Any]:
+        return self.journal.show()
+
+    # --- clients ---
+    def add_clients(self, count: int = 1) -> list[str]:
+        return [self.add_client() for _ in range(count)]
+
+    def add_client(
+        self,
+        name: str | None = None,
+        instance_id: str | None = None,
+        node_class: str = "linux-64bit",
+        datacenter: str = "dc1",
+        version: str | None = None,
+        node_id: str | None = None,
+        memory: int = 24105,
+    ) -> str:
+        with self.cluster.lock:
+            self._numbers += 1
+            number = self._numbers
+            name = name or f"c{number}"
+            if name in self.machines:
+                raise ValueError(f"client {name} exists")
+            if instance_id is None and self.instances:
+                instance_id = f"i-{number:017x}"
+            if node_id is None:
+                node_id = f"{number}1111111-2222-4333-8444-55555555555{number}" if number < 10 else self.cluster.new_id()
+            node = Node(node_id, name, number, node_class, datacenter, version or self.profile.version, instance_id, memory)
+            self.machines[name] = Client(self.cluster, node, self._on_build)
+            self.machines[name].join()
+            return node_id
+
+    def _machine(self, name: str) -> Client:
+        for client in self.machines.values():
+            if name in (client.node.name, client.node.id):
+                return client
+        raise KeyError(f"no client {name}")
+
+    def node_id(self, name: str) -> str:
+        return self._machine(name).node.id
+
+    def kill_client(self, name: str, builds: str = "live", heartbeat: float | None = None) -> None:
+        """kill -9 of the agent; builds "live" go on, "die": the machine is gone. `heartbeat`: seconds until the server notices."""
+        if builds not in ("live", "die"):
+            raise ValueError("builds: live or die")
+        with self.cluster.lock:
+            self._machine(name).die(builds, heartbeat)
+
+    def freeze_client(self, name: str, heartbeat: float | None = None) -> None:
+        """The agent stops answering (SIGSTOP, a cut cable); its builds go on."""
+        with self.cluster.lock:
+            self._machine(name).freeze(heartbeat)
+
+    def return_client(self, name: str, ready_after: float = 0.0, heartbeat: float | None = None) -> None:
+        """The agent starts again, or goes on; `ready_after`: it stays "initializing" that long, as real ones sometimes do,
+        and with `heartbeat` below that the server calls it down in between (node-gc)."""
+        with self.cluster.lock:
+            self._machine(name).come_back(ready_after, heartbeat)
+
+    def replace_client(self, name: str) -> str:
+        """The machine lost its data: the same instance id comes back under a new node id."""
+        with self.cluster.lock:
+            old = self._machine(name)
+            if old.alive:
+                old.die("die")
+            node = Node(
+                self.cluster.new_id(),
+                old.node.name,
+                old.node.number,
+                old.node.node_class,
+                old.node.datacenter,
+                old.node.version,
+                old.node.instance_id,
+                old.node.memory,
+            )
+            self.machines[name] = Client(self.cluster, node, self._on_build)
+            self.machines[name].join()
+            return node.id
+
+    # --- builds ---
+    def build(
+        self,
+        job: str,
+        client: str | None = None,
+        seconds: float | None = 20.0,
+        count: int = 1,
+        stop_seconds: float = 0.0,
+        type: str = "batch",
+        exit_code: int = 0,
+        kill_timeout: float = 5.0,
+        namespace: str = "default",
+        memory: int = 10,
+    ) -> str:
+        """Register a job; `client` ties it to one client (a regular expression of names)."""
+        meta = {"lab_stop_seconds": f"{stop_seconds:g}", "lab_exit": str(exit_code)}
+        if seconds is not None:
+            meta["lab_seconds"] = f"{seconds:g}"
+        task = {
+            "Name": "task",
+            "Driver": "raw_exec",
+            "Config": {"command": "/bin/sh", "args": ["-c", "build"]},
+            "KillTimeout": int(kill_timeout * SEC),
+            "Meta": meta,
+            "Resources": {"CPU": 20, "MemoryMB": memory},
+        }
+        rules = [{"LTarget": "${node.unique.name}", "RTarget": f"^({client})$", "Operand": "regexp"}] if client else []
+        spec = {"ID": job, "Name": job, "Type": type, "Region": "global", "Datacenters": ["dc1"], "Priority": 50, "Namespace": namespace, "Constraints": rules}
+        spec["TaskGroups"] = [{"Name": "group", "Count": count, "Tasks": [task]}]
+        return self.register(spec).id
+
+    def register(self, spec: dict[str, Any]) -> Job:
+        with self.cluster.lock:
+            return self.cluster.register_job(spec, spec.get("Namespace") or "default")[0]
+
+    def cancel(self, job: str, purge: bool = False) -> None:
+        """A person stops the job."""
+        with self.cluster.lock:
+            self.cluster.deregister_job(job, purge)
+
+    def _on_build(self, build: Build) -> None:
+        if build.ended is None:
+            self.builds.append(build)
+        if self.witness is not None:
+            path = self.witness / f"{build.job.replace('/', '_')}.{build.allocation}"
+            how = "started" if build.ended is None else "itself" if build.how == "itself" else build.how if build.how == "lost" else "killed"
+            with path.open("a") as out:
+                out.write(how + "\n")
+
+    def truth(self) -> dict[str, Any]:
+        """What really happened to each build, and where each machine stands: the witness, not the API."""
+        with self.cluster.lock:
+            builds = [
+                {"allocation": b.allocation, "job": b.job, "node": b.node, "client": b.client, "started": b.started, "ended": b.ended, "how": b.how}
+                for b in self.builds
+            ]
+            nodes = [
+                {
+                    "name": m.node.name,
+                    "id": m.node.id,
+                    "instance_id": m.node.instance_id,
+                    "alive": m.alive,
+                    "joined": m.joined,
+                    "busy": sum(1 for b in m.builds.values() if b.ended is None and b.allocation in self.cluster.allocations),
+                }
+                for m in self.machines.values()
+            ]
+            return {"t": self.clock.now(), "builds": builds, "nodes": nodes}
+
+    # --- server ---
+    def kill_server(self, seconds: float | None = None, leaderless: float = 1.5) -> None:
+        """kill -9; what was written is durable. After `seconds` it starts, and is without a leader for a moment."""
+        with self.cluster.lock:
+            c = self.cluster
+            c.server_up = c.has_leader = False
+            c.epoch += 1
+            c.wake()
+            if seconds is not None:
+                c.clock.after(seconds, lambda: self.start_server(leaderless))
+
+    def start_server(self, leaderless: float = 1.5) -> None:
+        with self.cluster.lock:
+            self.cluster.server_up = True
+            for job in self.cluster.jobs.values():
+                job.children_lost = self.profile.restart_replays_log
+                job.text.clear()
+            self.cluster.wake()
+            self.clock.after(leaderless, self._lead)
+
+    def lose_leader(self, seconds: float | None = None) -> None:
+        with self.cluster.lock:
+            self.cluster.has_leader = False
+            self.cluster.wake()
+            if seconds is not None:
+                self.clock.after(seconds, self._lead)
+
+    def _lead(self) -> None:
+        c = self.cluster
+        if not c.server_up:
+            return
+        c.has_leader = True
+        self.snapshots.replay()
+        for node in c.nodes.values():
+            c.drainer.look(node)
+        c.wake()
+
+    def restore_server(self, back: int | None = None) -> int:
+        """A snapshot restore: the state stays, all indexes go back."""
+        with self.cluster.lock:
+            return self.snapshots.go_back(back)
+
+    # --- access, faults, time ---
+    def acl(self, enabled: bool = True, tokens: dict[str, str] | None = None) -> None:
+        with self.cluster.lock:
+            self.api.acl.set(enabled, tokens or {})
+
+    def fault(self, kind: str, **fields: Any) -> Fault:
+        return self.faults.add(kind=kind, **fields)
+
+    def clear_faults(self) -> None:
+        self.faults.clear()
+
+    def advance(self, seconds: float) -> None:
+        with self.cluster.lock:
+            self.clock.sleep(seconds)
+
+    def get(self, path: str, **query: str) -> Any:
+        """A quick look through the API, for tests' set-ups."""
+        response = self.session().get("http://lab" + path, params=query)
+        response.raise_for_status()
+        return json.loads(response.text)

@@ -1,0 +1,27 @@
+"""What the simulator does not do, counted: patterns of recorded requests, and of whole subjects, with the reason."""
+# Copyright (c) 2026, the serverops.circleci authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Searched in "<agent> <method> <path>" of a recorded line. Nothing about nodes, drains or allocations of the server may stand here.
+REQUESTS: dict[str, str] = {
+    r"^c\d ": "a client's own agent: callers speak to the server only",
+    r" /v1/client/": "logs and files lie on a client's disk",
+    r" /v1/event/stream": "a drain tool must not rely on it; blocking queries are modelled",
+}
+
+# Subjects of the same servers that have no recording here, because nothing of them is simulated.
+SUBJECTS: dict[str, str] = {
+    "event stream": "a drain tool must not rely on it (a denied one of newer servers is silent); blocking queries are modelled",
+    "logs and files of allocations": "forwarded to a client's disk",
+    "metrics": "no caller of ours reads them",
+    "dispatch, parameterized and periodic jobs": "builds are registered as plain batch jobs",
+    "ACL roles, expiry, other policies, writing any": "the control route gives tokens of five kinds",
+    "namespaces other than those of jobs": "jobs may carry one; creating or listing more is not",
+    "operator calls, scheduler configuration": "from later profiles on",
+    "TLS": "a proxy in front does that better",
+    "several servers": "a lost leader is modelled by one server without a leader",
+    "restarts of service and system tasks that end by themselves": "no caller of ours waits for one",
+    "CSI, sysbatch, disconnected clients": "not in these versions' recordings",
+    "the command line tool": "its calls are the ones replayed",
+}

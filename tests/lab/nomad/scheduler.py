@@ -1,0 +1,238 @@
+"""The scheduler: evaluations in, stops and placements out, by the rules of the version."""
+# Copyright (c) 2026, the serverops.circleci authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from typing import TYPE_CHECKING
+
+from lab.nomad.model import LOST, Allocation, Evaluation, Job, Node
+
+if TYPE_CHECKING:
+    from lab.nomad.cluster import Cluster
+
+THINK = 0.003  # a worker dequeues, plans and applies within milliseconds in all recordings
+NOT_NEEDED = "alloc not needed due to job update"
+MIGRATED = "alloc is being migrated"
+
+
+class Scheduler:
+    """Works on one evaluation at a time, each in its own moment."""
+
+    def __init__(self, cluster: "Cluster") -> None:
+        self.cluster = cluster
+        self.blocked: dict[int, Job] = {}
+
+    def enqueue(self, job: Job, trigger: str, *, index: int | None = None, node_id: str = "") -> Evaluation:
+        c = self.cluster
+        index = index or c.commit("evals")
+        c.tables["evals"] = max(c.tables["evals"], index)
+        evaluation = Evaluation(
+            c.new_id(), job.id, job.type, trigger, index, index, c.clock.nanoseconds(), node_id=node_id, job_modify=job.job_modify, priority=job.priority
+        )
+        c.keep_evaluation(evaluation)
+        c.clock.after(THINK, lambda: self.run(job, evaluation))
+        return evaluation
+
+    def run(self, job: Job, evaluation: Evaluation) -> None:
+        c = self.cluster
+        if not c.reachable:  # the broker lives in the leader: pending evaluations wait for the next one
+            c.clock.after(0.2, lambda: self.run(job, evaluation))
+            return
+        if c.jobs.get(job.id) is not job and not job.stop:
+            job = c.jobs.get(job.id, job)
+        plan = Plan(c, job, evaluation.id)
+        missing = plan.make()
+        if plan.touched:
+            index = c.commit("allocs")
+            plan.apply(index)
+        else:
+            index = c.index
+        self._block(job, evaluation, missing)
+        if evaluation.status == "pending":
+            evaluation.status = "complete"
+            evaluation.modify = c.commit("evals")
+        evaluation.queued = missing
+        c.refresh_jobs([job], index)
+        plan.after()
+        for node_id in {a.node_id for a in plan.touched}:
+            if node_id in c.nodes:
+                c.drainer.look(c.nodes[node_id])
+
+    def _block(self, job: Job, evaluation: Evaluation, missing: int) -> None:
+        """What found no room waits as a blocked evaluation."""
+        c = self.cluster
+        if missing != job.queued:
+            job.queued = missing
+            job.summary_modify = c.commit("summaries")
+            job.text.clear()
+        if missing and not job.stop:
+            evaluation.failed = True
+            if job.blocked is None:
+                index = c.commit("evals")
+                trigger = "job-register" if c.profile.old_drain else "queued-allocs"
+                text = "created to place remaining allocations"
+                job.blocked = Evaluation(c.new_id(), job.id, job.type, trigger, index, index, c.clock.nanoseconds(), "blocked", text, previous=evaluation.id)
+                job.blocked.job_modify, job.blocked.failed = job.job_modify, True
+                c.keep_evaluation(job.blocked)
+            if evaluation is not job.blocked:
+                evaluation.blocked = job.blocked.id
+            self.blocked[id(job)] = job
+        elif job.blocked is not None:
+            job.blocked.status = "canceled" if job.stop else "complete"
+            job.blocked.queued = 0
+            job.blocked.modify = c.commit("evals")
+            job.blocked = None
+            self.blocked.pop(id(job), None)
+
+    def unblock(self) -> None:
+        """Room appeared somewhere: blocked jobs are tried again."""
+        for job in list(self.blocked.values()):
+            if job.blocked is not None:
+                blocked = job.blocked
+                self.cluster.clock.after(THINK, lambda job=job, blocked=blocked: self.run(job, blocked) if job.blocked is blocked else None)
+
+    def after_end(self, allocation: Allocation) -> None:
+        """A client reported an end: room for the blocked, a start for a replacement, work if the end was not wished."""
+        c = self.cluster
+        job = allocation.job
+        for node_id in c.waiting_for_previous.pop(allocation.id, []):
+            client = c.clients.get(node_id)
+            if client is not None:
+                client.notice()
+        if allocation.desired == "run" and (job.type != "batch" or allocation.client == "failed"):
+            self.enqueue(job, "alloc-failure" if allocation.client == "failed" else "job-register")
+        self.unblock()
+
+
+class Plan:
+    """What one evaluation changes."""
+
+    def __init__(self, cluster: "Cluster", job: Job, evaluation: str) -> None:
+        self.c, self.job, self.evaluation = cluster, job, evaluation
+        self.new: list[Allocation] = []
+        self.changed: list[Allocation] = []
+        self.touched: list[Allocation] = []
+        self.open: dict[str, tuple[Node, int, int]] | None = None  # node, its live allocations, their memory
+
+    def make(self) -> int:
+        """Returns how many allocations found no place."""
+        self._lost()
+        if self.job.stop:
+            for allocation in self.job.allocations:
+                if not allocation.terminal:
+                    self._stop(allocation, NOT_NEEDED)
+            missing = 0
+        elif self.job.type == "system":
+            missing = self._system()
+        else:
+            missing = self._count()
+        self.touched = self.changed + self.new
+        return missing
+
+    def apply(self, index: int) -> None:
+        for allocation in self.new:
+            allocation.create = index
+            self.c.add_allocation(allocation)
+        for allocation in self.touched:
+            self.c.touch_allocation(allocation, index, by_server=True)
+
+    def after(self) -> None:
+        for allocation in self.new:
+            previous = self.c.allocations.get(allocation.previous)
+            if previous is not None and not previous.client_terminal:
+                self.c.waiting_for_previous.setdefault(previous.id, []).append(allocation.node_id)
+        self.c.tell_clients(self.touched)
+
+    # --- stops ---
+    def _stop(self, allocation: Allocation, text: str) -> None:
+        allocation.desired, allocation.desired_text = "stop", text
+        self.changed.append(allocation)
+
+    def _lost(self) -> None:
+        """On a node that is down or gone everything is lost; on a drained one (0.5.6) what was told to stop and has not yet."""
+        for allocation in self.job.allocations:
+            if allocation.client_terminal:
+                continue
+            node = self.c.nodes.get(allocation.node_id)
+            away = node is None or node.status == "down"
+            slow = self.c.profile.marks_lost_on_drained and node is not None and node.drain and allocation.desired == "stop"
+            if away or slow:
+                allocation.client = "lost"
+                self._stop(allocation, LOST)
+
+    # --- batch and service ---
+    def _count(self) -> int:
+        c, job = self.c, self.job
+        old = c.profile.old_drain
+        for allocation in job.allocations:
+            node = c.nodes.get(allocation.node_id)
+            leaving = node is not None and node.drain and not allocation.client_terminal if old else allocation.migrate
+            if leaving and allocation.desired == "run" and not allocation.client_terminal:
+                self._stop(allocation, MIGRATED)
+        have = 0
+        for allocation in job.allocations:
+            if allocation.desired == "run":
+                have += 1
+            elif job.type == "batch" and c.profile.done_when_complete and allocation.succeeded:
+                have += 1
+        missing = job.count - have
+        kept = c.profile.done_when_complete and job.type == "batch"
+        # From 1.x on only a stop and a start of the same plan are linked (purge-busy); before, also later ones (client-killed)
+        ended = job.allocations if old else self.changed
+        replaced = [a for a in ended if a.desired != "run" and not a.next and not (kept and a.succeeded)]
+        taken = {a.index for a in job.allocations if a.desired == "run"}
+        while missing > 0:
+            node = self._room()
+            if node is None:
+                break
+            previous = replaced.pop(0) if replaced else None
+            number = next(i for i in range(job.count + 1) if i not in taken)
+            taken.add(number)
+            self._place(node, number, previous)
+            missing -= 1
+        return max(0, missing)
+
+    def _room(self) -> Node | None:
+        """An open node that fits, the emptiest one: ids do not matter, so the order of registration decides a tie."""
+        if self.open is None:
+            self.open = {}
+            for node in self.c.nodes.values():
+                if node.open and self.job.fits(node):
+                    live = [a for a in self.c.of_node.get(node.id, ()) if not a.client_terminal]
+                    self.open[node.id] = (node, len(live), sum(a.job.memory for a in live))
+        fitting = [entry for entry in self.open.values() if entry[2] + self.job.memory <= entry[0].memory]
+        if not fitting:
+            return None
+        node, count, memory = min(fitting, key=lambda entry: entry[1])
+        self.open[node.id] = (node, count + 1, memory + self.job.memory)
+        return node
+
+    def _place(self, node: Node, number: int, previous: Allocation | None) -> None:
+        c, job = self.c, self.job
+        now = c.clock.nanoseconds()
+        allocation = Allocation(c.new_id(), job, node.id, node.name, self.evaluation, 0, 0, 0, now, now, index=number)
+        allocation.deployment = job.deployment if previous is None else ""
+        allocation.job_text, allocation.job_version = job.snapshot, job.version
+        if previous is not None:
+            allocation.previous = previous.id
+            previous.next = allocation.id
+            if not c.profile.old_drain and previous not in self.changed:
+                self.changed.append(previous)
+        self.new.append(allocation)
+
+    # --- system ---
+    def _system(self) -> int:
+        c, job = self.c, self.job
+        here: dict[str, list[Allocation]] = {}
+        for allocation in job.allocations:
+            here.setdefault(allocation.node_id, []).append(allocation)
+            node = c.nodes.get(allocation.node_id)
+            leaving = node is not None and node.drain if c.profile.old_drain else allocation.migrate
+            if leaving and allocation.desired == "run" and not allocation.client_terminal:
+                self._stop(allocation, c.profile.system_stop_text)
+        for node in c.nodes.values():
+            mine = here.get(node.id, [])
+            if node.open and job.fits(node) and not any(a.desired == "run" and not a.client_terminal for a in mine):
+                ended = [a for a in mine if not a.next]
+                self._place(node, 0, ended[-1] if ended else None)
+        return 0

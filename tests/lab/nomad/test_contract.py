@@ -1,0 +1,165 @@
+"""The simulator answers as the recorded servers did: every recorded request is replayed and compared."""
+# Copyright (c) 2026, the serverops.circleci authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+import re
+from collections import Counter
+from typing import Any
+
+import pytest
+
+from lab.nomad import recording
+from lab.nomad.api import Api
+from lab.nomad.api_nodes import NodeCalls
+from lab.nomad.client import Client
+from lab.nomad.cluster import Cluster
+from lab.nomad.drainer import Drainer
+from lab.nomad.not_modelled import REQUESTS, SUBJECTS
+from lab.nomad.profile import PROFILES, Profile
+from lab.nomad.replay import Replay
+from lab.nomad.scenarios import SCENARIOS
+from lab.nomad.scheduler import Plan
+
+FILES = [(version, name) for version in PROFILES for name in recording.names(version)]
+REQUIRED = (
+    "nodes-list node-read node-read-errors node-allocations node-allocations-pending eligibility blocking-query errors client-killed server-killed "
+    "purge-down-node no-leader drain-idle drain-old-enable-form"
+).split()
+REQUIRED_NEW = (
+    "node-gc purge-busy drain-busy-natural-end drain-busy-natural-end-blocking drain-cancel drain-client-restart-kill drain-client-restart-term "
+    "drain-deadline-strikes drain-force drain-force-kill-timeout drain-force-then-eligible drain-meta drain-repeated drain-while-stopping"
+).split()
+tally: Counter[tuple[str, str, str]] = Counter()
+
+
+def replay(version: str, name: str, profile: Profile | None = None) -> Replay:
+    played = Replay(version, name, SCENARIOS[version][name], profile)
+    played.run()
+    return played
+
+
+@pytest.mark.parametrize(("version", "name"), FILES)
+def test_recording(version: str, name: str) -> None:
+    played = replay(version, name)
+    lines = recording.load(version, name)
+    asked = {a.number for a in played.asked}
+    requests = {n for n, line in enumerate(lines) if "request" in line}
+    left_out = {n for n in requests if played.not_modelled(lines[n])}
+    notes = sum("note" in line for line in lines)
+    assert asked == requests - left_out, "a recorded request was silently skipped"
+    assert len(requests) + notes == len(lines), "a line that is neither request nor note"
+    tally[version, name, "replayed and compared"] = len(asked)
+    tally[version, name, "not modelled"] = len(left_out)
+    assert not played.found, "\n".join(played.found[:30])
+
+
+def test_tally(capsys: pytest.CaptureFixture[str]) -> None:
+    """Prints the counts; 100 % where it is required."""
+    rows = []
+    for version, name in FILES:
+        lines = recording.load(version, name)
+        left_out = sum(Replay.not_modelled(line) for line in lines if "request" in line)
+        total = sum("request" in line for line in lines)
+        rows.append((version, name, total - left_out, left_out))
+        if name in REQUIRED + REQUIRED_NEW:
+            assert left_out == 0, f"{version} {name}"
+    with capsys.disabled():
+        print()
+        for version in PROFILES:
+            mine = [row for row in rows if row[0] == version]
+            compared, left_out = sum(row[2] for row in mine), sum(row[3] for row in mine)
+            print(f"Nomad {version}: {compared} requests in {len(mine)} recordings replayed and compared, {left_out} not modelled")
+        print(f"{len(SUBJECTS)} subjects are not simulated: {', '.join(SUBJECTS)}")
+
+
+def test_required_recordings_are_here() -> None:
+    assert not set(REQUIRED) - set(recording.names("0.5.6"))
+    assert not set(REQUIRED + REQUIRED_NEW) - set(recording.names("1.1.2"))
+
+
+def test_not_modelled_holds_nothing_about_drains() -> None:
+    for pattern in REQUESTS:
+        assert not re.search(pattern, "server GET /v1/node/x/allocations")
+        assert not re.search(pattern, "server PUT /v1/node/x/drain")
+        assert not re.search(pattern, "server GET /v1/allocations")
+
+
+BROKEN: list[tuple[str, str, dict[str, Any]]] = [
+    ("1.1.2", "drain-while-stopping", {"drain_judges_by_wish": False}),
+    ("1.1.2", "drain-force", {"drain_batch": 4.0}),
+    ("1.1.2", "drain-deadline-strikes", {"done_when_complete": False}),
+    ("1.1.2", "drain-idle", {"system_stop_text": "alloc not needed due to job update"}),
+    ("1.1.2", "client-killed", {"recovered_stop": 0.0}),
+    ("1.1.2", "drain-old-enable-form", {"old_drain": True}),
+    ("1.1.2", "no-leader", {"leader_wait": 1.0}),
+    ("1.1.2", "drain-deadline-strikes", {"client_sync": 4.0}),
+    ("1.1.2", "drain-meta", {"drain_meta": False}),
+    ("1.1.2", "drain-cancel", {"node_events": False}),
+    ("0.5.6", "drain-old-enable-form", {"marks_lost_on_drained": False}),
+    ("0.5.6", "server-killed", {"restart_replays_log": False}),
+    ("0.5.6", "client-killed", {"done_when_complete": True}),
+    ("0.5.6", "eligibility", {"eligibility": True}),
+    ("0.5.6", "purge-down-node", {"purge": True}),
+    ("0.5.6", "jobs-list", {"dereg_purges": False}),
+]
+
+
+@pytest.mark.parametrize(("version", "name", "flags"), BROKEN, ids=lambda value: str(value))
+def test_a_simulator_broken_on_purpose_is_found_out(version: str, name: str, flags: dict[str, Any]) -> None:
+    assert replay(version, name, PROFILES[version].but(**flags)).found
+
+
+# Where it is broken, how (given the right function), and what must notice.
+MUTANTS: list[tuple[str, Any, str, Any, str]] = [
+    ("a drain never ends", Drainer, "_complete", lambda right: lambda self, node, details: None, "drain-idle"),
+    ("deadline_reached is not said", Drainer, "_complete", lambda right: lambda self, node, details: right(self, node, None), "drain-force"),
+    ("a deadline never strikes", Drainer, "_plan_deadline", lambda right: lambda self, node: None, "drain-deadline-strikes"),
+    ("system jobs are always ignored", Drainer, "set", lambda right: lambda self, n, d, i, m, a: right(self, n, d, True, m, a), "drain-repeated"),
+    ("a cancel always reopens", Drainer, "clear", lambda right: lambda self, n, e, m, a: right(self, n, True, m, a), "drain-cancel"),
+    ("nothing is ever lost", Plan, "_lost", lambda right: lambda self: None, "purge-busy"),
+    ("a replacement starts at once", Client, "_must_wait", lambda right: lambda self, allocation: False, "drain-force"),
+    ("services move before they are healthy", Client, "_healthy", lambda right: lambda self, allocation: None, "drain-busy-natural-end"),
+    ("a purged client remembers", Client, "_renew", lambda right: lambda self: None, "purge-down-node"),
+    ("garbage collection does nothing", Cluster, "collect", lambda right: lambda self: None, "node-gc"),
+    ("a blocking query does not block", Api, "_blocking", lambda right: lambda self, r, read, i, w: self.ok(read(r)), "blocking-query"),
+]
+
+
+@pytest.mark.parametrize(("what", "where", "name", "wrong", "file"), MUTANTS, ids=[mutant[0] for mutant in MUTANTS])
+def test_a_mutant_is_found_out(monkeypatch: pytest.MonkeyPatch, what: str, where: Any, name: str, wrong: Any, file: str) -> None:
+    monkeypatch.setattr(where, name, wrong(getattr(where, name)))
+    assert replay("1.1.2", file).found, what
+
+
+def test_a_drain_that_stops_builds_is_found_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    look = Drainer._look
+
+    def eager(self: Drainer, node: Any) -> None:
+        self._mark([a for a in self.cluster.of_node.get(node.id, ()) if not a.terminal and not a.migrate])
+        look(self, node)
+
+    monkeypatch.setattr(Drainer, "_look", eager)
+    assert replay("1.1.2", "drain-busy-natural-end").found
+    assert replay("1.1.2", "drain-repeated").found
+
+
+def test_a_repeated_drain_that_moves_its_start_is_found_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    real = Drainer.set
+
+    def fresh(self: Drainer, node: Any, *rest: Any) -> int:
+        node.strategy = None
+        return real(self, node, *rest)
+
+    monkeypatch.setattr(Drainer, "set", fresh)
+    assert replay("1.1.2", "drain-repeated").found
+
+
+def test_eligibility_by_the_path_is_found_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(NodeCalls, "eligibility_target", staticmethod(lambda body, node_id: node_id))
+    assert replay("1.1.2", "eligibility").found
+
+
+def test_the_same_seed_gives_the_same_run() -> None:
+    first, second = replay("1.1.2", "purge-busy"), replay("1.1.2", "purge-busy")
+    assert [a.answer for a in first.asked] == [a.answer for a in second.asked]
