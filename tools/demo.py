@@ -44,9 +44,8 @@ class Operator:
         print(f"\n  $ ansible-playbook serverops.circleci.{playbook} -e nomad_drain_nodes={nodes} {' '.join(options)}".rstrip(), flush=True)
         began = self.now()
         shutil.rmtree(self.home / "serverops-journal", ignore_errors=True)
-        process = subprocess.Popen(
-            argv, cwd=self.home, env=self._environment(), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True
-        )
+        pipes: dict[str, Any] = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
+        process = subprocess.Popen(argv, cwd=self.home, env=self._environment(), start_new_session=True, **pipes)
         watchdog = threading.Timer(ANSWER_WITHIN, process.kill)
         watchdog.start()
         said = self._watch(process, interrupt)

@@ -9,7 +9,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-
 from integration.clusters.base import Cluster
 from integration.clusters.real import RealCluster, binaries
 from integration.clusters.simulated import SimulatedCluster

@@ -34,12 +34,13 @@ def environment(home: Path) -> dict[str, str]:
     """As `ansible-playbook` finds it in a fresh home."""
     home.mkdir(parents=True, exist_ok=True)
     kept = {key: value for key, value in os.environ.items() if not key.startswith(("ANSIBLE_", "NOMAD_", "PYTHONPATH"))}
-    return {**kept, "HOME": str(home), "PWD": str(home), "ANSIBLE_ROLES_PATH": str(TARGETS), "ANSIBLE_LOCALHOST_WARNING": "false", "ANSIBLE_INVENTORY_UNPARSED_WARNING": "false", "NO_COLOR": "1"}
+    quiet = {"ANSIBLE_LOCALHOST_WARNING": "false", "ANSIBLE_INVENTORY_UNPARSED_WARNING": "false", "NO_COLOR": "1"}
+    return {**kept, **quiet, "HOME": str(home), "PWD": str(home), "ANSIBLE_ROLES_PATH": str(TARGETS)}
 
 
 def play(playbook: str, variables: dict[str, Any], home: Path, *options: str) -> Played:
     """Play it to its end."""
-    got = subprocess.run(
-        command(playbook, variables, *options), env=environment(home), cwd=home, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=600, check=False
-    )
+    argv, env = command(playbook, variables, *options), environment(home)
+    pipes: dict[str, Any] = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
+    got = subprocess.run(argv, env=env, cwd=home, timeout=600, check=False, **pipes)
     return Played(got.returncode, got.stdout)

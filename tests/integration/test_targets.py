@@ -8,7 +8,6 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-
 from integration.clusters.base import Cluster, endings
 from integration.playing import TARGETS, play
 

@@ -103,11 +103,14 @@ class Case:
 
     @property
     def lost(self) -> Builds:
-        """Builds that went down with their client: live when it fell, or seen live by this task and reported lost since."""
-        seen = self.past.get("builds") or {}
+        """Builds that went down with their client since the baseline or our mark: live when it fell, given up, or reported lost."""
+        known, seen = set(self.past.get("known") or ()), self.past.get("builds") or {}
         down = self.node is not None and self.node.status == "down"
-        gone = tuple(a for a in self.allocations or () if a.is_build and a.client == "lost" and a.id in seen and (down or not self.is_struck(a)))
-        return gone + (tuple(a for a in self.allocations or () if a.is_build and a.is_live) if down else ())
+        return tuple(a for a in self.allocations or () if a.is_build and a.id not in known and (a.fell or (down and a.is_live) or self._is_lost(a, seen, down)))
+
+    def _is_lost(self, allocation: Allocation, seen: Json, down: bool) -> bool:
+        """Reported lost; on a client that is up and was told to stop it, that is how 0.5.6 shows a build still stopping."""
+        return allocation.client == "lost" and allocation.id in seen and (down or not self.is_struck(allocation))
 
     @property
     def finished(self) -> int:
@@ -185,7 +188,7 @@ def remember(look: Look[DrainSpec, State]) -> Json:
 def _first(case: Case) -> Json:
     """The baseline of one client."""
     since = _nanoseconds(case.node.last_drain.started) if case.node and case.node.last_drain and case.is_ours else None
-    older = [a for a in case.allocations or () if case.is_struck(a) and not a.is_live]
+    older = [a for a in case.allocations or () if (case.is_struck(a) or a.fell) and not a.is_live]
     known = [a.id for a in older if since is None or a.modified < since]
     is_open = case.node is not None and case.node.is_open
     return {"known": known, "builds": {}, "open": is_open, "closed": False, "joined": False, "instance": None}

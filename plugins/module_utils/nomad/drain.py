@@ -185,7 +185,8 @@ def judge(case: Case) -> Optional[Decision]:
         return stuck(f"{case.name} lost {_count(case.lost)}", confirm=CONFIRM_LOST)
     if case.killed and not case.spec.allow_killing_builds:
         return stuck(f"{case.name}: {_count(case.killed)} killed by a drain", confirm=CONFIRM)
-    return settled(f"{case.name} is drained", confirm=CONFIRM)
+    allowed = f"; {_count(case.killed)} killed, as allowed" if case.killed else ""
+    return settled(f"{case.name} is drained{allowed}", confirm=CONFIRM)
 
 
 # -- state: drained, below 0.8: no cordon, and a drain stops builds ------------------------------------------

@@ -68,7 +68,11 @@ class Node:
 
 @dataclass(frozen=True)
 class Allocation:
-    """One run of a job on a client. `migrate`: a drain asked it to move (never told below 0.8); `modified` in ns of the server's clock."""
+    """One run of a job on a client.
+
+    `migrate`: a drain asked it to move (never told below 0.8); `fell`: given up since its client was down, final whatever is reported later;
+    `modified` in ns of the server's clock.
+    """
 
     id: str
     job: str
@@ -77,6 +81,7 @@ class Allocation:
     desired: str
     client: str
     migrate: bool = False
+    fell: bool = False
     started: str = ""
     modified: int = 0
 
@@ -168,6 +173,7 @@ def allocation_from_api(data: Mapping[str, Any]) -> Allocation:
         job_type=data.get("JobType") or job.get("Type"),
         desired=data.get("DesiredStatus") or "run",
         client=data.get("ClientStatus") or "pending",
+        fell="lost" in (data.get("DesiredDescription") or ""),
         migrate=bool((data.get("DesiredTransition") or EMPTY).get("Migrate")),
         started=min((text for text in starts if text and not text.startswith("0001")), default=""),
         modified=data.get("ModifyTime") or created,

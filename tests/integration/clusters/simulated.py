@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -28,7 +29,7 @@ class SimulatedCluster:
         with open(folder / "lab.log", "w", encoding="utf-8") as log:
             self._process = subprocess.Popen(command, env={**os.environ, "PYTHONPATH": str(TESTS)}, stdout=log, stderr=log)
         until(lambda: ready.exists() and ready.read_text().strip(), "the lab is ready")
-        told = __import__("json").loads(ready.read_text())
+        told = json.loads(ready.read_text())
         self.url, self.control = told["url"], told["control"]
 
     def build(self, job: str, client: str, seconds: float) -> None:
