@@ -92,8 +92,8 @@ class Allocation:
 
     @property
     def is_stopping(self) -> bool:
-        """The server wants it to stop, and it has not yet."""
-        return self.is_live and self.desired != "run"
+        """On its way to stop. A struck one keeps the wish "run" for a moment, with Migrate set (seen 1.11.3); a drain begun then hangs too."""
+        return self.is_live and (self.desired != "run" or self.migrate)
 
     @property
     def is_build(self) -> bool:

@@ -140,7 +140,7 @@ class RealCluster:
 def _free_ports(count: int) -> list[tuple[int, ...]]:
     """Port numbers that nobody uses now, by threes."""
     with contextlib.ExitStack() as stack:
-        sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
+        sockets = [stack.enter_context(socket.socket()) for _turn in range(count)]
         for one in sockets:
             one.bind(("127.0.0.1", 0))
         ports = [one.getsockname()[1] for one in sockets]

@@ -233,7 +233,7 @@ class Api:
             raise Fail(405, "Invalid method")
         self.acl.management(request.rights)
 
-        def collect(_: Request) -> Response:
+        def collect(_request: Request) -> Response:
             self.cluster.clock.after(0.05, self.cluster.collect)
             return Response(200)
 

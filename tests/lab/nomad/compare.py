@@ -11,7 +11,8 @@ OPEN = frozenset(
     "Scores Attributes Meta Details Config Env Summary TaskStates TaskGroups FailedTGAllocs QueuedAllocations ClassFiltered ConstraintFiltered Tags".split()
 )
 UNLIKE = re.compile(
-    r"Index$|^Index|Time$|At$|^ID$|^EvalIDs?$|Eval$|ID$|Hash|Timestamp|^Deadline$|ForceDeadline|SnapshotIndex|AllocationTime|Nodes[A-Z]\w*|Score|HeartbeatTTL|^[Pp]ort$|^id$"
+    r"Index$|^Index|Time$|At$|^ID$|^EvalIDs?$|Eval$|ID$|Hash|Timestamp|^Deadline$|ForceDeadline|SnapshotIndex"
+    r"|AllocationTime|Nodes[A-Z]\w*|Score|HeartbeatTTL|^[Pp]ort$|^id$"
 )
 PORT = re.compile(r"(?<=127\.0\.0\.1):\d+")
 RANK = {"Received": 0, "Task Setup": 1, "Started": 2, "Killing": 3, "Terminated": 4, "Not Restarting": 5, "Killed": 5}
@@ -19,7 +20,7 @@ Found = list[str]
 
 
 def instant(text: str) -> float:
-    whole, _, fraction = text.rstrip("Z").partition(".")
+    whole, _dot, fraction = text.rstrip("Z").partition(".")
     return datetime.fromisoformat(whole + "+00:00").timestamp() + (float("0." + fraction) if fraction else 0.0)
 
 

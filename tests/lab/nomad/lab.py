@@ -58,7 +58,7 @@ class Lab:
 
     # --- clients ---
     def add_clients(self, count: int = 1) -> list[str]:
-        return [self.add_client() for _ in range(count)]
+        return [self.add_client() for _turn in range(count)]
 
     def add_client(
         self,

@@ -90,12 +90,12 @@ class Replay:
                 todo.append((line["until"], 1, lambda asked=again: self._ask(asked)))  # type: ignore[misc]
         todo += [(at, 0, lambda act=act: act(self.lab)) for at, act in self.scenario.steps]  # type: ignore[misc]
         self.held: list[tuple[Asked, Blocked, float]] = []
-        for at, _, action in sorted(todo, key=lambda item: item[:2]):
+        for at, _order, action in sorted(todo, key=lambda item: item[:2]):
             self._until(self.zero + at)
             action()
             self._look()
         while self.held:
-            self._until(min(min(held.until, limit) for _, held, limit in self.held))
+            self._until(min(min(held.until, limit) for _order, held, limit in self.held))
         self.since_theirs = self._since()
         for asked in self.asked:
             for text in self._differences(asked):
@@ -107,7 +107,7 @@ class Replay:
         """Let time pass, and look at what is held after each event."""
         while True:
             due = self.clock.next_due()
-            ends = [min(held.until, limit) for _, held, limit in self.held]
+            ends = [min(held.until, limit) for _order, held, limit in self.held]
             step = min([when, *ends, *([due] if due is not None else [])])
             if step > when or (step == when and not (due == when or when in ends)):
                 break
@@ -186,7 +186,7 @@ class Replay:
             if "request" not in line or "status" not in line["response"] or "index" in line["request"]["query"]:
                 continue
             index = int(line["response"]["headers"].get("X-Nomad-Index", 0))
-            if line["request"]["method"] != "GET" or line["t"] > min([at for at, _ in self.scenario.steps], default=1e9):
+            if line["request"]["method"] != "GET" or line["t"] > min([at for at, _step in self.scenario.steps], default=1e9):
                 return first + 1 if first else index
             first = max(first, index)
         return first + 1

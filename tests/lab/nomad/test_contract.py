@@ -105,7 +105,7 @@ BROKEN: list[tuple[str, str, dict[str, Any]]] = [
 ]
 
 
-@pytest.mark.parametrize(("version", "name", "flags"), BROKEN, ids=lambda value: str(value))
+@pytest.mark.parametrize(("version", "name", "flags"), BROKEN, ids=str)
 def test_a_simulator_broken_on_purpose_is_found_out(version: str, name: str, flags: dict[str, Any]) -> None:
     assert replay(version, name, PROFILES[version].but(**flags)).found
 

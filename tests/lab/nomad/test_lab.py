@@ -99,7 +99,7 @@ def test_a_client_dies_and_returns(version: str) -> None:
     assert how(lab, "build") == ["running"]
     lab.return_client("c1")
     seen: set[str] = set()
-    for _ in range(40):
+    for _turn in range(40):
         lab.clock.sleep(0.1)
         seen.update(item[2] for item in allocations(lab, "c1") if item[1] == "stop")
     assert {"running", "complete"} <= seen, "status goes backwards when a client returns"
@@ -193,7 +193,7 @@ def test_faults() -> None:
         session.get(f"{URL}/v1/nodes", timeout=4)
     lab.fault("stale")
     assert session.get(f"{URL}/v1/nodes").headers["X-Nomad-Knownleader"] == "false"
-    first = [lab.fault("500", rate=0.5, seed=7, count=None).strikes("GET", "/") for _ in range(1)]
+    first = [lab.fault("500", rate=0.5, seed=7, count=None).strikes("GET", "/") for _turn in range(1)]
     assert first == [Lab().fault("500", rate=0.5, seed=7, count=None).strikes("GET", "/")]
     with pytest.raises(ValueError):
         lab.fault("flood")
@@ -243,7 +243,7 @@ def test_size() -> None:
     session = lab.session()
     assert len(session.get(f"{URL}/v1/allocations").json()) == 4000
     begin = time.perf_counter()
-    for _ in range(10):
+    for _turn in range(10):
         session.get(f"{URL}/v1/nodes")
         session.get(f"{URL}/v1/allocations")
     assert time.perf_counter() - begin < 3

@@ -68,7 +68,7 @@ def test_a_blocking_query_is_woken(lab: Running) -> None:
 
 def test_keep_alive_and_requests(lab: Running) -> None:
     with requests.Session() as session:
-        for _ in range(5):
+        for _turn in range(5):
             assert session.get(lab.url + "/v1/status/leader", timeout=5).status_code == 200
     shown = requests.get(lab.control + "/requests", timeout=5).json()
     assert shown["counts"]["GET /v1/status/leader"] == 5 and shown["connections"]["ever"] == 1
@@ -166,7 +166,7 @@ def test_the_hundred_and_first_connection_is_closed_without_a_byte(lab: Running)
     import socket
 
     port = int(lab.url.rsplit(":", 1)[1])
-    held = [socket.create_connection(("127.0.0.1", port), 5) for _ in range(100)]
+    held = [socket.create_connection(("127.0.0.1", port), 5) for _turn in range(100)]
     time.sleep(0.3)
     extra = socket.create_connection(("127.0.0.1", port), 5)
     try:
