@@ -53,7 +53,7 @@ class SlicedAction(ActionBase):
         return found
 
     def _bound(self) -> float:
-        return float(self._task.args.get("wait_timeout", 18000))
+        return float(self._task.args.get("wait_timeout") or 18000)
 
     def _say(self, words: str) -> None:
         if not self._task.no_log:

@@ -31,10 +31,9 @@ class Confirmations:
 
     def _one(self, item: str, decision: Decision, fresh: bool, now: float) -> Decision:
         pending = self._due.pop(item, None)
-        if not decision.is_end:
+        if self._done.get(item) != decision.kind:
             self._done.pop(item, None)
-            return decision
-        if not decision.confirm or self._done.get(item) == decision.kind:
+        if not decision.is_end or not decision.confirm or item in self._done:
             return decision
         if pending and pending[0] == decision.kind:
             if fresh and pending[1] <= now:

@@ -30,13 +30,14 @@ def fold(rules: Rules[Any, Any], look: Look[Any, Any], wait: bool) -> Folded:
     for _round in range(ROUNDS):
         look = replace(look, memory=rules.remember(look))
         decisions = rules.decide(look)
-        if any(decision.unknown for decision in decisions.values()):
+        if wait and any(decision.unknown for decision in decisions.values()):
             return Folded(look, decisions, steps, unknown=True)
         due = [step for decision in decisions.values() for step in decision.steps]
         open_items = [item for item, decision in decisions.items() if decision.kind == "waiting"]
         if (not due and not open_items) or (not wait and (steps or not due)):
             return Folded(look, decisions, steps)
         before = look.state
+        look = replace(look, still={}, phases={})  # measured on the real state, they say nothing of an imagined one
         for step in due:
             steps.append(step.describe())
             look = replace(look, state=rules.effect(look.state, step))

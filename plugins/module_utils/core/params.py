@@ -14,6 +14,7 @@ from ansible_collections.serverops.circleci.plugins.module_utils.core.errors imp
 from ansible_collections.serverops.circleci.plugins.module_utils.core.secret import Secret
 
 SpecT = TypeVar("SpecT")
+MOST = 1e9  # s, some thirty years; what systems count in nanoseconds still fits 64 bits
 
 
 def spec_from_params(kind: type[SpecT], params: Mapping[str, Any], prefix: str = "") -> SpecT:
@@ -30,19 +31,19 @@ def spec_from_params(kind: type[SpecT], params: Mapping[str, Any], prefix: str =
             if field.default is MISSING and field.default_factory is MISSING:
                 raise BadInput(f"{prefix}{field.name} is required; give it a value")
             continue
-        values[field.name] = _typed(hints[field.name], value)
+        values[field.name] = _typed(hints[field.name], value, prefix + field.name)
     return kind(**values)
 
 
-def _typed(hint: Any, value: Any) -> Any:
+def _typed(hint: Any, value: Any, name: str) -> Any:
     if isinstance(value, list):
-        return tuple(_from_survey(value))
+        return tuple(_from_survey(value, name))
     if isinstance(value, str) and "Secret" in str(hint):
         return Secret(value)
     return value
 
 
-def _from_survey(entries: list[Any]) -> list[Any]:
+def _from_survey(entries: list[Any], name: str) -> list[Any]:
     """A survey hands a list over as JSON text, which Ansible cuts at its commas: put it together again."""
     text = ",".join(str(entry) for entry in entries).strip()
     if not (text.startswith("[") and text.endswith("]")):
@@ -50,7 +51,7 @@ def _from_survey(entries: list[Any]) -> list[Any]:
     try:
         found = json.loads(text)
     except ValueError:
-        raise BadInput(f"a list begins like JSON but is none ({text[:80]}); give a list, a comma list or JSON text") from None
+        raise BadInput(f"{name} begins like JSON but is none ({text[:80]}); give a list, a comma list or JSON text") from None
     return [str(entry) for entry in found]
 
 
@@ -62,7 +63,7 @@ def not_negative(**options: Any) -> None:
 
 
 def positive(**options: Any) -> None:
-    """Raises BadInput for the first option whose number is not above zero."""
+    """Raises BadInput for the first option whose number is not above zero, or no number at all (YAML knows .nan and .inf)."""
     for name, value in options.items():
-        if value is not None and value <= 0:
-            raise BadInput(f"{name} is {value}, but it must be more than 0")
+        if value is not None and not 0 < value < MOST:
+            raise BadInput(f"{name} is {value}, but it must be {f'less than {MOST:g}' if value > 0 else 'more than 0'}")

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Optional
 
@@ -13,7 +14,7 @@ from ansible_collections.serverops.circleci.plugins.module_utils.core.clock impo
 from ansible_collections.serverops.circleci.plugins.module_utils.core.confirm import Confirmations
 from ansible_collections.serverops.circleci.plugins.module_utils.core.errors import CollectionError, NotFound, Refused, Unreachable
 from ansible_collections.serverops.circleci.plugins.module_utils.core.fold import fold
-from ansible_collections.serverops.circleci.plugins.module_utils.core.shapes import Decision, Json, Look, Port, Rules, Step
+from ansible_collections.serverops.circleci.plugins.module_utils.core.shapes import Decision, Json, Look, Port, Rules, Step, stuck
 from ansible_collections.serverops.circleci.plugins.module_utils.core.timers import Timers
 
 SLICE_CHANGE = 5.0  # a slice lives at least this long before a change of words ends it
@@ -41,6 +42,8 @@ class Task:
     memory: Json = field(default_factory=dict)
     before: Json = field(default_factory=dict)
     steps: list[Json] = field(default_factory=list)
+    doubtful: list[Any] = field(default_factory=list)  # item and order of what was sent and not answered: the next look tells
+    looked: bool = False
     timers: Json = field(default_factory=dict)
     last: Json = field(default_factory=dict)
     after: Json = field(default_factory=dict)
@@ -67,8 +70,7 @@ class Reconciliation:
     def __init__(self, rules: Rules[Any, Any], port: Port[Any], clock: Clock) -> None:
         self._rules, self._port, self._clock = rules, port, clock
         self._confirmations = Confirmations()
-        self._doubtful: dict[Step, Json] = {}  # sent, the answer lost: the next look tells
-        self._refused: set[Step] = set()
+        self._refused: dict[Step, str] = {}
         self._rounds = 0
 
     def run(self, spec: Any, terms: Terms, task: Task) -> Outcome:
@@ -98,22 +100,38 @@ class Reconciliation:
         last = self._now() >= self._terms.wait_timeout
         fresh = frozenset(self._unsettled()) if last else self._confirmations.due(self._now())
         look = self._see(fresh)
-        decided = self._rules.decide(look)
+        decided = {item: self._unless_refused(decision) for item, decision in self._rules.decide(look).items()}
         self._timers.judge(decided, self._now())
         self._decisions = self._confirmations.count(decided, fresh, self._now())
         self._note()
+        due = [step for decision in self._decisions.values() for step in decision.steps]
+        lost = self._lost(due)
         if all(decision.is_end for decision in self._decisions.values()):
             return self._ended("", self._stuck())
         if last and (not self._confirming() or self._now() >= self._terms.wait_timeout + CONFIRM_GRACE):
             return self._ended("timeout", self._too_late())
-        due = [] if last else [step for decision in self._decisions.values() for step in decision.steps]
-        self._doubtful = {step: entry for step, entry in self._doubtful.items() if step in due}
-        if due and (self._terms.wait or not self._rounds):
+        if lost and not self._terms.wait:
+            raise Unreachable("no answer came to the order, and it took no effect", retry=False)
+        if due and not last and (self._terms.wait or not self._rounds):
             self._rounds += 1
             return self._apply(due)
         if not self._terms.wait and not self._confirming():
             return self._ended("", self._stuck())
         return self._rest()
+
+    def _unless_refused(self, decision: Decision) -> Decision:
+        """The decision, but for an order that the system refused twice: that item is stuck, the others go on."""
+        words = [self._refused[step] for step in decision.steps if self._refused.get(step)]
+        return stuck(words[0]) if words else decision
+
+    def _lost(self, due: list[Step]) -> bool:
+        """Whether an order that got no answer is due again: it took no effect, so it was not done. What cannot be seen stays in doubt."""
+        orders = [step.describe() for step in due]
+        lost = [entry for _item, entry in self._task.doubtful if entry in orders]
+        for entry in lost:
+            self._task.steps.remove(entry)
+        self._task.doubtful = [[item, entry] for item, entry in self._task.doubtful if self._decisions[item].unknown]
+        return bool(lost)
 
     def _see(self, fresh: frozenset[str]) -> Look[Any, Any]:
         state = self._port.read(fresh)
@@ -121,44 +139,48 @@ class Reconciliation:
         look = Look(self._spec, state, self._task.memory)
         facts = self._rules.facts(look)
         self._timers.see(facts, now)
-        first = not self._task.memory
+        first = not self._task.looked
         look = replace(look, still=self._timers.still(now), phases=self._timers.phases(now), waited=self._timers.waited(now))
         look = replace(look, memory=self._rules.remember(look))
         if first:
             refusals = self._rules.refusals(look)
             if refusals:
                 raise Refused("; ".join(refusals))
-            self._task.before = dict(facts)
+            self._task.before, self._task.looked = dict(facts), True
         self._task.memory, self._task.after = look.memory, dict(facts)
         self._look = look
         return look
 
     def _apply(self, due: list[Step]) -> Optional[Outcome]:
-        for step in due:
-            lost = self._doubtful.pop(step, None)
-            if lost is not None:  # it had not taken effect: it is still due
-                self._task.steps.remove(lost)
-                if not self._terms.wait:
-                    raise Unreachable("no answer came to the order, and it took no effect", retry=False)
-                self._clock.sleep(RETRY_PAUSE)
-            self._one(step)
+        pauses = [self._one(step) for step in due]
+        if self._task.doubtful:  # time for what may be on its way; then the next look tells
+            self._pause(max(pauses))
         return None
 
-    def _one(self, step: Step) -> None:
+    def _pause(self, seconds: float) -> None:
+        """Wait as for any change, but no shorter: who is asked at a fixed beat may be missed at a fixed beat."""
+        ends = self._clock.now() + max(RETRY_PAUSE, seconds)
+        with suppress(Unreachable):
+            self._port.wait(RETRY_PAUSE)
+        self._clock.sleep(max(0.0, ends - self._clock.now()))
+
+    def _one(self, step: Step) -> float:
+        """Send one order; returns the seconds that a system without an answer asked us to wait."""
         entry = step.describe()
         self._task.steps.append(entry)
         try:
             self._port.apply(step)
-        except Unreachable:
-            self._doubtful[step] = entry
-        except (NotFound, Refused):
+        except Unreachable as error:
+            self._task.doubtful.append([step.item, entry])
+            return error.after or 0.0
+        except (NotFound, Refused) as error:
             self._task.steps.remove(entry)
-            if step in self._refused:
-                raise
-            self._refused.add(step)  # the world moved between look and act: look again, once
+            # Refused once: the world moved between look and act, so look again. Twice: the item is stuck.
+            self._refused[step] = str(error) if step in self._refused else ""
         except CollectionError:
             self._task.steps.remove(entry)
             raise
+        return 0.0
 
     def _rest(self) -> Optional[Outcome]:
         now = self._now()
@@ -166,7 +188,7 @@ class Reconciliation:
         if pause <= LONGEST_WAIT:
             self._clock.sleep(max(0.0, pause))
             return None
-        if self._slice_is_over():
+        if self._slice_is_over() and not self._confirming():
             return self._outcome(partial=True)
         rechecks = [decision.recheck for decision in self._decisions.values() if decision.recheck]
         self._port.wait(max(0.0, min([self._terms.wait_timeout - now, LONGEST_WAIT] + rechecks)))
@@ -177,14 +199,14 @@ class Reconciliation:
     def _check(self) -> Outcome:
         look = self._see(frozenset())
         end = fold(self._rules, look, self._terms.wait)
-        while end.unknown and self._now() < self._terms.wait_timeout:
+        while end.unknown and self._terms.wait and self._now() < self._terms.wait_timeout:
             self._port.wait(min(LONGEST_WAIT, self._terms.wait_timeout - self._now()))
             end = fold(self._rules, self._see(frozenset()), self._terms.wait)
         self._look, self._decisions = end.look, end.decisions
         self._task.after = dict(self._rules.facts(end.look))
         self._task.steps = end.steps
         self._note()
-        return self._ended("timeout", self._too_late()) if end.unknown else self._ended("", self._stuck())
+        return self._ended("timeout", self._too_late()) if end.unknown and self._terms.wait else self._ended("", self._stuck())
 
     def _unanswered(self, error: Unreachable) -> Optional[Outcome]:
         """No answer: nothing is concluded; asked again until the time is over."""
@@ -194,10 +216,10 @@ class Reconciliation:
             return self._ended("unknown", str(error))
         self._task.progress = str(error)
         if self._now() >= self._terms.wait_timeout:
-            return self._ended("unknown", str(error))
+            return self._ended("unknown", f"{error}; {self._too_late()}")
         if self._slice_is_over():
             return self._outcome(partial=True)
-        self._clock.sleep(RETRY_PAUSE)
+        self._clock.sleep(max(RETRY_PAUSE, min(error.after or 0.0, self._terms.wait_timeout - self._now())))
         return None
 
     def _ended(self, end: str, failure: str) -> Outcome:
@@ -237,6 +259,6 @@ class Reconciliation:
         return "; ".join(f"{decision.reason}" for decision in self._decisions.values() if decision.kind == "stuck")
 
     def _too_late(self) -> str:
-        left = [decision.reason for decision in self._decisions.values() if not decision.kind == "settled"]
+        left = [decision.reason for decision in self._decisions.values() if decision.kind != "settled"] or [self._task.progress]
         done = ", ".join(sorted({str(step.get("step")) for step in self._task.steps})) or "nothing"
         return f"the time of wait_timeout ({self._terms.wait_timeout:g} s) is over; done: {done}; waited for: {'; '.join(left)}"

@@ -43,6 +43,8 @@ def drain_spec(params: Mapping[str, Any]) -> DrainSpec:
     check_selectors(spec.nodes)
     not_negative(max_in_flight=spec.max_in_flight, min_ready=spec.min_ready)
     positive(deadline=spec.deadline, max_build_time=spec.max_build_time)
+    if spec.deadline is not None and spec.deadline < 0.001:
+        raise BadInput(f"deadline is {spec.deadline:g}, which Nomad cannot tell from none; give a second or more")
     if spec.deadline is not None and not spec.allow_killing_builds:
         raise BadInput(f"deadline is {spec.deadline:g}, which kills the builds that are left then; leave it out, or set allow_killing_builds too")
     if spec.deadline is not None and spec.state != "drained":
@@ -176,10 +178,11 @@ def remember(look: Look[DrainSpec, State]) -> Json:
         node = case.node
         if node is not None:
             past["name"] = node.name
-            past["closed"] = bool(past.get("closed")) or not node.is_open
+            past["open"] = bool(past.get("open")) or node.is_open
+            past["closed"] = bool(past.get("closed")) or not (node.is_open or case.is_foreign)
             past["joined"] = bool(past.get("joined")) or (case.is_foreign and not case.spec.take_over and case.spec.state == "drained")
-            if node.instance_id is not UNKNOWN and node.instance_id:
-                past["instance"] = node.instance_id
+            if node.instance_id is not UNKNOWN:
+                past["instance"] = node.instance_id or past.get("instance") or ""
         past["builds"] = {**(past.get("builds") or {}), **{a.id: [a.job, a.started] for a in case.builds}}
         targets[item] = past
     return {"targets": targets}

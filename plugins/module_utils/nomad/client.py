@@ -9,14 +9,17 @@ import json
 import random
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Callable, Optional
+from typing import Any, Callable, Optional, TypeVar
 
 from ansible_collections.serverops.circleci.plugins.module_utils.core.clock import Clock
 from ansible_collections.serverops.circleci.plugins.module_utils.core.errors import CollectionError, Unreachable
 from ansible_collections.serverops.circleci.plugins.module_utils.core.params import spec_from_params
+from ansible_collections.serverops.circleci.plugins.module_utils.core.secret import HIDDEN
 from ansible_collections.serverops.circleci.plugins.module_utils.nomad.connection import NomadConnection, checked
 from ansible_collections.serverops.circleci.plugins.module_utils.nomad.errors import error_from_answer, error_from_exception
 from ansible_collections.serverops.circleci.plugins.module_utils.transport.sessions import new_session
+
+ParsedT = TypeVar("ParsedT")
 
 READ_BOUND = 30.0  # a leader's change takes 2-5 s (recorded); an answer that stays away longer is the caller's to judge
 LONGEST_PAUSE = 8.0
@@ -40,6 +43,7 @@ class NomadClient:
         self.place = connection.place
         self._clock = clock
         self._timeout = connection.timeout
+        self._token = connection.token
         self._settings = {
             "address": connection.url,
             "token": connection.token.reveal() if connection.token else None,
@@ -52,6 +56,13 @@ class NomadClient:
     def read(self, *path: str, bound: float = READ_BOUND, **query: str) -> Answer:
         """GET until an answer comes, `bound` seconds at most. Raises NotFound, NotPermitted, Refused, BadInput, Unreachable."""
         return self._retried(lambda: self._send("get", path, query, None, self._timeout), bound)
+
+    def parsed(self, parse: Callable[[Any], ParsedT], body: Any) -> ParsedT:
+        """What `parse` makes of an answer; one of another shape is no answer: JSON, but not Nomad's."""
+        try:
+            return parse(body)
+        except (AttributeError, KeyError, TypeError, ValueError):
+            raise Unreachable(f"what {self.place} answered is JSON, but not what Nomad says there; is nomad_url another service?") from None
 
     def watch(self, *path: str, index: int, seconds: float, **query: str) -> Answer:
         """A blocking query: answers when the index is passed or `seconds` are over. Not retried."""
@@ -69,7 +80,7 @@ class NomadClient:
             try:
                 return ask()
             except Unreachable as error:
-                rest = error.after if error.after is not None else random.uniform(pause / 2, pause)
+                rest = max(error.after or 0.0, random.uniform(pause / 2, pause))
                 if not error.retry or self._clock.now() + rest >= ends:
                     raise
                 self._clock.sleep(rest)
@@ -98,7 +109,12 @@ class NomadClient:
         status = getattr(got, "status_code", None)
         if status is None:
             return error_from_exception(got, self.place)
-        return error_from_answer(status, got.text, got.headers, self.place)
+        headers = {name: self._hidden(value) for name, value in got.headers.items()}
+        return error_from_answer(status, self._hidden(got.text), headers, self.place)
+
+    def _hidden(self, text: str) -> str:
+        """The text without our token, should the other side say it back; before the text is cut, so that no part of it is left."""
+        return text.replace(self._token.reveal(), HIDDEN) if self._token else text
 
     def _answer(self, got: Any) -> Answer:
         try:

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import os
+import re
 from dataclasses import dataclass, replace
 from typing import Any, Optional
 from urllib.parse import urlsplit
@@ -51,12 +52,14 @@ class NomadConnection:
     @property
     def place(self) -> str:
         """Host and port, for messages: nothing that a URL may hide."""
-        return urlsplit(self.url).netloc.rpartition("@")[2]
+        return urlsplit(self.url).netloc
 
 
 def checked(given: NomadConnection) -> NomadConnection:
     """The connection with its address put right; raises BadInput with the first option that cannot be."""
     positive(nomad_timeout=given.timeout)
+    if given.token and not re.fullmatch(r"[!-~]+", given.token.reveal()):
+        raise BadInput("nomad_token holds a blank, a line break or a letter that no header carries; give the secret id alone")
     if bool(given.client_cert) != bool(given.client_key):
         missing = "nomad_client_key" if given.client_cert else "nomad_client_cert"
         raise BadInput(f"{missing} is missing: a client certificate and its key are given together")
@@ -68,18 +71,24 @@ def checked(given: NomadConnection) -> NomadConnection:
 
 def _address(text: str) -> str:
     """Scheme, host, port and path without a slash at the end; a bare host:port is http, as the official CLI takes it."""
-    url = text.strip().rstrip("/")
+    url = text.strip()
+    if "@" in url:
+        raise BadInput("nomad_url holds a user or password; Nomad knows none: give a token in nomad_token")
     if "://" not in url:
         url = "http://" + url
-    parts = urlsplit(url)
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        raise BadInput("nomad_url is no address that can be read; give http(s)://host:port") from None
     try:
         port = parts.port
     except ValueError:
-        raise BadInput(f"nomad_url has a port that is no port number ({parts.netloc.rpartition('@')[2]}); give http(s)://host:port") from None
+        raise BadInput(f"nomad_url has a port that is no port number ({parts.netloc}); give http(s)://host:port") from None
     if parts.scheme not in ("http", "https") or not parts.hostname:
         raise BadInput(f"nomad_url is {parts.scheme}://{parts.hostname or ''}, which is no http or https address; give http(s)://host:port")
-    if parts.username or parts.password:
-        raise BadInput("nomad_url holds a user or password; Nomad knows none: give a token in nomad_token")
+    if not all(0 < len(label) < 64 for label in parts.hostname.rstrip(".").split(".")):
+        raise BadInput(f"nomad_url names the host {parts.hostname}, which is no host name; give http(s)://host:port")
     if parts.query or parts.fragment:
         raise BadInput("nomad_url holds a query or a fragment; give http(s)://host:port and nothing behind the path")
-    return url if port or parts.path else f"{url}:{443 if parts.scheme == 'https' else 4646}"
+    url = url.rstrip("/")
+    return url if port or parts.path.strip("/") else f"{url}:{443 if parts.scheme == 'https' else 4646}"

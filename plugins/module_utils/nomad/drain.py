@@ -168,8 +168,9 @@ def await_drain(case: Case) -> Optional[Decision]:
 
 
 def await_busy(case: Case) -> Optional[Decision]:
-    """Closed, no drain in force, and not empty: what winds up is waited for, what runs gets a drain."""
-    if not case.busy:
+    """Closed, no drain in force: what winds up is waited for; what runs, and what this task closed without a mark so far, gets a drain."""
+    unmarked = case.server.has_marks and bool(case.past.get("open")) and case.mark is None
+    if not case.busy and not unmarked:
         return None
     if case.stopping:
         reason = f"{case.name} is closed; {_count(case.stopping)} wind up"

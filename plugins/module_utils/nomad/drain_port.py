@@ -15,8 +15,16 @@ from ansible_collections.serverops.circleci.plugins.module_utils.core.shapes imp
 from ansible_collections.serverops.circleci.plugins.module_utils.nomad.case import Builds, DrainSpec
 from ansible_collections.serverops.circleci.plugins.module_utils.nomad.client import READ_BOUND, NomadClient
 from ansible_collections.serverops.circleci.plugins.module_utils.nomad.lists import Lists
-from ansible_collections.serverops.circleci.plugins.module_utils.nomad.mark import meta_for
-from ansible_collections.serverops.circleci.plugins.module_utils.nomad.model import NANO, Node, Server, Strategy, allocation_from_api, node_from_api
+from ansible_collections.serverops.circleci.plugins.module_utils.nomad.mark import mark_of, meta_for
+from ansible_collections.serverops.circleci.plugins.module_utils.nomad.model import (
+    NANO,
+    Node,
+    Server,
+    Strategy,
+    allocations_from_api,
+    node_from_api,
+    version_from_text,
+)
 from ansible_collections.serverops.circleci.plugins.module_utils.nomad.selectors import needs_instances, select
 from ansible_collections.serverops.circleci.plugins.module_utils.nomad.servers import read_server
 from ansible_collections.serverops.circleci.plugins.module_utils.nomad.steps import LiftDrain, NodeStep, SetDrain, SetEligibility, State
@@ -25,7 +33,7 @@ SETTLE = 0.25  # s after a write: an idle client's drain is over by then, and on
 
 
 class DrainPort:
-    """One slice's way to the clients. `known` are the targets' ids from an earlier slice, with their instance ids."""
+    """One slice's way to the clients. `known` are the targets' ids from an earlier slice, with their instance ids ("": it has none; None: not read)."""
 
     def __init__(self, client: NomadClient, spec: DrainSpec, run: str, clock: Clock, known: Optional[dict[str, Optional[str]]] = None) -> None:
         self._client, self._spec, self._run, self._clock = client, spec, run, clock
@@ -80,7 +88,7 @@ class DrainPort:
             nodes = self._lists.nodes()
         if self._server is None:
             with doing("ask the servers about themselves"):
-                self._server = read_server(self._client, max((node.version for node in nodes.values()), default=""), READ_BOUND)
+                self._server = read_server(self._client, max((node.version for node in nodes.values()), key=version_from_text, default=""), READ_BOUND)
         if not self._targets:
             self._targets = select(self._spec.nodes, self._with_instances(nodes))
         with doing("read the list of allocations"):
@@ -99,6 +107,8 @@ class DrainPort:
 
     def _filled(self, node: Node, allocations: Optional[Builds]) -> Node:
         """The client with what the list leaves out, asked for only where a decision needs it, and again only when it changed."""
+        if node.draining and self._server and not self._server.has_eligibility:
+            return replace(node, strategy=Strategy(0.0, False), reopened=False)  # all that a drain is below 0.8
         sent = self._sent.get(node.id)
         if sent and sent[0] == node.index and node.draining:
             return replace(node, strategy=sent[1], reopened=False)
@@ -106,7 +116,10 @@ class DrainPort:
         if kept and kept.index == node.index:
             return kept
         busy = any(a.is_live for a in allocations or ())
-        if node.is_open or not (node.draining or busy or self._spec.state == "eligible"):
+        if busy and self._known.get(node.id) is None:  # its instance id, should it vanish; asked for once a task
+            return self._fetch(node.id) or node
+        marked = not sent and mark_of(node) is not None  # whether it still holds, the client's own events tell
+        if node.is_open or not (node.draining or busy or marked or self._spec.state == "eligible"):
             return node
         return self._fetch(node.id) or node
 
@@ -115,18 +128,17 @@ class DrainPort:
         if node is None:
             return replace(state, nodes={key: value for key, value in state.nodes.items() if key != item})
         with doing(f"read the allocations of client {node.name}"):
-            found = tuple(allocation_from_api(data) for data in self._client.read("node", item, "allocations").body)
+            found = self._client.parsed(allocations_from_api, self._client.read("node", item, "allocations").body)
         return replace(state.with_node(node), allocations={**state.allocations, item: found})
 
     def _fetch(self, item: str) -> Optional[Node]:
         try:
             with doing(f"read client {item}"):
-                node = node_from_api(self._client.read("node", item).body)
+                node = self._client.parsed(node_from_api, self._client.read("node", item).body)
         except NotFound:
             return None
         self._own[item] = node
-        if node.instance_id is not UNKNOWN:
-            self._known[item] = node.instance_id  # type: ignore[assignment]
+        self._known[item] = "" if node.instance_id is UNKNOWN else node.instance_id or ""  # type: ignore[assignment]
         return node
 
     def _with_instances(self, nodes: dict[str, Node]) -> Sequence[Node]:
@@ -152,7 +164,7 @@ class DrainPort:
     def _drain(self, node: Node, step: SetDrain) -> None:
         body: dict[str, object] = {
             "NodeID": node.id,
-            "DrainSpec": {"Deadline": int(step.deadline * NANO), "IgnoreSystemJobs": step.ignore_system_jobs},
+            "DrainSpec": {"Deadline": round(step.deadline * NANO), "IgnoreSystemJobs": step.ignore_system_jobs},
         }
         if self._server and self._server.has_marks:
             since = self._clock.wall().strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -39,6 +39,8 @@ def error_from_exception(cause: Any, place: str) -> CollectionError:
 
     if isinstance(cause, (exceptions.InvalidURL, exceptions.MissingSchema, exceptions.InvalidSchema)):
         return BadInput(f"nomad_url is no address that can be asked ({place}); give http(s)://host:port")
+    if isinstance(cause, exceptions.InvalidHeader):  # its text is the header's value
+        return BadInput("nomad_token cannot be sent as a header; give the id alone")
     if isinstance(cause, exceptions.SSLError):
         return Unreachable(f"TLS with {place} failed ({_reason(cause)}); see nomad_ca_path, nomad_client_cert, nomad_tls_server_name", retry=False)
     if isinstance(cause, exceptions.ConnectTimeout):

@@ -5,15 +5,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from dataclasses import replace
-from typing import Optional
+from typing import Any, Optional
 
 from ansible_collections.serverops.circleci.plugins.module_utils.core.clock import Clock
 from ansible_collections.serverops.circleci.plugins.module_utils.nomad.client import Answer, NomadClient
 from ansible_collections.serverops.circleci.plugins.module_utils.nomad.model import Allocation, Node, Server, allocation_from_api, node_from_stub
 
 PACE = 0.25  # s between two waits: a busy cluster changes its allocations all the time
+FRESH = 1.0  # s for which a blocking query's answer counts as a read made now
 POLL = 2.0  # s, where an answer carries no index to wait on
 Found = dict[str, Optional[tuple[Allocation, ...]]]
 
@@ -31,7 +32,7 @@ class Lists:
 
     def nodes(self) -> dict[str, Node]:
         """All clients by id, as the list shows them."""
-        return {node.id: node for node in map(node_from_stub, self._get("nodes").body)}
+        return self._client.parsed(lambda body: {node.id: node for node in map(node_from_stub, _listed(body))}, self._get("nodes").body)
 
     def allocations(self, server: Server, targets: Sequence[str], again: bool) -> tuple[Found, Optional[frozenset[str]]]:
         """The targets' allocations by client, and below 0.8 the jobs that exist; the former answer unless `again`."""
@@ -39,9 +40,8 @@ class Lists:
             # Namespaces came to everybody with 1.0; before, "*" is taken for the name of one, and the list is empty.
             self._query["allocations"] = {"namespace": "*"} if server.version >= (1, 0, 0) else {}
             wanted: dict[str, list[Allocation]] = {item: [] for item in targets}
-            for data in self._get("allocations").body:
-                if data.get("NodeID") in wanted:
-                    wanted[data["NodeID"]].append(allocation_from_api(data))
+            for allocation in self._client.parsed(lambda body: _on(body, wanted), self._get("allocations").body):
+                wanted[allocation.node].append(allocation)
             self._last = self._typed(wanted)
         return self._last
 
@@ -59,6 +59,8 @@ class Lists:
 
     def _get(self, name: str) -> Answer:
         woken = self._woken.pop(name, None)
+        if self._clock.now() - self._waited > FRESH:  # an outage lies between
+            woken = None
         return woken or self._kept(name, self._client.read(name, bound=self._bound, **self._query[name]))
 
     def _kept(self, name: str, answer: Answer) -> Answer:
@@ -70,6 +72,19 @@ class Lists:
         untold = [a for found in wanted.values() for a in found if a.job_type is None and (a.is_live or a.desired != "run")]
         if not untold:
             return {item: tuple(found) for item, found in wanted.items()}, None
-        types = {job["ID"]: job.get("Type") for job in self._client.read("jobs", bound=self._bound).body}
+        body = self._client.read("jobs", bound=self._bound).body
+        types = self._client.parsed(lambda body: {job["ID"]: job.get("Type") for job in _listed(body)}, body)
         typed: Found = {item: tuple(replace(a, job_type=a.job_type or types.get(a.job)) for a in found) for item, found in wanted.items()}
         return typed, frozenset(types)
+
+
+def _listed(body: Any) -> list[Any]:
+    """A list, and nothing that could be taken for an empty one."""
+    if not isinstance(body, list):
+        raise TypeError("not a list")
+    return body
+
+
+def _on(body: Any, clients: Container[str]) -> list[Allocation]:
+    """The allocations on these clients."""
+    return [allocation_from_api(data) for data in _listed(body) if data["NodeID"] in clients]

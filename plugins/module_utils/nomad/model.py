@@ -14,6 +14,7 @@ from ansible_collections.serverops.circleci.plugins.module_utils.core.shapes imp
 
 NANO = 1_000_000_000
 LIVE = ("pending", "running", "unknown")  # `unknown` is not terminal: a cut-off client may still run it
+SECOND = len("2026-11-22T06:34:02")
 EMPTY: Mapping[str, str] = {}
 
 Version = tuple[int, int, int]
@@ -180,6 +181,13 @@ def allocation_from_api(data: Mapping[str, Any]) -> Allocation:
     )
 
 
+def allocations_from_api(data: list[Mapping[str, Any]]) -> tuple[Allocation, ...]:
+    """A client's allocations, as it lists them itself."""
+    if not isinstance(data, list):
+        raise TypeError("not a list")
+    return tuple(allocation_from_api(entry) for entry in data)
+
+
 def _strategy(data: Mapping[str, Any]) -> Optional[Strategy]:
     given = data.get("DrainStrategy")
     if given:
@@ -205,5 +213,5 @@ def _is_reopened(events: list[Mapping[str, Any]], drain: Optional[LastDrain]) ->
         if words.startswith("Node drain strategy set"):
             return False
         if words.startswith("Node marked as"):
-            return drain is None or str(event.get("Timestamp") or "") >= drain.started
+            return drain is None or str(event.get("Timestamp") or "")[:SECOND] >= drain.started[:SECOND]
     return False

@@ -14,8 +14,8 @@ from ansible_collections.serverops.circleci.plugins.module_utils.core.errors imp
 from ansible_collections.serverops.circleci.plugins.module_utils.core.shapes import Json, Unknown
 from ansible_collections.serverops.circleci.plugins.module_utils.nomad.client import READ_BOUND, NomadClient
 from ansible_collections.serverops.circleci.plugins.module_utils.nomad.lists import Found, Lists
-from ansible_collections.serverops.circleci.plugins.module_utils.nomad.mark import mark_view
-from ansible_collections.serverops.circleci.plugins.module_utils.nomad.model import Node, Server, node_from_api
+from ansible_collections.serverops.circleci.plugins.module_utils.nomad.mark import mark_of, mark_view
+from ansible_collections.serverops.circleci.plugins.module_utils.nomad.model import Node, Server, node_from_api, version_from_text
 from ansible_collections.serverops.circleci.plugins.module_utils.nomad.selectors import is_group, needs_instances, select
 from ansible_collections.serverops.circleci.plugins.module_utils.nomad.servers import read_leader, read_server
 
@@ -35,7 +35,7 @@ def read_node_list(client: NomadClient, spec: NodeListSpec, clock: Clock) -> Jso
     with doing("read the list of clients"):
         nodes = lists.nodes()
     with doing("ask the servers about themselves"):
-        server = read_server(client, max((node.version for node in nodes.values()), default=""), READ_BOUND)
+        server = read_server(client, max((node.version for node in nodes.values()), key=version_from_text, default=""), READ_BOUND)
         leader = read_leader(client, READ_BOUND)
     closely = spec.details or needs_instances(spec.nodes)
     known = [_own(client, item) for item in nodes] if closely else list(nodes.values())
@@ -43,6 +43,8 @@ def read_node_list(client: NomadClient, spec: NodeListSpec, clock: Clock) -> Jso
     chosen = [by_id[item] for item in select(spec.nodes, known)]
     if not closely and not any(is_group(selector) for selector in spec.nodes):
         chosen = [_own(client, node.id) for node in chosen]
+    # Whether a mark still holds, the client's own events tell.
+    chosen = [_own(client, node.id) if isinstance(node.reopened, Unknown) and mark_of(node) else node for node in chosen]
     with doing("read the list of allocations"):
         found: Optional[Found] = _allocations(lists, server, chosen)
     return {
@@ -73,7 +75,7 @@ def _allocations(lists: Lists, server: Server, nodes: Sequence[Node]) -> Optiona
 
 def _own(client: NomadClient, item: str) -> Node:
     with doing(f"read client {item}"):
-        return node_from_api(client.read("node", item).body)
+        return client.parsed(node_from_api, client.read("node", item).body)
 
 
 def _builds(found: Found, node: Node) -> list[Json]:

@@ -18,7 +18,7 @@ PAUSE_CAME = (1, 3, 0)
 
 
 def read_server(client: NomadClient, client_version: str, bound: float) -> Server:
-    """The servers as one; `client_version` is a client's, used where the token may not ask the agent."""
+    """The servers as one; `client_version` is the newest client's, used where the token may not ask the agent: no client is newer than its servers."""
     try:
         told = client.read("agent", "self", bound=bound).body
     except NotPermitted:
@@ -48,8 +48,8 @@ def _from_agent(config: Mapping[str, Any]) -> Server:
 
 def _through_client(client: NomadClient, agent: Server, bound: float) -> Server:
     members = client.read("agent", "members", bound=bound).body.get("Members") or []
-    builds = sorted((m.get("Tags") or {}).get("build") or "" for m in members if (m.get("Tags") or {}).get("role") == "nomad")
-    text = builds[0] if builds else agent.version_text
+    builds = [(m.get("Tags") or {}).get("build") or "" for m in members if (m.get("Tags") or {}).get("role") == "nomad"]
+    text = min(builds, key=version_from_text, default=agent.version_text)
     server = replace(agent, version=version_from_text(text), version_text=text)
     return replace(server, acl=agent.acl or _has_acl(client, server, bound))
 

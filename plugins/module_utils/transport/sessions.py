@@ -39,7 +39,6 @@ def new_session(tls: Tls, connections: int = 4) -> requests.Session:
 
     session = requests.Session()
     session.trust_env = False
-    session.max_redirects = 0
     adapter = _adapter(tls.server_name, connections)
     session.mount("http://", adapter)
     session.mount("https://", adapter)

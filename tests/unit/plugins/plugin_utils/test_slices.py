@@ -1,0 +1,162 @@
+# Copyright (c) 2026, the serverops.circleci authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The base of action plugins: one task as many short runs of its module, and one line when the words change."""
+
+from __future__ import annotations
+
+import json
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from ansible.errors import AnsibleActionFail
+from ansible_collections.serverops.circleci.plugins.module_utils.core.shapes import Json
+from ansible_collections.serverops.circleci.plugins.plugin_utils import slices
+from ansible_collections.serverops.circleci.plugins.plugin_utils.slices import SlicedAction
+from unit.laws.running import InProcessAction
+from unit.toy.world import DOOR, ToyWorld
+
+
+class Scripted(SlicedAction):
+    """The action with answers of the module written down; notes what it was asked."""
+
+    LABEL = "drain"
+
+    def __init__(self, *answers: Json, check: bool = False, async_val: int = 0, no_log: bool = False, **args: Any) -> None:
+        self._task = SimpleNamespace(args=args, check_mode=check, async_val=async_val, no_log=no_log, action="toy")
+        self._connection = SimpleNamespace(_shell=SimpleNamespace(tmpdir="/nowhere"))
+        self.answers, self.asked, self.wrapped = list(answers), [], []
+
+    def _execute_module(self, module_args: Json, wrap_async: bool = False, **_kwargs: Any) -> Json:
+        self.asked.append(json.loads(json.dumps(module_args)))
+        self.wrapped.append(wrap_async)
+        answer = dict(self.answers.pop(0))
+        return {**answer, "invocation": {"module_args": dict(module_args)}}
+
+
+def partial(progress: str, **task: Any) -> Json:
+    return {"changed": True, "_partial": True, "_run": {"run": "r-1", "progress": progress, "spent": 1.0, **task}}
+
+
+DONE: Json = {"changed": True, "steps": [{"step": "set"}], "nodes": []}
+
+
+@pytest.fixture
+def said(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """What is displayed, on a clock that goes on by 50 s a look."""
+    lines: list[str] = []
+    monkeypatch.setattr(slices, "Display", lambda: SimpleNamespace(display=lines.append))
+    moments = iter(range(1000, 10**6, 50))
+    monkeypatch.setattr(slices, "time", SimpleNamespace(monotonic=lambda: float(next(moments))))
+    return lines
+
+
+def test_it_runs_the_module_until_a_slice_is_not_partial(said: list[str]) -> None:
+    action = Scripted(partial("a"), partial("b"), DONE, nodes=["c1"])
+    result = action.run()
+    assert len(action.asked) == 3
+    assert all(asked["nodes"] == ["c1"] for asked in action.asked)
+    assert (result["changed"], result["steps"]) == (True, [{"step": "set"}])
+
+
+def test_every_slice_gets_the_run_of_the_one_before_and_the_time_of_all(said: list[str]) -> None:
+    action = Scripted(partial("a", memory={"x": 1}), partial("b"), DONE)
+    action.run()
+    first, second, third = (asked["_run"] for asked in action.asked)
+    assert set(first) == {"run"}
+    assert (second["memory"], second["spent"], third["spent"]) == ({"x": 1}, 50.0, 100.0)
+
+
+def test_what_is_handed_on_is_stripped_from_the_result_and_from_its_invocation(said: list[str]) -> None:
+    for action in (Scripted(partial("a"), DONE), Scripted({**DONE, "_run": {"run": "r"}, "_partial": False})):
+        result = action.run()
+        assert "_run" not in result and "_partial" not in result
+        assert "_run" not in result["invocation"]["module_args"]
+
+
+def test_a_failure_is_handed_on_as_it_is(said: list[str]) -> None:
+    failed = {"failed": True, "msg": "c1 is gone", "changed": True, "nodes": [{"id": "1"}]}
+    result = Scripted(partial("a"), failed).run()
+    assert {key: result[key] for key in failed} == failed
+
+
+def test_a_module_that_crashed_or_could_not_be_reached_is_not_run_again(said: list[str]) -> None:
+    for end in ({"failed": True, "msg": "MODULE FAILURE", "rc": 1}, {"unreachable": True, "msg": "no route"}):
+        action = Scripted(partial("a"), end, DONE)
+        assert action.run()["msg"] == end["msg"]
+        assert len(action.asked) == 2
+
+
+@pytest.mark.parametrize("how", [{"check": True}, {"async_val": 600}, {"wait": False}], ids=["check mode", "async", "wait false"])
+def test_check_mode_async_and_not_waiting_are_one_run_without_slices(said: list[str], how: dict[str, Any]) -> None:
+    action = Scripted(DONE, **how)
+    result = action.run()
+    assert len(action.asked) == 1
+    assert "_run" not in action.asked[0]
+    assert action.wrapped == [bool(how.get("async_val"))]
+    assert result["steps"] == DONE["steps"]
+    assert said == []
+
+
+def test_a_run_that_the_user_gives_is_not_taken(said: list[str]) -> None:
+    for how in ({"wait": False}, {}):
+        action = Scripted(DONE, _run={"run": "forged", "steps": [1]}, **how)
+        action.run()
+        assert (action.asked[0].get("_run") or {}).get("run") != "forged"
+
+
+def test_a_line_is_printed_only_when_the_words_change(said: list[str]) -> None:
+    words = ["0 of 2 drained, 3 builds left", "0 of 2 drained, 3 builds left", "1 of 2 drained, 1 build left", "1 of 2 drained, 1 build left"]
+    Scripted(*(partial(word) for word in words), DONE).run()
+    assert said == ["[drain] 0 of 2 drained, 3 builds left, 50s of 5h", "[drain] 1 of 2 drained, 1 build left, 2m of 5h"]
+
+
+def test_the_line_names_the_bound_that_was_asked_for(said: list[str]) -> None:
+    Scripted(partial("waits"), DONE, wait_timeout="600").run()
+    assert said == ["[drain] waits, 50s of 10m"]
+
+
+def test_a_bound_that_is_null_is_the_modules_default(said: list[str]) -> None:
+    Scripted(partial("waits"), DONE, wait_timeout=None).run()
+    assert said == ["[drain] waits, 50s of 5h"]
+
+
+def test_it_is_silent_under_no_log(said: list[str]) -> None:
+    Scripted(partial("a"), partial("b"), DONE, no_log=True).run()
+    assert said == []
+
+
+def test_nothing_is_printed_when_the_first_slice_is_the_last(said: list[str]) -> None:
+    Scripted(DONE).run()
+    assert said == []
+
+
+def test_the_users_arguments_are_left_alone(said: list[str]) -> None:
+    action = Scripted(partial("a"), DONE, nodes=["c1"])
+    action.run()
+    assert action._task.args == {"nodes": ["c1"]}
+
+
+def test_async_is_supported() -> None:
+    assert SlicedAction._supports_async is True
+    action = Scripted(DONE, async_val=60)
+    action._supports_async = False
+    with pytest.raises(AnsibleActionFail):  # what Ansible's own base does where it is not
+        action.run()
+
+
+@pytest.mark.parametrize(("seconds", "words"), [(0.0, "0s"), (45.9, "45s"), (119.9, "119s"), (120.0, "2m"), (7199.0, "119m"), (7200.0, "2h"), (18000.0, "5h")])
+def test_a_duration_is_said_in_its_natural_unit(seconds: float, words: str) -> None:
+    assert slices._duration(seconds) == words
+
+
+def test_with_the_real_kernel_the_words_of_each_slice_differ_from_the_last_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    world = ToyWorld()
+    world.plans = {"long-b": [("ended", 30.0)], "long-c": [("ended", 200.0)], "long-d": [("ended", 400.0)]}
+    action = InProcessAction(DOOR, world, {"items": ["long-b", "long-c", "long-d"]})
+    result = action.play()
+    assert not result.get("failed")
+    counts = [line.partition(" done")[0] for line in action.said]
+    assert counts == ["0 of 3", "1 of 3", "2 of 3"]
+    assert action.runs > len(counts), "slices of a minute went by without a new word"
