@@ -98,7 +98,7 @@ class Reconciliation:
 
     def _round(self) -> Optional[Outcome]:
         last = self._now() >= self._terms.wait_timeout
-        fresh = frozenset(self._unsettled()) if last else self._confirmations.due(self._now())
+        fresh = frozenset(self._unsettled() if last else [item for item, _entry in self._task.doubtful]) | self._confirmations.due(self._now())
         look = self._see(fresh)
         decided = {item: self._unless_refused(decision) for item, decision in self._rules.decide(look).items()}
         self._timers.judge(decided, self._now())
@@ -153,16 +153,11 @@ class Reconciliation:
 
     def _apply(self, due: list[Step]) -> Optional[Outcome]:
         pauses = [self._one(step) for step in due]
-        if self._task.doubtful:  # time for what may be on its way; then the next look tells
-            self._pause(max(pauses))
+        if self._task.doubtful:  # time for what may be on its way; then the next look tells, by the items' own objects
+            with suppress(Unreachable):  # one call more, lest every try meets the same fault of a beat
+                self._port.wait(RETRY_PAUSE / 2)
+            self._clock.sleep(max(RETRY_PAUSE, *pauses))
         return None
-
-    def _pause(self, seconds: float) -> None:
-        """Wait as for any change, but no shorter: who is asked at a fixed beat may be missed at a fixed beat."""
-        ends = self._clock.now() + max(RETRY_PAUSE, seconds)
-        with suppress(Unreachable):
-            self._port.wait(RETRY_PAUSE)
-        self._clock.sleep(max(0.0, ends - self._clock.now()))
 
     def _one(self, step: Step) -> float:
         """Send one order; returns the seconds that a system without an answer asked us to wait."""
@@ -217,10 +212,8 @@ class Reconciliation:
         self._task.progress = str(error)
         if self._now() >= self._terms.wait_timeout:
             return self._ended("unknown", f"{error}; {self._too_late()}")
-        if self._slice_is_over():
-            return self._outcome(partial=True)
         self._clock.sleep(max(RETRY_PAUSE, min(error.after or 0.0, self._terms.wait_timeout - self._now())))
-        return None
+        return self._outcome(partial=True) if self._slice_is_over() else None
 
     def _ended(self, end: str, failure: str) -> Outcome:
         if end == "unknown":

@@ -109,7 +109,9 @@ class NomadClient:
         status = getattr(got, "status_code", None)
         if status is None:
             return error_from_exception(got, self.place)
-        headers = {name: self._hidden(value) for name, value in got.headers.items()}
+        headers = got.headers.copy()  # whatever way a proxy spells their names
+        for name, value in headers.items():
+            headers[name] = self._hidden(value)
         return error_from_answer(status, self._hidden(got.text), headers, self.place)
 
     def _hidden(self, text: str) -> str:

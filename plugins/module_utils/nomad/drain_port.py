@@ -52,7 +52,7 @@ class DrainPort:
             self._clock.sleep(SETTLE)
             self._wrote = False
         state = self._state
-        if state is None or confirming != frozenset(self._targets):
+        if state is None or confirming != frozenset(self._targets) or any(node.is_open for node in self._found(state)):
             state = self._read_lists()
         for item in self._targets:
             if item in confirming or item not in state.nodes:
@@ -97,6 +97,9 @@ class DrainPort:
             if item in nodes:
                 nodes[item] = self._filled(nodes[item], allocations.get(item))
         return State(self._server, nodes, allocations, self._targets, jobs)
+
+    def _found(self, state: State) -> list[Node]:
+        return [state.nodes[item] for item in self._targets if item in state.nodes]
 
     def _must_read_allocations(self, nodes: dict[str, Node]) -> bool:
         """Not again while all targets are closed and were empty: the verdict reads each one's own."""

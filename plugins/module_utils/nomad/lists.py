@@ -14,7 +14,7 @@ from ansible_collections.serverops.circleci.plugins.module_utils.nomad.client im
 from ansible_collections.serverops.circleci.plugins.module_utils.nomad.model import Allocation, Node, Server, allocation_from_api, node_from_stub
 
 PACE = 0.25  # s between two waits: a busy cluster changes its allocations all the time
-FRESH = 1.0  # s for which a blocking query's answer counts as a read made now
+FRESH = 0.5  # s for which a blocking query's answer counts as a read made now
 POLL = 2.0  # s, where an answer carries no index to wait on
 Found = dict[str, Optional[tuple[Allocation, ...]]]
 

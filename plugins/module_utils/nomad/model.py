@@ -134,7 +134,7 @@ def node_from_stub(data: Mapping[str, Any]) -> Node:
     """A client as `/v1/nodes` lists it. Below 0.8 there is no eligibility: what does not drain is open."""
     draining = bool(data.get("Drain"))
     return Node(
-        id=data["ID"],
+        id=_id(data),
         name=data.get("Name") or "",
         status=data.get("Status") or "",
         eligible=data.get("SchedulingEligibility", "ineligible" if draining else "eligible") == "eligible",
@@ -168,7 +168,7 @@ def allocation_from_api(data: Mapping[str, Any]) -> Allocation:
     starts = [str(task.get("StartedAt") or "") for task in (data.get("TaskStates") or {}).values()]
     created = data.get("CreateTime") or 0
     return Allocation(
-        id=data["ID"],
+        id=_id(data),
         job=data.get("JobID") or "",
         node=data.get("NodeID") or "",
         job_type=data.get("JobType") or job.get("Type"),
@@ -186,6 +186,13 @@ def allocations_from_api(data: list[Mapping[str, Any]]) -> tuple[Allocation, ...
     if not isinstance(data, list):
         raise TypeError("not a list")
     return tuple(allocation_from_api(entry) for entry in data)
+
+
+def _id(data: Mapping[str, Any]) -> str:
+    """What has no id is nothing of Nomad's."""
+    if not isinstance(data["ID"], str):
+        raise TypeError("no id")
+    return data["ID"]
 
 
 def _strategy(data: Mapping[str, Any]) -> Optional[Strategy]:
