@@ -8,14 +8,16 @@ from __future__ import annotations
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Callable, Optional
+from typing import TYPE_CHECKING, Any, Callable, Optional
 
 from ansible.module_utils.basic import AnsibleModule, env_fallback, missing_required_lib
 from ansible_collections.serverops.circleci.plugins.module_utils.core.clock import Clock, SystemClock
 from ansible_collections.serverops.circleci.plugins.module_utils.core.errors import CollectionError
 from ansible_collections.serverops.circleci.plugins.module_utils.core.params import positive
-from ansible_collections.serverops.circleci.plugins.module_utils.core.reconcile import Outcome, Reconciliation, Task, Terms
 from ansible_collections.serverops.circleci.plugins.module_utils.core.shapes import Json, Port, Rules
+
+if TYPE_CHECKING:
+    from ansible_collections.serverops.circleci.plugins.module_utils.core.reconcile import Outcome, Task
 
 Params = Mapping[str, Any]
 Options = dict[str, dict[str, Any]]
@@ -24,8 +26,6 @@ WAIT_OPTIONS: Options = {
     "wait": {"type": "bool", "default": True},
     "wait_timeout": {"type": "float", "default": 18000.0},
 }
-# What a slice hands to the next one; set by the action plugin alone.
-RUN_OPTION: Options = {"_run": {"type": "dict"}}
 
 
 @dataclass(frozen=True)
@@ -69,6 +69,9 @@ def run_info_door(door: InfoDoor) -> None:
 
 def reconcile(door: Door, params: Params, check: bool, clock: Optional[Clock] = None) -> Outcome:
     """What a door does between its parameters and its result."""
+    # Not at the top: an _info module starts without the kernel.
+    from ansible_collections.serverops.circleci.plugins.module_utils.core.reconcile import Reconciliation, Task, Terms
+
     clock = clock or SystemClock()
     positive(wait_timeout=params["wait_timeout"])
     spec = door.spec(params)

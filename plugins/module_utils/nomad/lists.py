@@ -13,7 +13,7 @@ from ansible_collections.serverops.circleci.plugins.module_utils.core.clock impo
 from ansible_collections.serverops.circleci.plugins.module_utils.nomad.client import Answer, NomadClient
 from ansible_collections.serverops.circleci.plugins.module_utils.nomad.model import Allocation, Node, Server, allocation_from_api, node_from_stub
 
-PACE = 0.25  # s between two waits: a busy cluster changes its allocations all the time
+PACE = 0.25  # s between two waits on a list: a busy cluster changes its allocations all the time
 FRESH = 0.5  # s for which a blocking query's answer counts as a read made now
 POLL = 2.0  # s, where an answer carries no index to wait on
 Found = dict[str, Optional[tuple[Allocation, ...]]]
@@ -29,6 +29,7 @@ class Lists:
         self._query: dict[str, dict[str, str]] = {"nodes": {}, "allocations": {}}
         self._last: tuple[Found, Optional[frozenset[str]]] = ({}, None)
         self._waited = 0.0
+        self._paced: dict[str, float] = {}
 
     def nodes(self) -> dict[str, Node]:
         """All clients by id, as the list shows them."""
@@ -47,7 +48,7 @@ class Lists:
 
     def wait(self, name: str, seconds: float) -> None:
         """Until the list `name` changes, `seconds` at most."""
-        self._clock.sleep(max(0.0, min(seconds, self._waited + PACE - self._clock.now())))
+        self._clock.sleep(max(0.0, min(seconds, self._paced.get(name, 0.0) + PACE - self._clock.now())))
         index = self._index.get(name, 0)
         if not index:
             self._clock.sleep(min(seconds, POLL))
@@ -55,7 +56,7 @@ class Lists:
         try:
             self._woken[name] = self._kept(name, self._client.watch(name, index=index, seconds=max(0.05, seconds), **self._query[name]))
         finally:
-            self._waited = self._clock.now()
+            self._waited = self._paced[name] = self._clock.now()
 
     def _get(self, name: str) -> Answer:
         woken = self._woken.pop(name, None)

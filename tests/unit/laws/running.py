@@ -14,7 +14,7 @@ from unittest import mock
 
 from ansible_collections.serverops.circleci.plugins.module_utils.core.errors import CollectionError
 from ansible_collections.serverops.circleci.plugins.module_utils.core.shapes import Json
-from ansible_collections.serverops.circleci.plugins.module_utils.door import RUN_OPTION, WAIT_OPTIONS, Door, reconcile, result_of
+from ansible_collections.serverops.circleci.plugins.module_utils.door import WAIT_OPTIONS, Door, reconcile, result_of
 from ansible_collections.serverops.circleci.plugins.plugin_utils import slices
 from unit.laws.subject import Subject, World
 
@@ -39,8 +39,8 @@ class Ran:
 
 def all_params(door: Door, given: Mapping[str, Any]) -> Json:
     """The parameters as AnsibleModule hands them over: every option, defaults filled in."""
-    options = {**door.options, **WAIT_OPTIONS, **RUN_OPTION}
-    unknown = set(given) - set(options)
+    options = {**door.options, **WAIT_OPTIONS}
+    unknown = set(given) - set(options) - {"_run"}
     assert not unknown, f"no such options: {unknown}"
     return {**{name: option.get("default") for name, option in options.items()}, **given}
 

@@ -98,7 +98,7 @@ def test_an_unchanged_client_is_not_read_again_and_a_changed_one_is() -> None:
 
 
 def test_a_confirmation_reads_the_clients_own_node_and_allocations() -> None:
-    answers = [*first(data()), ok(own(how="closed"), asked=f"GET /v1/node/{ONE}"), ok([live()], asked=f"GET /v1/node/{ONE}/allocations")]
+    answers = [*first(data(how="closed")), ok(own(how="closed"), asked=f"GET /v1/node/{ONE}"), ok([live()], asked=f"GET /v1/node/{ONE}/allocations")]
     with scripted(*answers) as (client, _script, clock):
         port = DrainPort(client, spec(), "run-1", clock)
         port.read(NOTHING)
