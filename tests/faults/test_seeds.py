@@ -35,7 +35,7 @@ class Storm:
             stop = self.dice.choice([0, 0, 3])
             self.lab.build(f"build-{number}", self.dice.choice(self.targets), seconds=length, stop_seconds=stop)
         self.lab.clock.sleep(1)
-        for _ in range(self.dice.randint(1, 4)):
+        for _turn in range(self.dice.randint(1, 4)):
             self._plan(self.dice.choice([0.001, 0.004, 0.3, 1.0]) if self.dice.random() < 0.4 else self.dice.uniform(0, 80))
 
     def _plan(self, second: float) -> None:

@@ -227,7 +227,7 @@ def test_no_options_but_those_that_begin_with_an_underscore_are_hidden() -> None
 
 
 def test_the_tests_have_no_init_files() -> None:
-    assert [path for path in (TOP / "tests").rglob("__init__.py")] == []
+    assert list((TOP / "tests").rglob("__init__.py")) == []
 
 
 def asserts_nothing(node: ast.FunctionDef) -> bool:

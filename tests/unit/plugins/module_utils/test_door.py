@@ -163,7 +163,7 @@ def test_check_mode_is_one_slice(play: Play, world: ToyWorld) -> None:
 
 
 def test_every_task_has_a_run_id_of_its_own(play: Play) -> None:
-    runs = {play(items=["set-a"])[0]["run"] for _ in range(3)}
+    runs = {play(items=["set-a"])[0]["run"] for _turn in range(3)}
     assert len(runs) == 3
 
 

@@ -66,7 +66,7 @@ def test_a_failure_has_the_same_keys(room: Room) -> None:
 
 @every
 def test_out_of_sight_has_the_same_keys(room: Room) -> None:
-    room.lab.clock.after(5.0, lambda: room.lab.kill_server())
+    room.lab.clock.after(5.0, room.lab.kill_server)
     result, failure = room.drain(nodes=["c1"], wait_timeout=60.0)
     assert failure and result["summary"] == {"unknown": 1}
     check_result(result)

@@ -14,7 +14,7 @@ from ansible_collections.serverops.circleci.plugins.module_utils.core.clock impo
 
 def test_now_never_goes_back() -> None:
     clock = SystemClock()
-    moments = [clock.now() for _ in range(100)]
+    moments = [clock.now() for _turn in range(100)]
     assert moments == sorted(moments)
 
 

@@ -30,10 +30,10 @@ class Holder:
 WAYS: dict[str, Callable[[Secret], str]] = {
     "str": str,
     "repr": repr,
-    "f-string": lambda secret: f"{secret}",
+    "f-string": lambda secret: f"a {secret}",
     "f-string with !r": lambda secret: f"{secret!r}",
     "f-string with a width": lambda secret: f"{secret:>40}",
-    "format": lambda secret: "{:s}".format(secret),  # noqa: UP032
+    "format": "{:s}".format,
     "percent": lambda secret: "%s %r" % (secret, secret),  # noqa: UP031
     "in a list": lambda secret: str([secret, (secret,), {"k": secret}]),
     "in a dataclass": lambda secret: repr(Holder(secret)),

@@ -80,7 +80,7 @@ def test_a_woken_answer_is_used_once() -> None:
         lists = Lists(client, clock, 5.0)
         lists.nodes()
         lists.wait("nodes", 1.0)
-        assert [lists.nodes()["c1"].status for _ in range(2)] == ["ready", "down"]
+        assert [lists.nodes()["c1"].status for _turn in range(2)] == ["ready", "down"]
 
 
 def test_an_index_that_went_back_is_waited_on_from_there() -> None:
