@@ -9,9 +9,10 @@ import json
 import random
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Callable, Optional, TypeVar
+from typing import Any, Callable, NamedTuple, Optional, TypeVar
 
 from ansible_collections.serverops.circleci.plugins.module_utils.core.clock import Clock
+from ansible_collections.serverops.circleci.plugins.module_utils.core.entries import entries
 from ansible_collections.serverops.circleci.plugins.module_utils.core.errors import CollectionError, Unreachable
 from ansible_collections.serverops.circleci.plugins.module_utils.core.params import spec_from_params
 from ansible_collections.serverops.circleci.plugins.module_utils.core.secret import HIDDEN
@@ -25,14 +26,26 @@ READ_BOUND = 30.0  # a leader's change takes 2-5 s (recorded); an answer that st
 LONGEST_PAUSE = 8.0
 JITTER = 17.0 / 16.0  # the server adds up to a sixteenth to a blocking query's wait
 SLACK = 5.0
+CHUNK = 65536  # bytes of a list's text that are looked at together
 
 
 @dataclass(frozen=True)
 class Answer:
-    """A JSON answer and its index (0 where none is told)."""
+    """A JSON answer and its index (0 where none is told). A list's body holds what its entries were made into."""
 
     body: Any
     index: int = 0
+
+
+class Question(NamedTuple):
+    """One request. `entry` makes something of each entry of a list, as it arrives; timeout in seconds."""
+
+    method: str
+    path: tuple[str, ...]
+    query: Mapping[str, str]
+    timeout: float
+    body: Optional[Mapping[str, Any]] = None
+    entry: Optional[Callable[[Any], Any]] = None
 
 
 class NomadClient:
@@ -55,23 +68,27 @@ class NomadClient:
 
     def read(self, *path: str, bound: float = READ_BOUND, **query: str) -> Answer:
         """GET until an answer comes, `bound` seconds at most. Raises NotFound, NotPermitted, Refused, BadInput, Unreachable."""
-        return self._retried(lambda: self._send("get", path, query, None, self._timeout), bound)
+        return self._retried(lambda: self._send(Question("get", path, query, self._timeout)), bound)
+
+    def read_list(self, name: str, entry: Callable[[Any], Any], bound: float = READ_BOUND, **query: str) -> Answer:
+        """GET a list, each entry made into what is kept of it (None: nothing) while it arrives; for the rest as `read`."""
+        return self._retried(lambda: self._send(Question("get", (name,), query, self._timeout, entry=entry)), bound)
 
     def parsed(self, parse: Callable[[Any], ParsedT], body: Any) -> ParsedT:
         """What `parse` makes of an answer; one of another shape is no answer: JSON, but not Nomad's."""
         try:
             return parse(body)
         except (AttributeError, KeyError, TypeError, ValueError):
-            raise Unreachable(f"what {self.place} answered is JSON, but not what Nomad says there; is nomad_url another service?") from None
+            raise self._not_nomads() from None
 
-    def watch(self, *path: str, index: int, seconds: float, **query: str) -> Answer:
-        """A blocking query: answers when the index is passed or `seconds` are over. Not retried."""
+    def watch(self, name: str, entry: Callable[[Any], Any], index: int, seconds: float, **query: str) -> Answer:
+        """A blocking query on a list: answers when the index is passed or `seconds` are over. Not retried."""
         query = {**query, "index": str(index), "wait": f"{max(1, int(seconds * 1000))}ms"}
-        return self._send("get", path, query, None, seconds * JITTER + SLACK)
+        return self._send(Question("get", (name,), query, seconds * JITTER + SLACK, entry=entry))
 
     def write(self, *path: str, body: Optional[Mapping[str, Any]] = None, **query: str) -> Answer:
         """POST once (python-nomad follows the redirects of a PUT, and would carry the token along)."""
-        return self._send("post", path, query, body, self._timeout)
+        return self._send(Question("post", path, query, self._timeout, body))
 
     def _retried(self, ask: Callable[[], Answer], bound: float) -> Answer:
         # Our own loop: the libraries' retries know neither a total bound nor a clock that is handed in.
@@ -86,24 +103,29 @@ class NomadClient:
                 self._clock.sleep(rest)
                 pause = min(pause * 2, LONGEST_PAUSE)
 
-    def _send(self, method: str, path: tuple[str, ...], query: Mapping[str, str], body: Optional[Mapping[str, Any]], timeout: float) -> Answer:
+    def _send(self, question: Question) -> Answer:
         from nomad.api.base import Requester
         from nomad.api.exceptions import BaseNomadException, TimeoutNomadException
 
         # The bare requester: python-nomad's own front takes address, token and region from the environment before what it is given.
         requester = Requester(**self._settings)
-        requester.ENDPOINT = path[0]
-        data = None if body is None else json.dumps(body)
+        requester.ENDPOINT = question.path[0]
+        asked = {
+            "method": question.method,
+            "params": dict(question.query),  # a fresh dict: the requester writes into the caller's
+            "data": None if question.body is None else json.dumps(question.body),
+            "timeout": (min(question.timeout, self._timeout), question.timeout),
+            "stream": question.entry is not None,
+        }
         try:
-            # A fresh dict: the requester writes into the caller's.
-            got = requester.request(*path[1:], method=method, params=dict(query), data=data, timeout=(min(timeout, self._timeout), timeout))
+            got = requester.request(*question.path[1:], **asked)
         except BaseNomadException as error:
             raise self._failure(error.nomad_resp) from None
         except TimeoutNomadException as error:
             raise error_from_exception(error, self.place) from None
         if got.status_code != 200:  # a redirect counts as fine there
             raise self._failure(got)
-        return self._answer(got)
+        return self._answer(got, question.entry)
 
     def _failure(self, got: Any) -> CollectionError:
         status = getattr(got, "status_code", None)
@@ -112,22 +134,40 @@ class NomadClient:
         headers = got.headers.copy()  # whatever way a proxy spells their names
         for name, value in headers.items():
             headers[name] = self._hidden(value)
-        return error_from_answer(status, self._hidden(got.text), headers, self.place)
+        try:
+            said = got.text
+        except OSError as error:  # a list's answer is read only here
+            return error_from_exception(error, self.place)
+        return error_from_answer(status, self._hidden(said), headers, self.place)
 
     def _hidden(self, text: str) -> str:
         """The text without our token, should the other side say it back; before the text is cut, so that no part of it is left."""
         return text.replace(self._token.reveal(), HIDDEN) if self._token else text
 
-    def _answer(self, got: Any) -> Answer:
+    def _answer(self, got: Any, entry: Optional[Callable[[Any], Any]]) -> Answer:
+        if got.headers.get("X-Nomad-Knownleader") == "false":
+            got.close()
+            raise Unreachable(f"{self.place} knows no leader, so its answer may be old")
         try:
-            body = got.json()
+            body = self._entries(got, entry) if entry else got.json()
         except ValueError:
             kind = got.headers.get("Content-Type") or "no type"
             raise Unreachable(f"what {self.place} answered is not JSON ({kind}); is nomad_url a log-in page or another service?") from None
-        if got.headers.get("X-Nomad-Knownleader") == "false":
-            raise Unreachable(f"{self.place} knows no leader, so its answer may be old")
         index = got.headers.get("X-Nomad-Index") or "0"
         return Answer(body, int(index) if index.isdigit() else 0)
+
+    def _entries(self, got: Any, entry: Callable[[Any], Any]) -> list[Any]:
+        try:
+            return [made for each in entries(got.iter_content(CHUNK)) if (made := self.parsed(entry, each)) is not None]
+        except TypeError:
+            raise self._not_nomads() from None
+        except OSError as error:  # all of requests' own are
+            raise error_from_exception(error, self.place) from None
+        finally:
+            got.close()
+
+    def _not_nomads(self) -> Unreachable:
+        return Unreachable(f"what {self.place} answered is JSON, but not what Nomad says there; is nomad_url another service?")
 
 
 def client_from_params(params: Mapping[str, Any], clock: Clock) -> NomadClient:

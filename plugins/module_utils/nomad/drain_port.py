@@ -14,7 +14,7 @@ from ansible_collections.serverops.circleci.plugins.module_utils.core.errors imp
 from ansible_collections.serverops.circleci.plugins.module_utils.core.shapes import UNKNOWN
 from ansible_collections.serverops.circleci.plugins.module_utils.nomad.case import Builds, DrainSpec
 from ansible_collections.serverops.circleci.plugins.module_utils.nomad.client import READ_BOUND, NomadClient
-from ansible_collections.serverops.circleci.plugins.module_utils.nomad.lists import Lists
+from ansible_collections.serverops.circleci.plugins.module_utils.nomad.lists import Found, Lists
 from ansible_collections.serverops.circleci.plugins.module_utils.nomad.mark import mark_of, meta_for
 from ansible_collections.serverops.circleci.plugins.module_utils.nomad.model import (
     NANO,
@@ -45,6 +45,7 @@ class DrainPort:
         self._state: Optional[State] = None
         self._server: Optional[Server] = None
         self._wrote = False
+        self._ended: set[str] = set()
 
     def read(self, confirming: frozenset[str]) -> State:
         """The state by the lists; the clients of `confirming` by their own objects."""
@@ -54,10 +55,7 @@ class DrainPort:
         state = self._state
         if state is None or confirming != frozenset(self._targets) or any(node.is_open for node in self._found(state)):
             state = self._read_lists()
-        for item in self._targets:
-            if item in confirming or item not in state.nodes:
-                state = self._read_own(state, item)
-        self._state = self._with_returned(state)
+        self._state = self._with_returned(self._read_own(state, [item for item in self._targets if item in confirming or item not in state.nodes]))
         return self._state
 
     def apply(self, step: NodeStep) -> None:
@@ -77,9 +75,13 @@ class DrainPort:
                 self._drain(node, step)
 
     def wait(self, seconds: float) -> None:
-        """Until the list changes that matters now: allocations while any is live on a target, else the clients."""
+        """Until the list changes that matters now: allocations while any is live on a target, else the clients.
+
+        Where that list is long, the clients: they change only when a drain ends. Below 0.8 none of them changes when a build ends.
+        """
         live = bool(self._state) and any(a.is_live for found in self._state.allocations.values() for a in found or ())  # type: ignore[union-attr]
-        self._lists.wait("allocations" if live else "nodes", seconds)
+        spared = self._lists.is_long("allocations") and bool(self._server and self._server.has_eligibility)
+        self._lists.wait("allocations" if live and not spared else "nodes", seconds)
 
     # -- reading -----------------------------------------------------------------------------------
 
@@ -91,12 +93,25 @@ class DrainPort:
                 self._server = read_server(self._client, max((node.version for node in nodes.values()), key=version_from_text, default=""), READ_BOUND)
         if not self._targets:
             self._targets = select(self._spec.nodes, self._with_instances(nodes))
-        with doing("read the list of allocations"):
-            allocations, jobs = self._lists.allocations(self._server, self._targets, self._must_read_allocations(nodes))
+        allocations, jobs = self._read_allocations(self._server, nodes)
         for item in self._targets:
             if item in nodes:
                 nodes[item] = self._filled(nodes[item], allocations.get(item))
         return State(self._server, nodes, allocations, self._targets, jobs)
+
+    def _read_allocations(self, server: Server, nodes: dict[str, Node]) -> tuple[Found, Optional[frozenset[str]]]:
+        """By the list; by their own objects those of a client whose drain ended since that list was read, where builds live that are over."""
+        with doing("read the list of allocations"):
+            found, jobs = self._lists.allocations(server, self._targets, self._must_read_allocations(nodes))
+        if not (server.has_eligibility and self._lists.is_behind()):
+            self._ended.clear()
+            return found, jobs
+        drained = {node.id for node in self._found(self._state) if node.draining} if self._state else set()
+        closed = {node.id for node in nodes.values() if not (node.is_open or node.draining)}
+        self._ended = {item for item in closed & (drained | self._ended) if any(a.is_live for a in found.get(item) or ())}
+        for item in sorted(self._ended):
+            self._lists.put(item, self._own_allocations(nodes[item]))
+        return found, jobs
 
     def _found(self, state: State) -> list[Node]:
         return [state.nodes[item] for item in self._targets if item in state.nodes]
@@ -126,13 +141,21 @@ class DrainPort:
             return node
         return self._fetch(node.id) or node
 
-    def _read_own(self, state: State, item: str) -> State:
-        node = self._fetch(item)
-        if node is None:
-            return replace(state, nodes={key: value for key, value in state.nodes.items() if key != item})
+    def _read_own(self, state: State, items: Sequence[str]) -> State:
+        if not items:
+            return state
+        nodes, allocations = dict(state.nodes), dict(state.allocations)  # once a look: a thousand copies of a thousand entries take seconds
+        for item in items:
+            nodes.pop(item, None)
+            node = self._fetch(item)
+            if node is not None:
+                nodes[item] = node
+                allocations[item] = self._own_allocations(node)
+        return replace(state, nodes=nodes, allocations=allocations)
+
+    def _own_allocations(self, node: Node) -> Builds:
         with doing(f"read the allocations of client {node.name}"):
-            found = self._client.parsed(allocations_from_api, self._client.read("node", item, "allocations").body)
-        return replace(state.with_node(node), allocations={**state.allocations, item: found})
+            return self._client.parsed(allocations_from_api, self._client.read("node", node.id, "allocations").body)
 
     def _fetch(self, item: str) -> Optional[Node]:
         try:

@@ -198,7 +198,7 @@ def test_a_write_is_never_sent_twice(said: Said) -> None:
 @pytest.mark.parametrize("said", [Said(fails=STALLED), Said(fails=RESET), text(500, "EOF")])
 def test_a_blocking_query_is_not_retried_by_itself(said: Said) -> None:
     with scripted(said) as (client, script, _clock), pytest.raises(Unreachable):
-        client.watch("nodes", index=5, seconds=10.0)
+        client.watch("nodes", dict, index=5, seconds=10.0)
     assert len(script.asked) == 1
 
 
@@ -221,7 +221,7 @@ def test_a_write_without_a_body_carries_its_query() -> None:
 @pytest.mark.parametrize(("seconds", "wait", "limit"), [(10.0, "10000ms", 15.625), (0.05, "50ms", 5.053125), (300.0, "300000ms", 323.75), (0.0, "1ms", 5.0)])
 def test_a_blocking_query_waits_a_sixteenth_and_five_seconds_longer_than_it_asks(seconds: float, wait: str, limit: float) -> None:
     with scripted(ok([])) as (client, script, _clock):
-        client.watch("allocations", index=42, seconds=seconds, namespace="*")
+        client.watch("allocations", dict, index=42, seconds=seconds, namespace="*")
     assert script.asked[0].query == {"index": "42", "wait": wait, "namespace": "*"}
     connect, read = script.asked[0].timeout
     assert read == pytest.approx(limit) and connect == min(limit, 10.0)
@@ -238,7 +238,7 @@ def test_token_and_region_go_with_every_request() -> None:
     connection = NomadConnection(url=URL, token=Secret(CANARY), region="eu")
     with scripted(ok([]), ok([]), ok({}), connection=connection) as (client, script, _clock):
         client.read("nodes", prefix="1")
-        client.watch("nodes", index=1, seconds=1.0)
+        client.watch("nodes", dict, index=1, seconds=1.0)
         client.write("node", "1", "drain")
     assert [asked.headers["X-Nomad-Token"] for asked in script.asked] == [CANARY] * 3
     assert [asked.query["region"] for asked in script.asked] == ["eu"] * 3
@@ -361,3 +361,49 @@ def test_a_token_with_a_line_break_is_refused_without_being_shown() -> None:
 def test_a_client_can_be_printed_without_its_token() -> None:
     connection = NomadConnection(url=URL, token=Secret(CANARY))
     assert CANARY not in repr(connection) and CANARY not in str(NomadClient(connection, StepClock()))
+
+
+# -- lists, entry by entry --------------------------------------------------------------------------
+
+
+def test_a_list_is_made_into_what_is_kept_of_it() -> None:
+    with scripted(ok([{"ID": "1"}, {"ID": "2"}, {"ID": "3"}], index=9)) as (client, _script, _clock):
+        answer = client.read_list("nodes", lambda data: None if data["ID"] == "2" else data["ID"])
+    assert answer.body == ["1", "3"] and answer.index == 9
+
+
+@pytest.mark.parametrize(
+    ("body", "words"),
+    [
+        pytest.param("<html>", "is not JSON", id="a page"),
+        pytest.param('[{"ID": "1"}, {"ID"', "is not JSON", id="cut in an entry"),
+        pytest.param('[{"ID": "1"}', "is not JSON", id="cut behind an entry"),
+        pytest.param('{"ID": "1"}', "not what Nomad says there", id="no list"),
+        pytest.param('[{"Name": "1"}]', "not what Nomad says there", id="an entry without an id"),
+        pytest.param("[null]", "not what Nomad says there", id="an entry that is none"),
+    ],
+)
+def test_a_list_that_is_none_is_no_answer(body: str, words: str) -> None:
+    answers = [Said(body, headers={"Content-Type": "text/html"})] * 2
+    with scripted(*answers) as (client, script, _clock), pytest.raises(Unreachable, match=words):
+        client.read_list("nodes", lambda data: data["ID"], bound=0.7)
+    assert len(script.asked) == 2, "it was asked again"
+
+
+def test_a_list_from_servers_without_a_leader_is_no_answer() -> None:
+    said = ok([], **{"X-Nomad-Knownleader": "false"})
+    with scripted(said) as (client, _script, _clock), pytest.raises(Unreachable, match="knows no leader"):
+        client.read_list("nodes", dict, bound=0.0)
+
+
+def test_a_list_whose_text_stops_coming_is_no_answer() -> None:
+    """The length is promised in the headers, and the connection ends before."""
+    said = Said('[{"ID": "1"}]', headers={"Content-Length": "400"})
+    with scripted(said) as (client, _script, _clock), pytest.raises(Unreachable, match="connection to .* failed"):
+        client.read_list("nodes", dict, bound=0.0)
+
+
+def test_an_error_whose_text_stops_coming_is_an_error() -> None:
+    said = Said("no", 500, headers={"Content-Length": "400"})
+    with scripted(said) as (client, _script, _clock), pytest.raises(Unreachable):
+        client.read_list("nodes", dict, bound=0.0)

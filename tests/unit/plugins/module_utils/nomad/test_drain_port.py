@@ -106,6 +106,21 @@ def test_a_confirmation_reads_the_clients_own_node_and_allocations() -> None:
     assert not state.nodes[ONE].eligible and [a.job for a in state.allocations[ONE] or ()] == ["b1"]
 
 
+def test_what_ended_since_the_allocations_were_read_is_asked_of_the_client_once() -> None:
+    """A wait's answer may be half a second old; a drain that ended meanwhile would be sent again, for builds that are over."""
+    drains = data(**DRAINING)
+    over = data(how="closed", index=9)
+    answers = [*first(drains, allocations=(live(),)), ok(own(**DRAINING)), ok([live()], asked="GET /v1/allocations")]  # the wait
+    answers += [ok([over], asked="GET /v1/nodes"), ok([], asked=f"GET /v1/node/{ONE}/allocations")]
+    with scripted(*answers) as (client, _script, clock):
+        port = DrainPort(client, spec(), "run-1", clock)
+        port.read(NOTHING)
+        port.wait(5.0)
+        clock.sleep(0.1)
+        state = port.read(NOTHING)
+    assert state.allocations[ONE] == () and not state.nodes[ONE].draining
+
+
 def test_a_client_missing_from_the_list_is_asked_for_by_itself() -> None:
     answers = [*first(data()), *lists(data(TWO, "c2")), ok(own(how="closed"), asked=f"GET /v1/node/{ONE}"), ok([], asked=f"GET /v1/node/{ONE}/allocations")]
     with scripted(*answers) as (client, _script, clock):

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import requests
 from ansible_collections.serverops.circleci.plugins.module_utils.core.errors import Unreachable
-from ansible_collections.serverops.circleci.plugins.module_utils.nomad.lists import PACE, POLL, Lists
+from ansible_collections.serverops.circleci.plugins.module_utils.nomad.lists import LONG, PACE, POLL, READ_RATE, SLOW_PACE, Lists
 from unit.plugins.module_utils.nomad.script import Said, ok, scripted
 from unit.plugins.module_utils.nomad.values import server
 
@@ -120,3 +120,63 @@ def test_a_wait_that_was_cut_keeps_the_index_and_says_so() -> None:
             lists.wait("nodes", 10.0)
         lists.wait("nodes", 10.0)
     assert [asked.query.get("index") for asked in script.asked] == [None, "5", "5"]
+
+
+# -- long lists -------------------------------------------------------------------------------------
+
+
+def many(**fields: Any) -> list[dict[str, Any]]:
+    return [allocation(f"b{number}", "c1" if number == 1 else "c9", **fields) for number in range(1, LONG + 2)]
+
+
+def test_a_long_list_is_read_again_only_every_so_often() -> None:
+    ended = many(ClientStatus="complete")
+    with scripted(ok(many(), asked=ALLOCATIONS), ok(ended, asked=ALLOCATIONS)) as (client, _script, clock):
+        lists = Lists(client, clock, 5.0)
+        seen = []
+        for pause in (0.0, 1.0, LONG / READ_RATE):
+            clock.sleep(pause)
+            found, _jobs = lists.allocations(server("1.1.2"), ["c1"], True)
+            seen.append([a.client for a in found["c1"] or ()])
+    assert lists.is_long("allocations") and seen == [["running"], ["running"], ["complete"]]
+
+
+def test_a_long_list_that_a_wait_brought_is_taken_at_once() -> None:
+    """Below 0.8 only this list tells that a build ended."""
+    with scripted(ok(many(), index=5), ok(many(ClientStatus="complete"), index=6)) as (client, _script, clock):
+        lists = Lists(client, clock, 5.0)
+        lists.allocations(server("1.1.2"), ["c1"], True)
+        lists.wait("allocations", 10.0)
+        assert [a.client for a in lists.allocations(server("1.1.2"), ["c1"], True)[0]["c1"] or ()] == ["complete"]
+
+
+def test_what_a_client_told_itself_stands_until_the_list_is_read_again() -> None:
+    with scripted(ok(many()), ok(many())) as (client, _script, clock):
+        lists = Lists(client, clock, 5.0)
+        lists.allocations(server("1.1.2"), ["c1"], True)
+        lists.put("c1", ())
+        assert lists.allocations(server("1.1.2"), ["c1"], True)[0] == {"c1": ()}
+        clock.sleep(LONG / READ_RATE + 1)
+        assert lists.allocations(server("1.1.2"), ["c1"], True)[0]["c1"]
+
+
+def test_a_long_list_wakes_once_a_second_at_most() -> None:
+    nodes = [node(f"c{number}") for number in range(LONG)]
+    with scripted(*[ok(nodes, index=number) for number in range(5, 9)]) as (client, _script, clock):
+        lists = Lists(client, clock, 5.0)
+        lists.nodes()
+        for _round in range(3):
+            lists.wait("nodes", 10.0)
+    assert clock.now() == pytest.approx(2 * SLOW_PACE)
+
+
+def test_allocations_read_before_the_clients_are_behind() -> None:
+    with scripted(ok([node()]), ok([allocation()]), ok([node()])) as (client, _script, clock):
+        lists = Lists(client, clock, 5.0)
+        lists.nodes()
+        clock.sleep(0.1)
+        lists.allocations(server("1.1.2"), ["c1"], True)
+        assert not lists.is_behind()
+        clock.sleep(0.1)
+        lists.nodes()
+        assert lists.is_behind()
