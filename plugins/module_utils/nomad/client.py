@@ -121,8 +121,8 @@ class NomadClient:
             got = requester.request(*question.path[1:], **asked)
         except BaseNomadException as error:
             raise self._failure(error.nomad_resp) from None
-        except TimeoutNomadException as error:
-            raise error_from_exception(error, self.place) from None
+        except TimeoutNomadException as error:  # what it calls any lost connection of a streamed answer
+            raise error_from_exception(error.args[0], self.place) from None
         if got.status_code != 200:  # a redirect counts as fine there
             raise self._failure(got)
         return self._answer(got, question.entry)

@@ -407,3 +407,17 @@ def test_an_error_whose_text_stops_coming_is_an_error() -> None:
     said = Said("no", 500, headers={"Content-Length": "400"})
     with scripted(said) as (client, _script, _clock), pytest.raises(Unreachable):
         client.read_list("nodes", dict, bound=0.0)
+
+
+@pytest.mark.parametrize(
+    ("fails", "words"),
+    [
+        (requests.ConnectTimeout("timed out"), "did not take the connection in time"),
+        (RESET, "connection to .* failed"),
+        (requests.exceptions.SSLError("bad certificate"), "TLS with .* failed"),
+    ],
+)
+def test_a_lists_lost_connection_keeps_its_reason(fails: Exception, words: str) -> None:
+    """python-nomad calls them all a time-out where the answer is streamed."""
+    with scripted(Said(fails=fails)) as (client, _script, _clock), pytest.raises(Unreachable, match=words):
+        client.read_list("nodes", dict, bound=0.0)
