@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json
+import math
 import statistics
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
@@ -48,6 +49,12 @@ class Figure:
 def ratio(ours: Sequence[float], peer: Sequence[float]) -> float:
     """Of the medians; smaller is better."""
     return statistics.median(ours) / statistics.median(peer)
+
+
+def growth_exponent(sizes: Sequence[int], values: Sequence[float]) -> float:
+    """k where the values grow as size to the power of k: fitted through the logarithms."""
+    fitted = statistics.linear_regression([math.log(size) for size in sizes], [math.log(value) for value in values])
+    return fitted.slope
 
 
 def middle_and_worst(values: Sequence[float]) -> tuple[str, str]:

@@ -5,11 +5,11 @@
 
 from __future__ import annotations
 
-import math
 import random
 from typing import Any
 
 import pytest
+from bench.figures import growth_exponent
 from faults.operators import Operator, assert_drained
 
 from lab.nomad.lab import Lab
@@ -39,13 +39,6 @@ def drained(profile: str, clients: int) -> tuple[Lab, dict[str, Any]]:
     return lab, result
 
 
-def slope(sizes: list[int], values: list[float]) -> float:
-    """The exponent of the growth: fitted through the logarithms."""
-    xs, ys = [math.log(size) for size in sizes], [math.log(value) for value in values]
-    middle, height = sum(xs) / len(xs), sum(ys) / len(ys)
-    return sum((x - middle) * (y - height) for x, y in zip(xs, ys, strict=True)) / sum((x - middle) ** 2 for x in xs)
-
-
 @pytest.mark.parametrize("profile", ["1.1.2"])
 def test_F45_a_thousand_clients_take_few_reads_of_the_lists_and_five_requests_each(profile: str) -> None:
     lab, result = drained(profile, 1000)
@@ -59,4 +52,4 @@ def test_F45_a_thousand_clients_take_few_reads_of_the_lists_and_five_requests_ea
 def test_requests_grow_with_the_clients() -> None:
     sizes = [50, 100, 200, 400]
     totals = [float(drained("1.1.2", size)[0].requests["total"]) for size in sizes]
-    assert slope(sizes, totals) <= 1.05, totals
+    assert growth_exponent(sizes, totals) <= 1.05, totals

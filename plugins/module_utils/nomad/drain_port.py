@@ -45,7 +45,6 @@ class DrainPort:
         self._state: Optional[State] = None
         self._server: Optional[Server] = None
         self._wrote = False
-        self._ended: set[str] = set()
 
     def read(self, confirming: frozenset[str]) -> State:
         """The state by the lists; the clients of `confirming` by their own objects."""
@@ -100,17 +99,13 @@ class DrainPort:
         return State(self._server, nodes, allocations, self._targets, jobs)
 
     def _read_allocations(self, server: Server, nodes: dict[str, Node]) -> tuple[Found, Optional[frozenset[str]]]:
-        """By the list; by their own objects those of a client whose drain ended since that list was read, where builds live that are over."""
+        """By the list; where that was read before the clients, builds that live on a client without a drain may be over: it is asked itself."""
         with doing("read the list of allocations"):
             found, jobs = self._lists.allocations(server, self._targets, self._must_read_allocations(nodes))
-        if not (server.has_eligibility and self._lists.is_behind()):
-            self._ended.clear()
-            return found, jobs
-        drained = {node.id for node in self._found(self._state) if node.draining} if self._state else set()
-        closed = {node.id for node in nodes.values() if not (node.is_open or node.draining)}
-        self._ended = {item for item in closed & (drained | self._ended) if any(a.is_live for a in found.get(item) or ())}
-        for item in sorted(self._ended):
-            self._lists.put(item, self._own_allocations(nodes[item]))
+        if server.has_eligibility and self._lists.is_behind():
+            for node in [nodes[item] for item in self._targets if item in nodes]:
+                if not (node.is_open or node.draining) and any(a.is_live for a in found.get(node.id) or ()):
+                    self._lists.put(node.id, self._own_allocations(node))
         return found, jobs
 
     def _found(self, state: State) -> list[Node]:

@@ -12,6 +12,7 @@ from ansible_collections.serverops.circleci.plugins.module_utils.core.errors imp
 from ansible_collections.serverops.circleci.plugins.module_utils.core.shapes import UNKNOWN
 from ansible_collections.serverops.circleci.plugins.module_utils.nomad.case import DrainSpec
 from ansible_collections.serverops.circleci.plugins.module_utils.nomad.drain_port import DrainPort
+from ansible_collections.serverops.circleci.plugins.module_utils.nomad.lists import LONG
 from ansible_collections.serverops.circleci.plugins.module_utils.nomad.model import Strategy
 from ansible_collections.serverops.circleci.plugins.module_utils.nomad.steps import LiftDrain, SetDrain, SetEligibility
 from unit.plugins.module_utils.nomad.script import Said, ok, scripted, text
@@ -119,6 +120,19 @@ def test_what_ended_since_the_allocations_were_read_is_asked_of_the_client_once(
         clock.sleep(0.1)
         state = port.read(NOTHING)
     assert state.allocations[ONE] == () and not state.nodes[ONE].draining
+
+
+def test_a_drain_that_is_over_before_the_next_look_is_not_sent_again_for_builds_of_an_old_list() -> None:
+    """A long list is kept for seconds: nothing but the client itself tells that its builds ended meanwhile."""
+    others = tuple({**live("21111111-2222-4333-8444-555555555559"), "ID": f"a{number}"} for number in range(LONG + 1))
+    closed = data(how="closed", index=9, LastDrain={"Status": "complete", "StartedAt": "2026-11-23T08:00:00Z", "Meta": META})
+    answers = [*first(data(), allocations=(live(), *others)), ok(own(), asked=f"GET /v1/node/{ONE}"), ok({"NodeModifyIndex": 8})]
+    answers += [ok([closed], asked="GET /v1/nodes"), ok([], asked=f"GET /v1/node/{ONE}/allocations")]
+    with scripted(*answers) as (client, _script, clock):
+        port = DrainPort(client, spec(), "run-1", clock)
+        port.read(NOTHING)
+        port.apply(SetDrain(ONE, 0.0, True, OURS, "eligible"))
+        assert port.read(NOTHING).allocations[ONE] == ()
 
 
 def test_a_client_missing_from_the_list_is_asked_for_by_itself() -> None:
