@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import Optional
 
 from ansible_collections.serverops.circleci.plugins.module_utils.core.clock import Clock
-from ansible_collections.serverops.circleci.plugins.module_utils.core.errors import NotFound, doing
+from ansible_collections.serverops.circleci.plugins.module_utils.core.errors import NotFound, Refused, doing
 from ansible_collections.serverops.circleci.plugins.module_utils.core.shapes import UNKNOWN
 from ansible_collections.serverops.circleci.plugins.module_utils.nomad.case import Builds, DrainSpec
 from ansible_collections.serverops.circleci.plugins.module_utils.nomad.client import READ_BOUND, NomadClient
@@ -31,6 +31,7 @@ from ansible_collections.serverops.circleci.plugins.module_utils.nomad.servers i
 from ansible_collections.serverops.circleci.plugins.module_utils.nomad.steps import LiftDrain, NodeStep, SetDrain, SetEligibility, State
 
 SETTLE = 0.1  # s after a write: an idle client's drain is over by then (recorded: 4 ms on 1.1.2), and one look sees it
+PROVED_FOR = 1.0  # s for which the token's rights are taken to be as they were; shorter than any wait of which an order is the outcome
 GOES_ON = "; clients that are closed stay closed, their builds go on, nothing is undone: run the same command again with a fresh token to go on"
 
 
@@ -48,7 +49,8 @@ class DrainPort:
         self._server: Optional[Server] = None
         self._wrote = False
         self._looked = bool(known)
-        self.proof: tuple[str, ...] = ()  # of the token's rights, from an earlier slice
+        self._proved = float("-inf")
+        self.proof: tuple[str, ...] = ()  # of the token's rights, from an earlier slice: looked at again before any order and any end
 
     def read(self, confirming: frozenset[str]) -> State:
         """The state by the lists; the clients of `confirming` by their own objects."""
@@ -78,6 +80,7 @@ class DrainPort:
         if node is None:
             raise NotFound(f"client {step.item} was never read")
         with self._naming(), doing(f"{str(step.describe()['step']).replace('_', ' ')} of client {node.name}"):
+            self._must_be_proved()
             self._wrote = bool(self._server and self._server.has_eligibility)  # before 0.8 there is nothing to settle
             if isinstance(step, SetEligibility):
                 self._client.write("node", node.id, "eligibility", body={"NodeID": node.id, "Eligibility": "eligible" if step.eligible else "ineligible"})
@@ -106,16 +109,25 @@ class DrainPort:
             server = read_server(self._client, newest, READ_BOUND, self.proof)
             if server.doubt and self._looked:  # the first look of a task is refused by its rules, with all other reasons
                 raise TokenFell(server.doubt)
-        self.proof = server.grant.proof
+        if not self.proof:
+            self.proof, self._proved = server.grant.proof, self._clock.now()
         return server
+
+    def _must_be_proved(self) -> None:
+        """Before an order: a shorter list looks like a drain that hangs, and to wake that one it is sent again with a deadline."""
+        if self._state and self._clock.now() - self._proved > PROVED_FOR and not self._is_still_proved(self._state):
+            raise Refused("the policies of the token were changed between look and order")
 
     def _is_still_proved(self, state: State) -> bool:
         """Whether the rights are those that were proved: a policy that loses one makes lists shorter without a word, and an end would be believed."""
         if not state.server.acl or state.server.doubt:
             return True
+        began = self._clock.now()
         with doing("look at the token's policies again"):
             if is_still_proved(self._client, self.proof, READ_BOUND):
+                self._proved = began
                 return True
+        self.proof = ()
         self._server = self._ask_servers(state.nodes)
         self._state = replace(state, server=self._server)
         return False

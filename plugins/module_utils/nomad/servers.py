@@ -12,7 +12,7 @@ from typing import Any
 
 from ansible_collections.serverops.circleci.plugins.module_utils.core.errors import NotFound, NotPermitted
 from ansible_collections.serverops.circleci.plugins.module_utils.nomad.client import NomadClient
-from ansible_collections.serverops.circleci.plugins.module_utils.nomad.model import Server, version_from_text
+from ansible_collections.serverops.circleci.plugins.module_utils.nomad.model import Grant, Server, version_from_text
 
 ACL_CAME = (0, 7, 0)
 PAUSE_CAME = (1, 3, 0)
@@ -22,7 +22,7 @@ NAMING_BOUND = 5.0  # s for finding words; the failure is certain already
 def read_server(client: NomadClient, client_version: str, bound: float, proof: tuple[str, ...] = ()) -> Server:
     """The servers as one; `client_version` is the newest client's, used where the token may not ask the agent: no client is newer than its servers.
 
-    `proof`: what an earlier look found out about the token's policies; while they are the same nothing is read anew.
+    `proof`: of the token's rights by an earlier look, taken as it is; see is_still_proved.
     """
     try:
         told = client.read("agent", "self", bound=bound).body
@@ -62,7 +62,7 @@ def _through_client(client: NomadClient, agent: Server, bound: float) -> Server:
 def _with_grant(client: NomadClient, server: Server, bound: float, proof: tuple[str, ...]) -> Server:
     from ansible_collections.serverops.circleci.plugins.module_utils.nomad import tokens  # only clusters with ACLs need it
 
-    grant = tokens.prove(client, server.version, bound, proof)
+    grant = Grant(True, True, "", proof) if proof else tokens.prove(client, server.version, bound)
     return replace(server, grant=grant) if grant else replace(server, acl=False)
 
 
@@ -71,10 +71,10 @@ class TokenFell(NotPermitted):
 
 
 def is_still_proved(client: NomadClient, proof: tuple[str, ...], bound: float) -> bool:
-    """Whether the token's policies are as they were when this was proved. A management token has none that could change."""
+    """Whether the token's rights are those of this proof. One request."""
     from ansible_collections.serverops.circleci.plugins.module_utils.nomad import tokens
 
-    return proof == (tokens.MANAGEMENT,) or bool(proof) and tokens.stamps(client, bound) == proof
+    return tokens.is_still_proved(client, proof, bound)
 
 
 @contextmanager

@@ -32,10 +32,8 @@ FAULTS = (
 ANONYMOUS = f"nomad_token is not set, and to somebody without a token the servers may show busy clients as empty; {REMEDY}"
 
 
-def prove(client: NomadClient, version: Version, bound: float, proof: tuple[str, ...] = ()) -> Optional[Grant]:
-    """What the token may do; None where ACLs are off. With the `proof` of an earlier time one request, as long as nothing changed. Raises Unreachable."""
-    if proof and proof != (MANAGEMENT,) and stamps(client, bound) == proof:
-        return Grant(True, True, "", proof)
+def prove(client: NomadClient, version: Version, bound: float) -> Optional[Grant]:
+    """What the token may do; None where ACLs are off. Raises Unreachable."""
     try:
         told = client.read("acl", "token", "self", bound=bound).body
     except (NotPermitted, NotFound, Refused) as error:
@@ -52,22 +50,33 @@ def prove(client: NomadClient, version: Version, bound: float, proof: tuple[str,
         return Grant(words="a policy of the token in nomad_token went away while it was read; run the same command again")
 
 
-def stamps(client: NomadClient, bound: float) -> tuple[str, ...]:
-    """The state of the token's policies, those of its roles included; empty where it has none, or is none."""
+def is_still_proved(client: NomadClient, proof: tuple[str, ...], bound: float) -> bool:
+    """Whether the token, this one or another by now, has the very rights that were proved. One request."""
+    path = ("token", "self") if proof == (MANAGEMENT,) else ("policies",)
     try:
-        listed = client.read("acl", "policies", bound=bound).body
+        told = client.read("acl", *path, bound=bound).body
     except (NotPermitted, NotFound, Refused):
-        return ()
-    return client.parsed(lambda body: tuple(sorted(stamp_of(entry) for entry in body)), listed or [])
+        return False
+    return bool(proof) and client.parsed(_stamps, told or []) == proof
+
+
+def _stamps(told: Any) -> tuple[str, ...]:
+    """The state of the policies in a list of them, which has those of a token's roles too; or that the token needs none."""
+    if isinstance(told, Mapping):
+        return (MANAGEMENT,) if told.get("Type") == MANAGEMENT else ()
+    return tuple(sorted(stamp_of(entry) for entry in told))
 
 
 def named(client: NomadClient, error: NotPermitted, bound: float) -> str:
     """What is wrong with a token that was just refused, in words; "" where it looks fine."""
+    said = str(error.args[0])
+    known = [words for part, words in FAULTS if part and part in said and client.has_token]
     try:
-        grant = prove(client, NAMESPACES_FOR_ALL, bound)
+        grant = None if known else prove(client, NAMESPACES_FOR_ALL, bound)
     except CollectionError:
         return ""
-    return f"{client.place} refused ({_said(error)}): {grant.words}" if grant and grant.words else ""
+    known += [grant.words] if grant and grant.words else []
+    return f"{client.place} refused ({said.partition('(')[2].partition(')')[0] or 403}): {known[0]}" if known else ""
 
 
 def _by_policies(client: NomadClient, told: Mapping[str, Any], version: Version, bound: float) -> Grant:
@@ -112,8 +121,3 @@ def _why_nothing(told: Mapping[str, Any], refused: bool) -> str:
     if refused:
         return f"the token in nomad_token may not read its own policies, so what it may do cannot be proved; {REMEDY}"
     return f"the token in nomad_token has no policy that exists ({held or 'it names none'}); {REMEDY}"
-
-
-def _said(error: NotPermitted) -> str:
-    """The status and the servers' own words out of an error's sentence."""
-    return str(error.args[0]).partition("(")[2].partition(")")[0] or "403"

@@ -1,14 +1,14 @@
 # Copyright (c) 2026, the serverops.circleci authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a drain asks about its token, and when: all of it once, the list of its policies in each slice and before each end."""
+"""What a drain asks about its token, and when: all of it once, and the list of its policies before each end and each later order."""
 
 from __future__ import annotations
 
 from typing import Any
 
 import pytest
-from ansible_collections.serverops.circleci.plugins.module_utils.core.errors import NotPermitted
+from ansible_collections.serverops.circleci.plugins.module_utils.core.errors import NotPermitted, Refused
 from ansible_collections.serverops.circleci.plugins.module_utils.core.secret import Secret
 from ansible_collections.serverops.circleci.plugins.module_utils.nomad.case import DrainSpec
 from ansible_collections.serverops.circleci.plugins.module_utils.nomad.connection import NomadConnection
@@ -52,6 +52,7 @@ def proof(spaces: list[dict[str, Any]] | None = None, index: int = 3) -> list[Sa
 
 
 PROOF = ("drainer:h3:3",)
+DRAIN = SetDrain(ONE, 0.0, True, "me", "eligible")
 
 
 def port_of(client: Any, clock: Any, known: dict[str, str | None] | None = None, stamps: tuple[str, ...] = ()) -> DrainPort:
@@ -72,34 +73,67 @@ def test_of_a_token_in_doubt_no_list_of_allocations_is_asked_or_believed() -> No
     assert "every namespace but default" in state.server.doubt and state.allocations == {ONE: None}
 
 
-def test_a_later_slice_asks_for_the_list_of_policies_alone() -> None:
-    with scripted(LIST, AGENT, policies(), EMPTY, connection=CONNECTION) as (client, _script, clock):
-        state = port_of(client, clock, {ONE: "i-1"}, PROOF).read(NOTHING)
+def later(client: Any, clock: Any) -> DrainPort:
+    return port_of(client, clock, {ONE: "i-1"}, PROOF)
+
+
+def test_a_later_slice_asks_nothing_about_its_token() -> None:
+    with scripted(LIST, AGENT, EMPTY, connection=CONNECTION) as (client, _script, clock):
+        state = later(client, clock).read(NOTHING)
     assert state.server.doubt == "" and state.server.grant.proof == PROOF
 
 
+@pytest.mark.parametrize("act", ["end", "order"])
+def test_before_an_end_is_believed_and_before_an_order_the_policies_are_looked_at_again(act: str) -> None:
+    more = [*OWN, policies()] if act == "end" else [policies(), ok({"NodeModifyIndex": 8})]
+    with scripted(CLOSED, AGENT, EMPTY, *more, connection=CONNECTION) as (client, _script, clock):
+        port = later(client, clock)
+        assert port.read(NOTHING).allocations == {ONE: ()}
+        if act == "end":
+            port.read(ALL)
+        else:
+            port.apply(DRAIN)
+
+
+def test_right_after_the_proof_orders_ask_no_more() -> None:
+    answers = [LIST, AGENT, *proof(), EMPTY, *[ok({"NodeModifyIndex": 8})] * 3]
+    with scripted(*answers, connection=CONNECTION) as (client, script, clock):
+        port = port_of(client, clock)
+        port.read(NOTHING)
+        for _number in range(3):
+            port.apply(DRAIN)
+    assert script.calls.count("GET /v1/acl/policies") == 1
+
+
 def test_a_fresh_token_with_the_same_rights_is_proved_anew_and_goes_on() -> None:
-    with scripted(LIST, AGENT, policies(9), *proof(index=9), EMPTY, connection=CONNECTION) as (client, _script, clock):
-        assert port_of(client, clock, {ONE: "i-1"}, PROOF).read(NOTHING).server.grant.proof == ("drainer:h9:9",)
+    answers = [CLOSED, AGENT, EMPTY, *OWN, policies(9), AGENT, *proof(index=9), *OWN, policies(9)]
+    with scripted(*answers, connection=CONNECTION) as (client, _script, clock):
+        port = later(client, clock)
+        port.read(NOTHING)
+        assert port.read(ALL).server.grant.proof == ("drainer:h9:9",)
 
 
 def test_a_fresh_token_that_sees_less_ends_the_task() -> None:
-    with scripted(LIST, AGENT, policies(9), *proof(DEFAULT, 9), connection=CONNECTION) as (client, _script, clock):
+    with scripted(CLOSED, AGENT, EMPTY, *OWN, policies(9), AGENT, *proof(DEFAULT, 9), connection=CONNECTION) as (client, _script, clock):
+        port = later(client, clock)
+        port.read(NOTHING)
         with pytest.raises(NotPermitted) as raised:
-            port_of(client, clock, {ONE: "i-1"}, PROOF).read(NOTHING)
+            port.read(ALL)
     said = str(raised.value)
     assert "every namespace but default" in said and WORDS in said and "run the same command again" in said and CANARY not in said
 
 
-def test_before_an_end_is_believed_the_policies_are_looked_at_again() -> None:
-    with scripted(CLOSED, AGENT, *proof(), EMPTY, *OWN, policies(), connection=CONNECTION) as (client, _script, clock):
-        port = port_of(client, clock)
+def test_an_order_decided_on_while_the_rights_changed_is_decided_anew() -> None:
+    with scripted(CLOSED, AGENT, EMPTY, policies(9), AGENT, *proof(index=9), connection=CONNECTION) as (client, script, clock):
+        port = later(client, clock)
         port.read(NOTHING)
-        assert port.read(ALL).allocations == {ONE: ()}
+        with pytest.raises(Refused, match="between look and order"):
+            port.apply(DRAIN)
+    assert not [call for call in script.calls if not call.startswith("GET")]
 
 
 def test_an_end_seen_while_the_rights_changed_is_seen_again() -> None:
-    answers = [CLOSED, AGENT, *proof(), EMPTY, *OWN, policies(4), AGENT, policies(4), *proof(index=4), *OWN, policies(4)]
+    answers = [CLOSED, AGENT, *proof(), EMPTY, *OWN, policies(4), AGENT, *proof(index=4), *OWN, policies(4)]
     with scripted(*answers, connection=CONNECTION) as (client, _script, clock):
         port = port_of(client, clock)
         port.read(NOTHING)
@@ -108,7 +142,7 @@ def test_an_end_seen_while_the_rights_changed_is_seen_again() -> None:
 
 def test_a_policy_that_lost_a_right_in_mid_wait_makes_no_end() -> None:
     """1.1.2 goes on answering 200, with a list that is shorter."""
-    answers = [CLOSED, AGENT, *proof(), EMPTY, *OWN, policies(4), AGENT, policies(4), *proof([], 4)]
+    answers = [CLOSED, AGENT, *proof(), EMPTY, *OWN, policies(4), AGENT, *proof([], 4)]
     with scripted(*answers, connection=CONNECTION) as (client, _script, clock):
         port = port_of(client, clock)
         port.read(NOTHING)
@@ -139,7 +173,7 @@ def test_a_refused_wait_or_write_is_named_too(act: str) -> None:
         port = port_of(client, clock)
         port.read(NOTHING)
         with pytest.raises(NotPermitted, match="has expired.*" + WORDS):
-            port.wait(5.0) if act == "wait" else port.apply(SetDrain(ONE, 0.0, True, "me", "eligible"))
+            port.wait(5.0) if act == "wait" else port.apply(DRAIN)
 
 
 def test_a_token_that_is_refused_from_the_start_closed_nothing() -> None:
