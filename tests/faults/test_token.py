@@ -209,6 +209,18 @@ def test_F08_a_policy_that_loses_sight_in_mid_wait_makes_no_client_drained(guard
 
 @by_guard
 @both_ways
+def test_F08_a_build_that_a_deadline_strikes_out_of_sight_is_not_forgotten(guard: str, sliced: bool) -> None:
+    """The servers end such a drain by themselves: without a look at the policies the client would count as drained, and nobody as killed."""
+    lab = site(guard)
+    lab.clock.after(18, lambda: lab.policy("drainer", 'node { policy = "write" } namespace "default" { policy = "read" }'))
+    result = drain(lab, sliced, deadline=20.0, allow_killing_builds=True)
+    assert ends(lab)["build-1"] == "killed"
+    assert result["failed"] and verdicts(result) == {"c1": "unknown"}, reasons(result)
+    assert "every namespace but default" in result["msg"]
+
+
+@by_guard
+@both_ways
 def test_F08_a_policy_that_is_written_again_with_more_is_no_fault(guard: str, sliced: bool) -> None:
     lab = site(guard)
     for after in (12, 30, 59.5, 59.9, 60.1, 60.3):

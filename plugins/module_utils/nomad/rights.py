@@ -73,7 +73,7 @@ class Rights:
 
 
 def policy_from_api(data: Mapping[str, Any]) -> Optional[Policy]:
-    """A policy from `/v1/acl/policy/<name>`; None where the server gives its text alone (RulesJSON is not in 0.9.3)."""
+    """A policy from `/v1/acl/policy/<name>`; None where the server gives its text alone (RulesJSON came after 0.9: hashicorp/nomad#6017)."""
     parsed = data.get("RulesJSON")
     if not isinstance(parsed, Mapping):
         return None
