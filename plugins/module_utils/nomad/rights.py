@@ -16,6 +16,7 @@ DENY = "deny"
 READ_JOB = "read-job"
 # Of what a namespace's short word stands for, the part that matters here. `scale` and words that nobody knows give no sight of builds.
 SHORTHANDS = {"read": frozenset({"list-jobs", READ_JOB}), "write": frozenset({"list-jobs", READ_JOB}), DENY: frozenset({DENY})}
+FEW = 5
 LEVELS = ("", "list", "read", "write")
 NOTHING: frozenset[str] = frozenset()
 LEAST = 'node { policy = "write" } namespace "*" { capabilities = ["read-job"] } agent { policy = "read" }'
@@ -60,7 +61,7 @@ class Rights:
     def blind_spots(self) -> list[str]:
         """Where builds may run unseen, in words; empty: nowhere, whatever namespaces there are or will be."""
         found = [] if any(set(name) == {"*"} for name in self.namespaces) else [self._uncovered()]
-        return found + [f'namespace "{name}" ({_why(held)})' for name, held in sorted(self.namespaces.items()) if not _sees(held)]
+        return found + _some([f'namespace "{name}" ({_why(held)})' for name, held in sorted(self.namespaces.items()) if not _sees(held)])
 
     def _closest(self, namespace: str) -> list[frozenset[str]]:
         matching = [glob for glob in self.namespaces if "*" in glob and _matches(glob, namespace)]
@@ -68,7 +69,7 @@ class Rights:
         return [self.namespaces[glob] for glob in matching if _letters(glob) == most]
 
     def _uncovered(self) -> str:
-        seen = ", ".join(sorted(name for name, held in self.namespaces.items() if _sees(held)))
+        seen = ", ".join(_some(sorted(name for name, held in self.namespaces.items() if _sees(held))))
         return f'every namespace but {seen} (only a rule for namespace "*" covers those that are not listed or come later)' if seen else "every namespace"
 
 
@@ -128,6 +129,11 @@ def _sees(held: frozenset[str]) -> bool:
 
 def _why(held: frozenset[str]) -> str:
     return DENY if DENY in held else f"its rule has {', '.join(sorted(held)) or 'nothing that shows builds'}"
+
+
+def _some(names: list[str]) -> list[str]:
+    """A list that fits into a sentence."""
+    return names if len(names) <= FEW else [*names[:FEW], f"{len(names) - FEW} more"]
 
 
 def _letters(glob: str) -> int:

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, Optional
 
 from ansible_collections.serverops.circleci.plugins.module_utils.core.errors import CollectionError, NotFound, NotPermitted, Refused
@@ -27,7 +28,7 @@ MANAGEMENT = "management"
 FAULTS = (
     ("ACL token expired", "the token in nomad_token has expired; make a new one with the same policies and give its secret id"),
     ("UUID must be", "what nomad_token holds is no secret id of a token (those have 36 characters); give the secret id, not the accessor's, and nothing else"),
-    ("", f"the servers do not know the token in nomad_token: it was deleted, is mistyped or belongs to another cluster; {REMEDY}"),
+    ("", f"the servers do not know the token in nomad_token: it was deleted, is mistyped or belongs to another cluster or region; {REMEDY}"),
 )
 ANONYMOUS = f"nomad_token is not set, and to somebody without a token the servers may show busy clients as empty; {REMEDY}"
 
@@ -35,15 +36,17 @@ ANONYMOUS = f"nomad_token is not set, and to somebody without a token the server
 def prove(client: NomadClient, version: Version, bound: float) -> Optional[Grant]:
     """What the token may do; None where ACLs are off. Raises Unreachable."""
     try:
-        told = client.read("acl", "token", "self", bound=bound).body
+        told = client.parsed(dict, client.read("acl", "token", "self", bound=bound).body)
     except (NotPermitted, NotFound, Refused) as error:
         return None if "ACL support disabled" in str(error) else Grant(words=_fault(client, str(error)))
-    if not isinstance(told, Mapping) or told.get("AccessorID") == "anonymous":  # 1.11 gives the anonymous token a body of its own
+    if told.get("AccessorID") == "anonymous":  # 1.11 gives the anonymous token a body of its own
         return Grant(words=ANONYMOUS)
+    ends = tuple(f"the token expires at {text[:19]}Z" for text in [told.get("ExpirationTime")] if text)
     if told.get("Type") == MANAGEMENT:
-        return Grant(True, True, "", (MANAGEMENT,))
+        return Grant(True, True, "", (MANAGEMENT,), ends)
     try:
-        return _by_policies(client, told, version, bound)
+        grant = _by_policies(client, told, version, bound)
+        return replace(grant, hints=grant.hints + ends)
     except NotPermitted:
         return Grant(words=_why_nothing(told, refused=True))
     except NotFound:

@@ -173,6 +173,12 @@ def test_what_is_useful_besides_is_a_hint_and_no_refusal(levels: dict[str, str],
     assert len(found.hints) == len(missing) and all(any(word in hint for hint in found.hints) for word in missing)
 
 
+def test_many_namespaces_are_not_all_named() -> None:
+    seen = grant(policy(*[space(f"n{number}", "read") for number in range(200)])).words
+    denied = grant(policy(ALL, *[space(f"n{number}", "deny") for number in range(200)])).words
+    assert "195 more" in seen and "195 more" in denied and max(len(seen), len(denied)) < 600
+
+
 @pytest.mark.parametrize("data", [{"Name": "p"}, {"Name": "p", "RulesJSON": None}, {"Name": "p", "RulesJSON": "node {}"}])
 def test_a_policy_that_is_text_alone_is_none(data: Json) -> None:
     assert policy_from_api(data) is None

@@ -115,6 +115,14 @@ def test_a_management_token_is_still_one_by_its_own_word(version: str, token: st
         assert is_still_proved(client, (MANAGEMENT,), 5.0) is (token == "management")
 
 
+@pytest.mark.parametrize("version", NEW)
+@pytest.mark.parametrize("kind", ["client", MANAGEMENT])
+def test_the_end_of_a_token_is_a_hint(version: str, kind: str) -> None:
+    told = json.loads(recorded(version, "acl-roles-expiry", "short", SELF).body)
+    found = proof(version, ok({**told, "Type": kind}), *(thin(version, "drain-and-read-job")[1:] if kind == "client" else []))
+    assert found is not None and found.sees_all and found.hints[-1] == f"the token expires at {told['ExpirationTime'][:19]}Z"
+
+
 # -- not proved, by recordings -------------------------------------------------------------------------------
 
 
@@ -222,6 +230,12 @@ def test_no_answer_is_neither_proof_nor_refusal() -> None:
         with pytest.raises(Unreachable):
             prove(client, (1, 7, 7), 5.0)
         script.left.clear()
+
+
+@pytest.mark.parametrize("body", ["text", 7, None])
+def test_a_self_that_is_not_nomads_is_no_proof(body: Any) -> None:
+    with scripted(ok(body), connection=NomadConnection(URL, Secret(CANARY))) as (client, _script, _clock), pytest.raises(Unreachable, match="another service"):
+        prove(client, (1, 7, 7), 5.0)
 
 
 @pytest.mark.parametrize("body", [{"Name": 7}, [{"no": "name"}], "text"])
