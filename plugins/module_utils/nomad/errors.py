@@ -12,7 +12,8 @@ from ansible_collections.serverops.circleci.plugins.module_utils.core.errors imp
 
 BUSY = (429, 502, 503, 504)
 FINAL_TEXTS = ("node not found", "UUID must be", "node lookup failed", "while it is draining", "invalid scheduling eligibility")
-TOKEN_TEXTS = ("Permission denied", "ACL token not found", "ACL token expired", "acl token lookup failed")  # with 403, 404 or 500, by version
+# About tokens, with 403, 404 or 500 by version.
+TOKEN_TEXTS = ("Permission denied", "ACL token not found", "ACL token expired", "acl token lookup failed", "failed to parse signed token")
 LONGEST_TEXT = 160
 
 

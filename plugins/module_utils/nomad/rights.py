@@ -14,7 +14,8 @@ from ansible_collections.serverops.circleci.plugins.module_utils.nomad.model imp
 
 DENY = "deny"
 READ_JOB = "read-job"
-# Of what a namespace's short word stands for, the part that matters here. `scale` and words that nobody knows give no sight of builds.
+# Of what a namespace's short word stands for, the part that matters here. The servers spell it out too, and theirs counts: `scale` holds read-job on 1.11,
+# not on 1.7 (recorded). Words that nobody knows give no sight of builds.
 SHORTHANDS = {"read": frozenset({"list-jobs", READ_JOB}), "write": frozenset({"list-jobs", READ_JOB}), DENY: frozenset({DENY})}
 FEW = 5
 LEVELS = ("", "list", "read", "write")

@@ -24,10 +24,12 @@ from ansible_collections.serverops.circleci.plugins.module_utils.nomad.rights im
 
 NAMESPACES_FOR_ALL = (1, 0, 0)  # before, they came with an Enterprise licence only
 MANAGEMENT = "management"
+NO_SECRET = "what nomad_token holds is no secret id of a token (those have 36 characters); give the secret id, not the accessor's, and nothing else"
 # How the servers call the same fault, by version; the first that fits (recorded 0.9.3 to 1.11.3).
 FAULTS = (
     ("ACL token expired", "the token in nomad_token has expired; make a new one with the same policies and give its secret id"),
-    ("UUID must be", "what nomad_token holds is no secret id of a token (those have 36 characters); give the secret id, not the accessor's, and nothing else"),
+    ("UUID must be", NO_SECRET),
+    ("failed to parse signed token", NO_SECRET),  # 1.11: taken for a workload's
     ("", f"the servers do not know the token in nomad_token: it was deleted, is mistyped or belongs to another cluster or region; {REMEDY}"),
 )
 ANONYMOUS = f"nomad_token is not set, and to somebody without a token the servers may show busy clients as empty; {REMEDY}"

@@ -26,6 +26,7 @@ PLACE = "nomad.example:4646"
         (500, "ACL token expired", NotPermitted, ["500", "ACL token expired"]),
         (500, "acl token lookup failed: missing secret id", NotPermitted, ["missing secret id"]),
         (500, "acl token lookup failed: index error: UUID must be 36 characters", NotPermitted, ["UUID"]),
+        (500, "failed to parse signed token: go-jose/go-jose: compact JWS format must have three parts", NotPermitted, ["signed token"]),
         (501, "Nomad Enterprise only endpoint", Refused, ["501", "Enterprise only"]),
         (404, "node not found", NotFound, ["404", "node not found"]),
         (400, "Missing request body", Refused, ["400", "Missing request body"]),

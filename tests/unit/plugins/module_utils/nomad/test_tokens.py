@@ -22,7 +22,8 @@ from unit.plugins.module_utils.nomad.script import URL, Said, ok, scripted, text
 
 HERE = Path(__file__).parent / "recorded"
 CANARY = "canary-8f1c-0000-0000-5e7d1234abcd"
-SELF, POLICIES, SPACES = "/v1/acl/token/self", "/v1/acl/policies", "/v1/namespaces"
+SELF, POLICIES, NODES, SPACES = "/v1/acl/token/self", "/v1/acl/policies", "/v1/nodes", "/v1/namespaces"
+MORE = "acl-more"
 NEW = ("1.7.7", "1.11.3")
 BY_JSON = ("1.1.2", *NEW)
 EVERY = ("0.9.3", "0.11.3", *BY_JSON)
@@ -30,7 +31,8 @@ EVERY = ("0.9.3", "0.11.3", *BY_JSON)
 
 @cache
 def lines(version: str, scenario: str) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in (HERE / version / f"{scenario}.jsonl").read_text().splitlines()]
+    found = [json.loads(line) for line in (HERE / version / f"{scenario}.jsonl").read_text().splitlines()]
+    return [line for line in found if "request" in line]
 
 
 def recorded(version: str, scenario: str, token: str, path: str, at: float = 0.0) -> Said:
@@ -144,28 +146,55 @@ def test_a_token_whose_policy_does_not_exist(version: str) -> None:
     assert "no policy that exists (ghost)" in words(found)
 
 
-def test_a_malformed_token() -> None:
-    told = recorded("0.9.3", "acl", "none", SELF)  # the text of what is no UUID
-    assert told.status == 500 and "no secret id of a token" in words(proof("1.1.2", told))
+@pytest.mark.parametrize("version", BY_JSON)
+def test_an_anonymous_policy_that_allows_all_is_no_token(version: str) -> None:
+    """The servers would let it drain, and show it everything for now; whoever forgot the token meant another."""
+    assert recorded(version, MORE, "none", NODES).status == 200
+    assert "nomad_token is not set" in words(proof(version, recorded(version, MORE, "none", SELF), token=None))
+
+
+@pytest.mark.parametrize("version", BY_JSON)
+def test_a_malformed_token(version: str) -> None:
+    assert "no secret id of a token" in words(proof(version, recorded(version, MORE, "malformed", SELF)))
+
+
+@pytest.mark.parametrize("version", BY_JSON)
+def test_a_deleted_token(version: str) -> None:
+    assert "it was deleted" in words(proof(version, recorded(version, MORE, "gone", SELF)))
 
 
 @pytest.mark.parametrize("version", NEW)
-@pytest.mark.parametrize("refused", [True, False])
-def test_a_token_whose_role_was_deleted(version: str, refused: bool) -> None:
-    gone = recorded(version, "acl-roles-expiry", "by-role", SELF, at=1.5)
-    more = text(403, "Permission denied", asked=f"GET {POLICIES}") if refused else ok([], asked=f"GET {POLICIES}")
-    assert "role that gave it its rights was deleted" in words(proof(version, gone, more))
+def test_a_token_whose_role_was_deleted(version: str) -> None:
+    found = proof(version, *[recorded(version, MORE, "by-role", path) for path in (SELF, POLICIES)])
+    assert "role that gave it its rights was deleted" in words(found)
 
 
-def test_an_expired_token_on_1_7_reads_itself_and_nothing_else() -> None:
-    """The recordings hold its token/self and its 403 for the lists of nodes and of allocations."""
-    still = recorded("1.7.7", "acl-roles-expiry", "short", SELF)
-    said = words(proof("1.7.7", still, text(403, "Permission denied", asked=f"GET {POLICIES}")))
-    assert "has expired (its time was 2026-11-23T08:42:50Z)" in said
+@pytest.mark.parametrize("version", NEW)
+def test_an_expired_token(version: str) -> None:
+    """On 1.7 it still reads itself, and nothing else."""
+    asked = (SELF, POLICIES) if version == "1.7.7" else (SELF,)
+    said = words(proof(version, *[recorded(version, MORE, "short", path) for path in asked]))
+    assert "has expired" in said and ("(its time was 2026-11-2" in said) == (version == "1.7.7")
 
 
-def test_an_expired_token_on_1_11() -> None:
-    assert "has expired" in words(proof("1.11.3", recorded("1.11.3", "acl-roles-expiry", "short", SELF, at=23.0)))
+@pytest.mark.parametrize(("version", "sees"), [("1.1.2", False), ("1.7.7", False), ("1.11.3", True)])
+def test_what_scale_stands_for_the_servers_say(version: str, sees: bool) -> None:
+    answers = [ok({"Type": "client"}), ok([{"Name": "scale"}]), recorded(version, MORE, "scale", "/v1/acl/policy/scale")]
+    found = proof(version, *answers)
+    assert found is not None and not found.writes and found.sees_all is sees
+
+
+@pytest.mark.parametrize("version", BY_JSON)
+def test_a_policy_that_is_written_again_is_another_state(version: str) -> None:
+    whole = recorded(version, MORE, "drain-and-read-job", "/v1/acl/policy/drain-and-read-job")
+    first = proof(version, ok({"Type": "client"}), ok([{"Name": "drain-and-read-job"}]), whole)
+    assert first is not None and first.sees_all
+    before, after = [
+        line["response"]["body"] for line in lines(version, MORE) if (line["request"]["token"], line["request"]["path"]) == ("drain-and-read-job", POLICIES)
+    ]
+    for told, still in ((before, False), (after, True)):
+        with scripted(ok(told)) as (client, _script, _clock):
+            assert is_still_proved(client, first.proof, 5.0) is still
 
 
 def test_a_token_that_may_not_read_its_own_policies_proves_nothing() -> None:
