@@ -66,6 +66,11 @@ class NomadClient:
             "session": session or new_session(tls),
         }
 
+    @property
+    def has_token(self) -> bool:
+        """Whether requests carry a token."""
+        return self._token is not None
+
     def read(self, *path: str, bound: float = READ_BOUND, **query: str) -> Answer:
         """GET until an answer comes, `bound` seconds at most. Raises NotFound, NotPermitted, Refused, BadInput, Unreachable."""
         return self._retried(lambda: self._send(Question("get", path, query, self._timeout)), bound)

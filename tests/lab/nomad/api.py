@@ -8,6 +8,8 @@ import re
 from collections.abc import Callable
 
 from lab.nomad.acl import Acl
+from lab.nomad.api_acl import AclCalls
+from lab.nomad.api_guard import GuardRoutes
 from lab.nomad.api_jobs import JobCalls
 from lab.nomad.api_nodes import NodeCalls
 from lab.nomad.cluster import Cluster
@@ -16,7 +18,7 @@ from lab.nomad.render import dumps
 from lab.nomad.wire import FOREVER, TEXT, Answer, Blocked, Fail, Read, Request, Response, seconds
 
 
-class Api:
+class Api(GuardRoutes):
     """Routes and the rules that all routes share."""
 
     def __init__(self, cluster: Cluster, address: str = "127.0.0.1:4647") -> None:
@@ -24,6 +26,7 @@ class Api:
         self.profile: Profile = cluster.profile
         self.address = address
         self.acl = Acl(cluster)
+        self.acl_calls = AclCalls(self.acl)
         self.nodes = NodeCalls(cluster, self.acl)
         self.jobs = JobCalls(cluster, self.acl)
 
@@ -196,15 +199,6 @@ class Api:
     def _v1_regions(self, request: Request, rest: list[str], get: bool) -> Response | Blocked:
         return self.ok(Answer(dumps(["global"])))
 
-    def _v1_namespaces(self, request: Request, rest: list[str], get: bool) -> Response | Blocked:
-        if not self.profile.namespaces:
-            return self._unknown()
-        self.acl.known(request.rights)
-        shape = self.profile.shapes["namespaces"][0]
-        names = sorted({"default", *(job.namespace for job in self.cluster.jobs.values())})
-        spaces = [{**shape, "Name": name, "Description": "" if name != "default" else shape["Description"]} for name in names if request.rights.sees(name)]
-        return self.get(request, lambda r: Answer(dumps(spaces), 1))
-
     def _v1_agent(self, request: Request, rest: list[str], get: bool) -> Response | Blocked:
         shapes = self.profile.shapes
         if rest == ["health"]:
@@ -214,8 +208,8 @@ class Api:
             bad = Response(500, dumps({"server": {"ok": False, "message": "No cluster leader"}}), {"Content-Type": TEXT})
             held = self.led(lambda: good)
             return Blocked(held.until, held.poll, lambda: bad, held.epoch) if isinstance(held, Blocked) else held
-        self.acl.agent(request.rights)
         if rest == ["self"]:
+            self.acl.agent(request.rights)
             whole = json.loads(json.dumps(shapes["self"]))
             whole["stats"]["nomad"].update(leader=str(self.cluster.has_leader).lower(), leader_addr=self.address)
             whole["stats"]["raft"].update(state="Leader" if self.cluster.has_leader else "Follower", commit_index=str(self.cluster.index))
@@ -223,6 +217,7 @@ class Api:
                 whole["config"]["ACL"]["Enabled"] = True
             return self.ok(Answer(dumps(whole)))
         if rest == ["members"]:
+            self.acl.node_read(request.rights)
             return self.ok(Answer(dumps(shapes["members"])))
         return self._unknown()
 
@@ -238,9 +233,3 @@ class Api:
             return Response(200)
 
         return self.write(request, collect)
-
-    def _v1_acl(self, request: Request, rest: list[str], get: bool) -> Response | Blocked:
-        if not self.profile.acl:
-            return self._unknown()
-        self.only_get(get)
-        return self.get(request, lambda r: Answer(*self.acl.read(r.rights, rest)))

@@ -26,33 +26,14 @@ class JobCalls:
     def _answer(self, body: bytes, index: int | None) -> Answer:
         return Answer(body, index)
 
-    def _mine(self, request: Request, namespace: str) -> bool:
-        wanted = request.query.get("namespace", "default") if self.c.profile.namespaces else "default"
-        return wanted in ("*", namespace) and request.rights.sees(namespace)
-
-    def _blind(self, request: Request) -> bool:
-        """namespace=* is 200 [] for anybody who may not look (acl-thin-tokens: the trap); a plain list is 403."""
-        if request.rights.read_job:
-            return False
-        if request.query.get("namespace") == "*":
-            if request.rights.known:
-                return True
-        self._acl_check(request)
-        return True
-
-    def _acl_check(self, request: Request) -> None:
-        if not request.rights.known:
-            raise Fail(403, "ACL token not found")
-        if not request.rights.read_job:
-            raise Fail(403, "Permission denied")
-
     # --- jobs ---
     def listed(self, request: Request) -> Answer:
         c = self.c
-        if self._blind(request):
+        sees = self.acl.view(request, "list-jobs")
+        if sees is None:
             return self._answer(b"[]", 0)
         prefix = request.query.get("prefix", "")
-        jobs = sorted((j for j in c.jobs.values() if j.id.startswith(prefix) and self._mine(request, j.namespace)), key=lambda j: j.id)
+        jobs = sorted((j for j in c.jobs.values() if j.id.startswith(prefix) and sees(j.namespace)), key=lambda j: j.id)
         return self._answer(joined([c.render.job_stub(j) for j in jobs]), max(c.tables["jobs"], c.tables["summaries"]))
 
     def _find(self, job_id: str, table: str) -> Job:
@@ -75,35 +56,33 @@ class JobCalls:
         return api.get(request, lambda r: self.read(r, rest))
 
     def read(self, request: Request, job_id: str) -> Answer:
-        self._acl_check(request)
+        self.acl.job(request, "read-job")
         job = self._find(job_id, "jobs")
         return self._answer(self.c.render.job(job), job.modify)
 
     def job_allocations(self, request: Request, job_id: str) -> Answer:
         """Also of a purged job, while they are kept; index: the table's."""
-        self._acl_check(request)
+        self.acl.job(request, "read-job")
         job = self.c.jobs.get(job_id)
         every = request.query.get("all") == "true"
         here = [a for a in self.c.allocations.values() if a.job.id == job_id] if job is None or every else job.allocations
         return self._answer(joined([self.c.render.allocation_stub(a) for a in sorted(here, key=lambda a: a.id)]), self.c.tables["allocs"])
 
     def job_summary(self, request: Request, job_id: str) -> Answer:
-        self._acl_check(request)
+        self.acl.job(request, "read-job")
         job = self._find(job_id, "summaries")
         return self._answer(self.c.render.summary(job), max(job.summary_modify, job.summary_create))
 
     def job_evaluations(self, request: Request, job_id: str) -> Answer:
-        self._acl_check(request)
+        self.acl.job(request, "read-job")
         found = sorted(self.c.of_job_evaluations.get(job_id, ()), key=lambda e: -e.create)
         return self._answer(joined([self.c.render.evaluation(e) for e in found]), self.c.tables["evals"])
 
     def register(self, request: Request) -> Response:
-        if not request.rights.write_job:
-            self._acl_check(request)
-            raise Fail(403, "Permission denied")
         given = request.json("api.JobRegisterRequest").get("Job")
         if not isinstance(given, dict) or not given.get("ID"):
             raise Fail(400, "Job must be specified")
+        self.acl.job(request, "submit-job", given.get("Namespace") or "default")
         if not (given.get("TaskGroups") or [{}])[0].get("Tasks"):
             raise Fail(500, "Missing tasks for task group")
         job, evaluation = self.c.register_job(given, given.get("Namespace") or "default")
@@ -114,9 +93,7 @@ class JobCalls:
         return Response(200, dumps(body), {"Content-Type": "application/json", "X-Nomad-Index": str(index)})
 
     def delete(self, request: Request, job_id: str) -> Response:
-        if not request.rights.write_job:
-            self.acl.known(request.rights)
-            raise Fail(403, "Permission denied")
+        self.acl.job(request, "submit-job")
         evaluation = self.c.deregister_job(job_id, request.query.get("purge") == "true")
         body = dict(self.c.profile.shapes["deregister"])
         body.update(Index=evaluation.create, EvalID=evaluation.id, EvalCreateIndex=evaluation.create, JobModifyIndex=evaluation.job_modify)
@@ -125,27 +102,26 @@ class JobCalls:
     # --- allocations ---
     def allocations(self, request: Request) -> Answer:
         c = self.c
-        if self._blind(request):
+        sees = self.acl.view(request, "read-job")
+        if sees is None:
             return self._answer(b"[]", c.tables["allocs"])
         prefix = request.query.get("prefix", "")
         if prefix:
             check_prefix(prefix, "alloc")
         mine = request.query.get("namespace", "default")
         key = (c.tables["allocs"], c.generation)
-        shared = not prefix and mine in ("*", "default") and all(j.namespace == "default" for j in c.jobs.values())
+        shared = request.rights.management and not prefix and mine in ("*", "default") and all(j.namespace == "default" for j in c.jobs.values())
         if shared and self._kept[0] == key:
             return self._answer(self._kept[1], key[0])
-        here = sorted((a for a in c.allocations.values() if a.id.startswith(prefix) and self._mine(request, a.job.namespace)), key=lambda a: a.id)
+        here = sorted((a for a in c.allocations.values() if a.id.startswith(prefix) and sees(a.job.namespace)), key=lambda a: a.id)
         text = joined([c.render.allocation_stub(a) for a in here])
         if shared:
             self._kept = (key, text)
         return self._answer(text, key[0])
 
     def allocation(self, request: Request, allocation_id: str) -> Answer:
-        if not request.rights.known:
-            raise Fail(403, "ACL token not found")
-        if not request.rights.read_job:
-            raise Fail(500, f'Unknown allocation "{allocation_id}"')
+        known = self.c.allocations.get(allocation_id)
+        self.acl.allocation(request, allocation_id, known.job.namespace if known else "")
         if len(allocation_id) != 36:
             raise Fail(500, "alloc lookup failed: index error: UUID must be 36 characters")
         allocation = self.c.allocations.get(allocation_id)
@@ -155,6 +131,6 @@ class JobCalls:
 
     def evaluations(self, request: Request) -> Answer:
         """A filter by status is ignored below 1.4: all come (dispatch)."""
-        self._acl_check(request)
-        found = sorted(self.c.evaluations.values(), key=lambda e: e.id)
+        sees = self.acl.evaluations(request)
+        found = sorted((e for e in self.c.evaluations.values() if sees(self.c.namespace_of(e.job_id))), key=lambda e: e.id)
         return self._answer(joined([self.c.render.evaluation(e) for e in found]), self.c.tables["evals"])

@@ -44,6 +44,7 @@ class Cluster:
         self.epoch = 0  # counts deaths of the server: a held connection of an earlier one is cut
         self.generation = 0  # counts restores: the same index may then stand for something else
         self.past: dict[str, Any] | None = None  # what reads show while a restarted 0.5.6 applies its log
+        self.spaces: dict[str, int] = {}  # namespaces beside "default" -> index
         self.waiting_for_previous: dict[str, list[str]] = {}
         self.render = Renderer(self)
         self.scheduler = Scheduler(self)
@@ -74,6 +75,13 @@ class Cluster:
 
     def epoch_second(self) -> int:
         return int(self.clock.wall().timestamp())
+
+    def namespaces(self) -> list[str]:
+        return sorted({"default", *self.spaces, *(job.namespace for job in self.jobs.values())})
+
+    def namespace_of(self, job_id: str) -> str:
+        job = self.jobs.get(job_id)
+        return job.namespace if job else "default"
 
     # --- nodes ---
     def touch_node(self, node: Node, message: str = "", *, subsystem: str = "Cluster", details: dict[str, str] | None = None, whole: bool = False) -> int:

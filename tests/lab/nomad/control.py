@@ -119,8 +119,20 @@ class Control:
         self.lab.lose_leader(seconds)
         return {}
 
-    def post_acl(self, enabled: bool = True, tokens: dict[str, str] | None = None) -> Any:
-        self.lab.acl(enabled, tokens)
+    def post_acl(self, enabled: bool = True, tokens: dict[str, Any] | None = None, policies: Any = None, roles: Any = None) -> Any:
+        self.lab.acl(enabled, tokens, policies, roles)
+        return {}
+
+    def post_acl_policy(self, name: str, rules: Any) -> Any:
+        self.lab.policy(name, rules)
+        return {}
+
+    def post_acl_role(self, name: str, policies: list[str] | None) -> Any:
+        self.lab.role(name, policies)
+        return {}
+
+    def post_acl_token(self, secret: str, gone: bool = False, **fields: Any) -> Any:
+        self.lab.token(secret, gone, **fields)
         return {}
 
     # --- faults, looks, time ---

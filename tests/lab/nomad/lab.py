@@ -244,9 +244,27 @@ class Lab:
             return self.snapshots.go_back(back)
 
     # --- access, faults, time ---
-    def acl(self, enabled: bool = True, tokens: dict[str, str] | None = None) -> None:
+    def acl(self, enabled: bool = True, tokens: dict[str, Any] | None = None, policies: Any = None, roles: Any = None) -> None:
+        """All tokens anew: secret -> kind, or {"policies", "roles", "type", "ttl", "name"}; policies: name -> HCL or data."""
         with self.cluster.lock:
-            self.api.acl.set(enabled, tokens or {})
+            self.api.acl.set(enabled, tokens or {}, policies, roles)
+
+    def policy(self, name: str, rules: Any) -> None:
+        """HCL, or data like RulesJSON; None deletes it. "anonymous": what those without a token may do."""
+        with self.cluster.lock:
+            self.api.acl.policy(name, rules)
+
+    def role(self, name: str, policies: list[str] | None) -> None:
+        with self.cluster.lock:
+            self.api.acl.role(name, policies)
+
+    def token(self, secret: str, gone: bool = False, **fields: Any) -> None:
+        """One more token, or one less."""
+        with self.cluster.lock:
+            if gone:
+                self.api.acl.drop(secret)
+            else:
+                self.api.acl.token(secret, **fields)
 
     def fault(self, kind: str, **fields: Any) -> Fault:
         return self.faults.add(kind=kind, **fields)

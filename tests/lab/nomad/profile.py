@@ -9,6 +9,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from lab.nomad.guard import GUARDS, Guard
+
 
 @dataclass(frozen=True)
 class Profile:
@@ -43,7 +45,12 @@ class Profile:
     default_wait: float = 300.0
     max_wait: float = 600.0
     keep_events: int = 10
-    max_connections: int | None = 100  # the next one of the same address is closed without a byte
+    max_connections: int | None = 100  # the next one of the same address is refused (guard: over_limit)
+    guard: Guard | None = None  # what stands between it and its callers; by default that of the version
+
+    @property
+    def guards(self) -> Guard:
+        return self.guard or GUARDS[self.version]
 
     @property
     def shapes(self) -> dict[str, Any]:

@@ -8,6 +8,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
+from urllib.parse import parse_qsl
 
 from lab.nomad import compare, recording
 from lab.nomad.clock import VirtualClock
@@ -22,6 +23,7 @@ TOLERANCE = 1.2
 HELD = 0.5  # an exchange that took longer was held by the server
 HELD_TOLERANCE = 1.0
 
+NOBODY = "99999999-2222-4333-8444-555555555559"
 Step = tuple[float, Callable[[Lab], None]]
 
 
@@ -146,10 +148,11 @@ class Replay:
             return
         body = q["body"]
         data = b"" if body is None else body.encode() if isinstance(body, str) else json.dumps(body).encode()
-        query = {key: str(value) for key, value in q["query"].items()}
+        path, _mark, rest = q["path"].partition("?")
+        query = {**dict(parse_qsl(rest, keep_blank_values=True)), **{key: str(value) for key, value in q["query"].items()}}
         if query.get("index", "").isdigit():
             query["index"] = self._index(asked, query["index"])
-        answer = self.lab.api.handle(q["method"], self._path(q["path"], asked), query, data, self._token(q["token"]))
+        answer = self.lab.api.handle(q["method"], self._path(path, asked), query, data, self._token(q["token"]))
         if isinstance(answer, Blocked):
             timed_out = (asked.line["response"]).get("error") == "TimeoutError"
             limit = self.clock.now() + (asked.line["took"] if timed_out else 40.0)
@@ -158,7 +161,8 @@ class Replay:
             asked.answer = answer
 
     def _token(self, name: str) -> dict[str, str]:
-        return {"X-Nomad-Token": f"{name}-token"} if self.lab.api.acl.enabled and name != "none" else {}
+        secret = {"unknown": NOBODY, "malformed": "not-a-uuid"}.get(name, f"{name}-token")
+        return {"X-Nomad-Token": secret} if self.lab.api.acl.enabled and name != "none" else {}
 
     def _index(self, asked: Asked, text: str) -> str:
         """A recorded index was that of an earlier answer: take ours of the same line."""
@@ -231,7 +235,7 @@ class Replay:
     def _key(asked: Asked) -> str:
         q = asked.line["request"]
         query = {k: v for k, v in q["query"].items() if k not in ("index", "wait")}
-        return json.dumps([q["method"], q["path"], query], sort_keys=True)
+        return json.dumps([asked.line["agent"], q["token"], q["method"], q["path"], query], sort_keys=True)
 
     def _differences(self, asked: Asked) -> list[str]:
         theirs = asked.line["response"]
@@ -278,7 +282,7 @@ class Replay:
             return self._allocations(ours, body, near)
         if isinstance(first, dict) and "StatusDescription" in first and "NodeClass" in first:
             return self._nodes(ours, body)
-        if self.name == "agent-self":
+        if self.name == "agent-self" or (isinstance(body, dict) and "Gauges" in body):
             return compare.shape(ours, body)
         return compare.shape(ours, body) + compare.values(ours, body)
 

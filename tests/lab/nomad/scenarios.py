@@ -101,13 +101,6 @@ def openings(lab: Lab) -> None:
         gate(name, True)(lab)
 
 
-def guarded(lab: Lab) -> None:
-    """Access control is on; one job lies in another namespace."""
-    lab.acl(True, {f"{kind}-token": kind for kind in ("management", "drain-only", "read-only", "drain-and-read")})
-    lab.register({**spec("hidden", node="c1"), "Namespace": "other"})
-    both(ran(spec("build", script=SPEAK % 300, node="c1")), rest(1))(lab)
-
-
 def nothing_led(lab: Lab) -> None:
     """A server that waits for another: never a leader, no log."""
     lab.lose_leader()
@@ -192,7 +185,6 @@ OLD = {
 
 NEW = {
     **COMMON,
-    "acl": Scenario(before=guarded),
     "nodes-list": Scenario(steps=[(0.01, start(BUILD)), (0.362, gate("c2", False)), (0.37, start(BUILD2)), (0.674, kill("c3", 4.95))]),
     "purge-down-node": Scenario(
         before=both(ran(BUILD), gate("c2", False), ran(BUILD2), drain("c1"), kill("c3", 5.0), rest(6)),

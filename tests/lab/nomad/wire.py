@@ -9,26 +9,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+from lab.nomad.policies import Rights
+
 TEXT = "text/plain; charset=utf-8"
 FOREVER = "9223372036854"  # X-Nomad-Lastcontact of a server that never had a leader (no-leader)
-
-
-@dataclass
-class Rights:
-    """What the token of a request may do."""
-
-    secret: str = ""
-    kind: str = "management"
-    known: bool = True
-    node_read: bool = True
-    node_write: bool = True
-    read_job: bool = True
-    write_job: bool = True
-    agent_read: bool = True
-
-    def sees(self, namespace: str) -> bool:
-        """The kinds of tokens that may read jobs may do so in namespace default; what they may not see is left out silently."""
-        return self.read_job and (self.kind == "management" or namespace == "default")
 
 
 @dataclass

@@ -1,0 +1,74 @@
+"""Routes that show what a server guards: namespaces, ACL, the operator's settings, metrics, which are open to anybody."""
+# Copyright (c) 2026, the serverops.circleci authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from collections.abc import Callable
+from typing import Any
+
+from lab.nomad.acl import Acl
+from lab.nomad.api_acl import AclCalls
+from lab.nomad.cluster import Cluster
+from lab.nomad.profile import Profile
+from lab.nomad.render import dumps
+from lab.nomad.wire import Answer, Blocked, Fail, Read, Request, Response
+
+PREEMPTION = {"BatchSchedulerEnabled": False, "ServiceSchedulerEnabled": False, "SystemSchedulerEnabled": True}
+SCHEDULER = {"SchedulerAlgorithm": "binpack", "MemoryOversubscriptionEnabled": False, "CreateIndex": 5, "ModifyIndex": 5}
+
+
+class GuardRoutes:
+    """A part of the API."""
+
+    cluster: Cluster
+    profile: Profile
+    acl: Acl
+    acl_calls: AclCalls
+    get: Callable[[Request, Read], Response | Blocked]
+    ok: Callable[[Answer], Response]
+    only_get: Callable[[bool], None]
+    _unknown: Callable[[], Response]
+
+    def _v1_acl(self, request: Request, rest: list[str], get: bool) -> Response | Blocked:
+        if not self.profile.acl:
+            return self._unknown()
+        return self.acl_calls.route(self, request, rest, get)  # type: ignore[arg-type]
+
+    def _v1_namespaces(self, request: Request, rest: list[str], get: bool) -> Response | Blocked:
+        if not self.profile.namespaces:
+            return self._unknown()
+        if self.acl.guard.namespaces_text:
+            raise Fail(501, self.acl.guard.namespaces_text)
+        self.acl.known(request.rights)
+        shape = self.profile.shapes["namespaces"][0]
+
+        def read(request: Request) -> Answer:
+            names = [name for name in self.cluster.namespaces() if request.rights.allows(name)]
+            spaces = [self._space(shape, name) for name in names]
+            return Answer(dumps(spaces), max([1, *self.cluster.spaces.values()]))
+
+        return self.get(request, read)
+
+    def _space(self, shape: dict[str, Any], name: str) -> dict[str, Any]:
+        if name == "default":
+            return shape
+        index = self.cluster.spaces.get(name, 1)
+        return {**shape, "Name": name, "Description": "", "CreateIndex": index, "ModifyIndex": index}
+
+    def _v1_operator(self, request: Request, rest: list[str], get: bool) -> Response | Blocked:
+        if rest != ["scheduler", "configuration"] or not self.profile.acl:
+            return self._unknown()
+        self.only_get(get)
+        self.acl.need(request.rights, request.rights.operator_read)
+        newer: dict[str, Any] = {"PauseEvalBroker": False, "RejectJobRegistration": False} if self.acl.guard.roles else {}
+        preemption = {**PREEMPTION, **({"SysBatchSchedulerEnabled": False} if newer else {})}
+        head = {"Index": 5, "KnownLeader": True, "LastContact": 0, **({"NextToken": ""} if newer else {})}
+        body = dumps({**head, "SchedulerConfig": {**SCHEDULER, **newer, "PreemptionConfig": preemption}})
+        return self.get(request, lambda r: Answer(body, 5))
+
+    def _v1_metrics(self, request: Request, rest: list[str], get: bool) -> Response | Blocked:
+        """Open to anybody, also where ACLs are on (acl-thin-tokens)."""
+        self.only_get(get)
+        gauge = {"Labels": {"host": "host"}, "Name": "nomad.nomad.blocked_evals.total_blocked", "Value": 0.0}
+        moment = self.cluster.clock.wall().strftime("%Y-%m-%d %H:%M:%S +0000 UTC")
+        return self.ok(Answer(dumps({"Counters": [], "Gauges": [gauge], "Points": [], "Samples": [], "Timestamp": moment})))

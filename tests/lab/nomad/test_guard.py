@@ -1,0 +1,153 @@
+"""Policies, roles and tokens of the lab: any that an operator could write, and their end in the middle of a wait."""
+# Copyright (c) 2026, the serverops.circleci authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from lab.nomad import policies
+from lab.nomad.control import Control
+from lab.nomad.guard import GUARDS
+from lab.nomad.lab import Lab
+from lab.nomad.policies import Rights
+from lab.nomad.profile import PROFILES
+from lab.nomad.replay import Replay
+from lab.nomad.scenarios_guard import SCENARIOS
+
+URL = "http://nomad:4646/v1"
+DRAINER = 'node { policy = "write" } namespace "*" { capabilities = ["read-job"] }'
+DATA = {"Node": {"Policy": "write"}, "Namespaces": [{"Name": "*", "Policy": "", "Capabilities": ["read-job"]}]}
+
+
+def ask(lab: Lab, path: str, token: str = "", method: str = "GET", **fields: Any) -> Any:
+    answer = lab.session().request(method, URL + path, headers={"X-Nomad-Token": token} if token else {}, **fields)
+    kind = answer.headers.get("Content-Type", "")
+    return (answer.status_code, answer.json() if kind == "application/json" else answer.text)
+
+
+# --- policies ---
+def test_a_policy_may_be_text_or_data() -> None:
+    text, parsed = policies.rules(DRAINER)
+    again, data = policies.rules(DATA)
+    assert parsed == data and text == DRAINER and policies.rules(again)[1] == parsed
+
+
+@pytest.mark.parametrize(
+    "wrong", ["node {", 'node { policy = "much" }', 'flower "x" { policy = "read" }', 'namespace "a" { policy = "full" }', "node { policy = 3 }", "= }"]
+)
+def test_a_policy_that_a_server_would_refuse_is_a_mistake(wrong: str) -> None:
+    with pytest.raises(ValueError, match="policy"):
+        policies.rules(wrong)
+
+
+def test_comments_lists_and_blocks_within_are_understood() -> None:
+    text = '# all\nnamespace "ci-*" { // builds\n capabilities = ["list-jobs", "read-job",]\n variables { path "a/*" { capabilities = ["read"] } } }'
+    assert policies.rules(text)[1]["Namespaces"] == [{"Name": "ci-*", "Policy": "", "Capabilities": ["list-jobs", "read-job"]}]
+
+
+def rights(*texts: str) -> Rights:
+    return Rights.of("s", "client", [policies.rules(text)[1] for text in texts])
+
+
+def test_deny_wins_and_the_closest_name_counts() -> None:
+    wide = rights('namespace "*" { policy = "read" }')
+    assert wide.sees("default") and not wide.allows("default", "submit-job")
+    assert not rights('namespace "*" { policy = "read" }', 'namespace "*" { policy = "deny" }').sees("default")
+    assert rights('node { policy = "write" }', 'node { policy = "read" }').node_write
+    assert not rights('node { policy = "write" }', 'node { policy = "deny" }').node_read
+    close = rights('namespace "*" { policy = "write" } namespace "ci-*" { policy = "deny" } namespace "ci-a" { policy = "read" }')
+    assert close.allows("default", "submit-job") and not close.allows("ci-b") and close.sees("ci-a") and not close.allows("ci-a", "submit-job")
+
+
+# --- tokens ---
+def test_what_a_policy_answers_is_what_it_allows() -> None:
+    lab = Lab("1.1.2")
+    lab.acl(True, {"boss": "management", "bot": {"policies": ["drainer"]}}, {"drainer": DATA})
+    assert ask(lab, "/acl/token/self", "bot")[1]["Policies"] == ["drainer"]
+    assert [p["Name"] for p in ask(lab, "/acl/policies", "bot")[1]] == ["drainer"]
+    status, shown = ask(lab, "/acl/policy/drainer", "bot")
+    assert status == 200 and shown["RulesJSON"]["Node"] == {"Policy": "write"} and policies.rules(shown["Rules"])[1] == policies.rules(DATA)[1]
+    lab.build("build", "c1")
+    lab.clock.sleep(1)
+    path = f"/node/{lab.node_id('c1')}/allocations"
+    assert len(ask(lab, path, "bot")[1]) == 1
+    lab.policy("drainer", 'node { policy = "write" }')
+    assert ask(lab, path, "bot") == (200, []), "a policy may be written thinner in mid run"
+    lab.policy("drainer", None)
+    assert ask(lab, path, "bot") == (403, "Permission denied")
+
+
+def test_a_management_token_writes_policies_and_tokens_through_the_api() -> None:
+    lab = Lab("1.1.2")
+    lab.acl(True, {"boss": "management"})
+    assert ask(lab, "/acl/policy/p", "boss", "PUT", json={"Name": "p", "Rules": DRAINER})[0] == 200
+    status, token = ask(lab, "/acl/token", "boss", "PUT", json={"Name": "bot", "Type": "client", "Policies": ["p"]})
+    assert status == 200 and ask(lab, "/nodes", token["SecretID"])[0] == 200
+    assert ask(lab, "/acl/tokens", token["SecretID"])[0] == 403 and len(ask(lab, "/acl/tokens", "boss")[1]) == 2
+    assert ask(lab, "/acl/policy/q", token["SecretID"], "PUT", json={"Name": "q", "Rules": DRAINER})[0] == 403
+    assert ask(lab, "/acl/policy/q", "boss", "PUT", json={"Name": "q", "Rules": "nonsense {"})[0] == 400
+    assert ask(lab, f"/acl/token/{token['AccessorID']}", "boss", "DELETE")[0] == 200
+    assert ask(lab, "/nodes", token["SecretID"]) == (403, "ACL token not found")
+
+
+def test_control_routes_write_policies_and_tokens() -> None:
+    lab = Lab("1.1.2")
+    control = Control(lab)
+    try:
+        post = control.handle
+        assert post("POST", "/acl", b'{"tokens": {"boss": "management"}}') == (200, {})
+        assert post("POST", "/acl/policy", b'{"name": "p", "rules": {"Node": {"Policy": "read"}}}') == (200, {})
+        assert post("POST", "/acl/token", b'{"secret": "bot", "policies": ["p"]}') == (200, {})
+        assert ask(lab, "/nodes", "bot")[0] == 200
+        assert post("POST", "/acl/token", b'{"secret": "bot", "gone": true}') == (200, {})
+        assert ask(lab, "/nodes", "bot") == (403, "ACL token not found")
+        assert post("POST", "/acl/policy", b'{"name": "p", "rules": "node { policy = 1 }"}')[0] == 400
+        assert post("POST", "/acl/token", b'{"secret": "x", "type": "king"}')[0] == 400
+        assert post("POST", "/acl/token", b'{"secret": "x", "ttl": 5}')[0] == 400, "1.1.2 knows no end of tokens"
+    finally:
+        control.http.server_close()
+
+
+# --- simulators broken on purpose ---
+BROKEN: list[tuple[str, str, dict[str, Any]]] = [
+    ("1.1.2", "acl", {"unknown_text": "Permission denied"}),
+    ("1.1.2", "acl", {"allocation_hidden": ""}),
+    ("1.1.2", "acl", {"self_anonymous": ""}),
+    ("1.1.2", "acl", {"self_unknown_404": False}),
+    ("1.1.2", "acl-thin-tokens", {"malformed_500": False}),
+    ("1.1.2", "acl-thin-tokens", {"wildcard": "denied"}),
+    ("1.1.2", "acl-thin-tokens", {"wildcard": "literal"}),
+    ("1.1.2", "acl-thin-tokens", {"wildcard_evaluations": True}),
+    ("1.1.2", "acl-thin-tokens", {"rules_keys": ("NodePools",)}),
+    ("1.1.2", "acl-thin-tokens", {"roles": True}),
+]
+
+
+@pytest.mark.parametrize(("version", "name", "flags"), BROKEN, ids=str)
+def test_a_guard_broken_on_purpose_is_found_out(version: str, name: str, flags: dict[str, Any]) -> None:
+    profile = PROFILES[version].but(guard=replace(GUARDS[version], **flags))
+    assert Replay(version, name, SCENARIOS[version][name], profile).run()
+
+
+# What is wrong, which method of Rights, and how.
+MUTANTS: list[tuple[str, str, Any]] = [
+    ("a thin token sees all", "allows", lambda right: lambda self, namespace, capability="": self.known),
+    ("a capability of any kind will do", "allows", lambda right: lambda self, namespace, capability="": right(self, namespace, "")),
+    ("deny is no rule", "_closest", lambda right: staticmethod(lambda rules, name: right(rules, name) - {"deny"} or right(rules, "*"))),
+    ("patterns are names", "_closest", lambda right: staticmethod(lambda rules, name: rules.get(name, set()))),
+]
+
+
+@pytest.mark.parametrize(("what", "name", "wrong"), MUTANTS, ids=[mutant[0] for mutant in MUTANTS])
+def test_a_mutant_of_rights_is_found_out(monkeypatch: pytest.MonkeyPatch, what: str, name: str, wrong: Any) -> None:
+    monkeypatch.setattr(Rights, name, wrong(getattr(Rights, name)))
+    assert Replay("1.1.2", "acl-thin-tokens", SCENARIOS["1.1.2"]["acl-thin-tokens"]).run(), what
+
+
+@pytest.mark.parametrize("name", ["node_read", "node_write"])
+def test_a_right_given_to_all_is_found_out(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    monkeypatch.setattr(Rights, name, property(lambda self: self.known))
+    assert Replay("1.1.2", "acl", SCENARIOS["1.1.2"]["acl"]).run()
