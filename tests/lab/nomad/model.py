@@ -36,6 +36,7 @@ class Node:
     version: str = ""
     instance_id: str | None = None
     memory: int = 24105
+    address: str = ""  # of its agent's API; "": as in the shape
     status: str = "initializing"
     status_at: float = 0.0
     eligible: bool = True

@@ -65,6 +65,8 @@ class Renderer:
             Status=node.status,
             StatusUpdatedAt=int(node.status_at),
         )
+        if node.address:
+            value["HTTPAddr"] = node.address
         if value.get("Links") and node.instance_id:
             value["Links"] = {"aws.ec2": f"us-east-1a.{node.instance_id}"}
         if self.profile.eligibility:
