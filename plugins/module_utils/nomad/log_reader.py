@@ -123,15 +123,17 @@ def _holder(client: NomadClient, allocation: Allocation) -> Json:
     try:
         told = client.read("node", allocation.node).body
     except (NotFound, NotPermitted):
-        return {"name": allocation.node, "address": "", "tls": False}
-    return client.parsed(lambda body: {"name": str(body["Name"]), "address": str(body.get("HTTPAddr") or ""), "tls": bool(body.get("TLSEnabled"))}, told)
+        return {"name": allocation.node, "address": ""}
+    return client.parsed(lambda body: {"name": str(body["Name"]), "address": str(body.get("HTTPAddr") or "")}, told)
 
 
 def _agent(client: NomadClient, server: Server, holder: Json) -> NomadClient:
     if is_forwarded(server):
         return client
-    if not holder["address"]:
-        raise Refused(f"Nomad {server.version_text} keeps logs on the client alone, and the servers do not tell the address of this one")
+    # Bound to every address and told to advertise none, an agent calls itself 0.0.0.0: asked from here, that is this machine.
+    if not holder["address"] or holder["address"].startswith(("0.0.0.0:", "[::]:")):
+        told = holder["address"] or "no address"
+        raise Refused(f"Nomad {server.version_text} keeps logs on the client alone, and the servers tell {told} for it; set `advertise` on its agent")
     return client.at(holder["address"])
 
 

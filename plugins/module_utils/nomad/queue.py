@@ -78,6 +78,8 @@ def blocked(job: Job, picture: Picture) -> Optional[Blocked]:
         return Blocked("paused_broker", "the evaluation broker is paused, so nothing is placed")
     evaluations = sorted(picture.evaluations.get(job.key) or (), key=lambda one: -one.index)
     shortage = _newest_shortage(evaluations)
+    if job.status != "pending" and not any(one.status in ("blocked", "pending") for one in evaluations):
+        return None  # placed, and nothing on the servers' list: the summary's count of queued ones is left over
     return _clients(job, shortage, picture.nodes or ()) or _by_shortage(shortage) or _by_evaluations(evaluations)
 
 

@@ -98,7 +98,9 @@ def decide(look: StopLook) -> dict[str, Decision]:
     if state.is_wanted:
         return {item: act(f"stop job {item}: {_will_die(state)}", StopJob(item, state.job.namespace if state.job else ""))}
     if state.live:
-        return {item: waiting(f"job {item} is stopped; {_count(state.live)} still {'ends' if len(state.live) == 1 else 'end'}", phase=ENDING)}
+        cut_off = any(one.client == "unknown" for one in state.live)  # on a client that does not answer: never assumed to have ended
+        words = f"job {item} is stopped; {_count(state.live)} on {_places(state, state.live)} still {'ends' if len(state.live) == 1 else 'end'}"
+        return {item: waiting(words, phase=ENDING, unknown=cut_off)}
     lost = _lost(look)
     if lost:
         return {item: stuck(f"job {item}: {_count(lost)} went down with {_places(state, lost)} and may still run there", confirm=CONFIRM_LOST)}

@@ -14,6 +14,7 @@ from unit.laws.running import module_run
 from unit.laws.subject import Reading, Subject
 
 STOP = import_module(MODULES + "nomad_job_stop").DOOR
+LOG = import_module(MODULES + "nomad_job_log").DOOR
 INFO = import_module(MODULES + "nomad_job_info").DOOR
 JOB: Json = {"job": "build", "confirm": "build"}
 
@@ -84,8 +85,9 @@ def subjects() -> list[Subject]:
 
 
 def readings() -> list[Reading]:
-    """nomad_job_info on every profile, with a job that runs and one that waits."""
-    return [Reading(f"nomad_job_info, {p}", INFO, lambda p=p: _queue(p), PARAMS, CANARY, TROUBLES) for p in PROFILES]
+    """nomad_job_info with a job that runs and one that waits, nomad_job_log of the one that runs; on every profile."""
+    queues = [Reading(f"nomad_job_info, {p}", INFO, lambda p=p: _queue(p), PARAMS, CANARY, TROUBLES) for p in PROFILES]
+    return queues + [Reading(f"nomad_job_log, {p}", LOG, lambda p=p: _queue(p), {**PARAMS, "job": "build-c1-0"}, CANARY, TROUBLES) for p in PROFILES]
 
 
 def _queue(profile: str) -> NomadWorld:

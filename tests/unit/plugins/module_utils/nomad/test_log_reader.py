@@ -192,13 +192,15 @@ def test_an_allocation_that_nobody_knows() -> None:
 # -- the road ------------------------------------------------------------------------------------------
 
 
-def test_an_old_client_without_an_address_is_named() -> None:
-    with scripted(*agent("0.5.6"), full(), node(HTTPAddr="")) as (client, _script, _clock), pytest.raises(Refused, match="0.5.6 keeps logs on the client"):
+@pytest.mark.parametrize(("address", "told"), [("", "no address"), ("0.0.0.0:4646", "0.0.0.0:4646"), ("[::]:4646", r"\[::\]:4646")])
+def test_an_old_client_without_an_address_is_named(address: str, told: str) -> None:
+    words = f"0.5.6 keeps logs on the client alone, and the servers tell {told} for it; set `advertise`"
+    with scripted(*agent("0.5.6"), full(), node(HTTPAddr=address)) as (client, _script, _clock), pytest.raises(Refused, match=words):
         read_log(client, LogSpec(allocation=ONE))
 
 
 def test_an_old_client_that_the_servers_forgot_is_named() -> None:
-    with scripted(*agent("0.5.6"), full(), text(404, "node not found")) as (client, _script, _clock), pytest.raises(Refused, match="do not tell the address"):
+    with scripted(*agent("0.5.6"), full(), text(404, "node not found")) as (client, _script, _clock), pytest.raises(Refused, match="tell no address"):
         read_log(client, LogSpec(allocation=ONE))
 
 

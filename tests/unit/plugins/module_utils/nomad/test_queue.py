@@ -86,6 +86,7 @@ TABLE = [
         job(), OPEN, [told(constraint("${node.class} = x"), index=8, status="complete"), told(MEMORY, index=9)], "full_memory", id="the newest counts"
     ),
     pytest.param(job(status="running", queued=2), OPEN, [told(MEMORY)], "full_memory", id="some of it placed"),
+    pytest.param(job(status="running", queued=2), OPEN, [told(MEMORY, status="complete")], None, id="a count of queued ones that is left over"),
     pytest.param(job(status="running"), OPEN, [told(MEMORY)], None, id="placed"),
     pytest.param(job(children={"pending": 3}), OPEN, [told(MEMORY)], None, id="a parent"),
     pytest.param(job(type="system"), (), [told(MEMORY)], None, id="a system job"),

@@ -99,6 +99,11 @@ def test_the_order_says_what_will_die_and_where() -> None:
     assert decide(see(state(replace(RUNS, status="pending"))))["j"].reason == "stop job j: nothing of it runs"
 
 
+def test_what_is_cut_off_is_never_assumed_to_have_ended() -> None:
+    assert decide(see(state(STOPPED, run(client="unknown", desired="stop"))))["j"].unknown is True
+    assert decide(see(state(STOPPED, run(desired="stop"))))["j"].unknown is False
+
+
 def test_an_end_by_our_order_is_confirmed_and_one_that_was_there_is_not() -> None:
     over = state(STOPPED, run(client="complete", desired="stop"))
     assert decide(see(over, WANTED))["j"].confirm > 0
