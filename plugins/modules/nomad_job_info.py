@@ -101,8 +101,8 @@ jobs:
         - V(paused_broker), V(no_clients), V(clients_down), V(clients_closed) hold for every job.
         - V(full_cpu), V(full_memory), V(full_disk) and V(full_other) when all clients that fit are full.
         - V(wrong_datacenter), V(wrong_pool), V(wrong_class), V(wrong_version), V(missing_driver), V(wrong_constraint) when no client fits.
-        - V(not_evaluated) when the scheduler has still to try, V(no_evaluation) when the servers have forgotten that it waits,
-          V(unknown) when they do not say.
+        - V(not_evaluated) when the scheduler has still to try, or clients opened since it said why; V(no_evaluation) when the servers
+          have forgotten that it waits; V(unknown) when they do not say.
       type: str
       sample: full_memory
     blocked_words:

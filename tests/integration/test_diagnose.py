@@ -59,15 +59,22 @@ def _ready(lab: SimulatedCluster, number: int) -> None:
     until(lambda: sum(node["Status"] == "ready" for node in ask(lab.url + "/v1/nodes")) == number, f"{number} clients are ready")
 
 
-def test_from_no_clients_over_a_wrong_constraint_to_clients_that_are_down(lab: SimulatedCluster, tmp_path: Path) -> None:
+def test_from_no_clients_over_a_wrong_constraint_and_full_clients_to_ones_that_are_down(lab: SimulatedCluster, tmp_path: Path) -> None:
     home = tmp_path / "home"
     lab.order("/builds", {"job": "build-1", "client": "nowhere"})
     journal, output = diagnosed(lab, home)
     assert journal["verdict"] == "no_clients" and "1 job waits" in journal["reason"] and "waits: build-1" in output
     lab.order("/clients", {"count": 2})
     _ready(lab, 2)
+    lab.order("/builds", {"job": "build-2", "client": "nowhere"})
     journal, _output = diagnosed(lab, home)
     assert journal["verdict"] == "wrong_constraint"
+    for job in ("build-1", "build-2"):
+        lab.order("/cancel", {"job": job})
+    for number in range(3):
+        lab.order("/builds", {"job": f"big-{number}", "seconds": None, "memory": 14463})
+    journal, output = diagnosed(lab, home)
+    assert journal["verdict"] == "full_memory" and "waits: big-" in output
     for name in ("c1", "c2"):
         lab.order(f"/clients/{name}/kill", {"heartbeat": 1})
     _ready(lab, 0)

@@ -33,7 +33,7 @@ NEXT = {
     "missing_driver": "repair the driver on the clients (for builds: Docker must run) and look at the agents' log",
     "wrong_constraint": "start clients that meet the constraint, or call the job off with nomad_job_stop",
     "no_evaluation": "have the servers evaluate the job anew (POST /v1/job/<id>/evaluate), or start the build again",
-    "not_evaluated": "wait a minute and run this again; if it stays, look at the servers' log",
+    "not_evaluated": "wait a minute and run this again; if it stays, the open clients have no room or do not fit: add some, and look at the servers' log",
     "unknown": "look at the job's evaluations (/v1/job/<id>/evaluations) and at the servers' log",
     "nothing_waits": "nothing here; if builds are queued all the same, they have not reached Nomad: look at what hands them over",
 }

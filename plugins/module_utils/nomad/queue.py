@@ -137,7 +137,9 @@ def _by_evaluations(evaluations: Sequence[Evaluation]) -> Blocked:
         return Blocked("not_evaluated", "its evaluation is still to be worked on")
     if "blocked" in states:
         known = any(one.shortages for one in evaluations)
-        words = "a client is open again; the scheduler has not tried since" if known else "its evaluation is blocked, and the servers do not say by what"
+        # A try that fails again leaves the words of the first: they may be older than the last try.
+        over = "no client was open when the scheduler said why it waits, and one is now: it has not tried since, or does not say why it failed again"
+        words = over if known else "its evaluation is blocked, and the servers do not say by what"
         return Blocked("not_evaluated" if known else "unknown", words)
     return Blocked("no_evaluation", "no evaluation of it is blocked or pending: the servers have forgotten that it waits")
 

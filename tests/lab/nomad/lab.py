@@ -160,6 +160,7 @@ class Lab:
         kill_timeout: float = 5.0,
         namespace: str = "default",
         memory: int = 10,
+        cpu: int = 20,
         stdout: str = "",
         stderr: str = "",
     ) -> str:
@@ -173,7 +174,7 @@ class Lab:
             "Config": {"command": "/bin/sh", "args": ["-c", "build"]},
             "KillTimeout": int(kill_timeout * SEC),
             "Meta": meta,
-            "Resources": {"CPU": 20, "MemoryMB": memory},
+            "Resources": {"CPU": cpu, "MemoryMB": memory},
         }
         rules = [{"LTarget": "${node.unique.name}", "RTarget": f"^({client})$", "Operand": "regexp"}] if client else []
         spec = {"ID": job, "Name": job, "Type": type, "Region": "global", "Datacenters": ["dc1"], "Priority": 50, "Namespace": namespace, "Constraints": rules}

@@ -232,6 +232,9 @@ class Renderer:
             "TriggeredBy": evaluation.trigger,
             "Type": evaluation.type,
         }
+        told = shape.get("FailedTGAllocs")
+        if told and evaluation.shortage:
+            values["FailedTGAllocs"] = {group: {**whole, **evaluation.shortage} for group, whole in told.items()}
         if evaluation.queued is not None and shape.get("QueuedAllocations"):
             values["QueuedAllocations"] = {"group": evaluation.queued}
         return dumps({**shape, **{k: v for k, v in values.items() if k in shape}})

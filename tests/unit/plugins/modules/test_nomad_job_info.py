@@ -80,7 +80,27 @@ def _down(lab: Lab) -> None:
         lab.kill_client(name, heartbeat=1.0)
 
 
+def _full(**needs: int) -> Callable[[Lab], None]:
+    """Every client is taken by one build, and one more of the same waits."""
+    return lambda lab: [lab.build(f"big-{number}", None, seconds=None, **needs) for number in range(4)] and None
+
+
+def _elsewhere(lab: Lab) -> None:
+    """The clients are in a datacenter that no job asks for: the installation's older clients are in us-east-1."""
+    lab.add_client(datacenter="us-east-1")
+
+
+def _class(lab: Lab) -> None:
+    lab.build("classy")
+    job = lab.cluster.jobs["classy"]
+    lab.register({**job.spec, "ID": "picky", "Constraints": [{"LTarget": "${node.class}", "RTarget": "linux-32bit", "Operand": "="}]})
+
+
 SITUATIONS = [
+    pytest.param(3, _full(memory=14463), None, "full_memory", id="full by memory"),
+    pytest.param(3, _full(cpu=3000), None, "full_cpu", id="full by cpu"),
+    pytest.param(0, _elsewhere, "c1", "wrong_datacenter", id="another datacenter"),
+    pytest.param(3, _class, None, "wrong_class", id="another class"),
     pytest.param(3, _nothing, None, "nothing_waits", id="nothing waits"),
     pytest.param(3, _nothing, "nowhere", "wrong_constraint", id="wrong constraint"),
     pytest.param(0, _nothing, "c1", "no_clients", id="no clients"),

@@ -57,6 +57,15 @@ def test_a_recorded_queue_from_all_of_its_lists(version: str) -> None:
     assert asked == [("/v1/jobs", everywhere), *(("/v1/evaluations", {**state, **spaces}) for state in states)]
 
 
+@pytest.mark.parametrize("version", ["1.7.7", "1.11.3"])
+def test_a_paused_broker_with_the_recorded_evaluation_of_a_build_under_it(version: str) -> None:
+    told = bodies(version, "paused", "/evaluations")[0]
+    paused = ok({"SchedulerConfig": {"PauseEvalBroker": True}}, asked="GET /v1/operator/scheduler/configuration")
+    jobs = [{**FORGOTTEN, "ID": told[0]["JobID"]}]
+    with read(ok(NODES), agent(version), paused, ok(jobs), ok([]), ok(told)) as (found, _script):
+        assert found["diagnosis"]["verdict"] == "paused_broker" and found["summary"]["blocked"] == {"paused_broker": 1}
+
+
 def test_evaluations_are_asked_for_by_namespace_never_with_a_star() -> None:
     """1.1.2 answers namespace=* with 200 and nothing, also to a management token (recorded)."""
     jobs = [{**FORGOTTEN, "ID": "a", "Namespace": "one"}, {**FORGOTTEN, "ID": "a", "Namespace": "two"}]
