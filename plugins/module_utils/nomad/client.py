@@ -123,6 +123,8 @@ class NomadClient:
         return got
 
     def _failure(self, got: Any) -> CollectionError:
+        if getattr(got, "response", None) is not None:  # an exception about an answer: a redirect that is not followed
+            got = got.response
         status = getattr(got, "status_code", None)
         if status is None:
             return error_from_exception(got, self.place)

@@ -42,8 +42,6 @@ def error_from_exception(cause: Any, place: str) -> CollectionError:
         return BadInput(f"nomad_url is no address that can be asked ({place}); give http(s)://host:port")
     if isinstance(cause, exceptions.InvalidHeader):  # its text is the header's value
         return BadInput("nomad_token cannot be sent as a header; give the id alone")
-    if isinstance(cause, exceptions.TooManyRedirects) and cause.response is not None:  # of a DELETE: python-nomad lets only those come here
-        return error_from_answer(cause.response.status_code, "", cause.response.headers, place)
     if isinstance(cause, exceptions.SSLError):
         return Unreachable(f"TLS with {place} failed ({_reason(cause)}); see nomad_ca_path, nomad_client_cert, nomad_tls_server_name", retry=False)
     if isinstance(cause, exceptions.ConnectTimeout):

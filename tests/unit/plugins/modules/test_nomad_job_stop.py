@@ -103,6 +103,25 @@ def test_a_client_that_goes_down_with_it_is_no_success(room: Room) -> None:
     assert (result["verdict"], result["stopped"]) == ("lost", False)
 
 
+@every
+@pytest.mark.parametrize("kind", ["reset", "close", "500", "503", "html", "truncate"])
+@pytest.mark.parametrize("apply", [True, False])
+def test_an_order_whose_answer_is_lost_is_looked_for_and_sent_again_only_where_it_took_no_effect(room: Room, kind: str, apply: bool) -> None:
+    room.lab.fault(kind, match="DELETE", count=1, apply=apply)
+    result, failure = room.change(NAME, **BUILD)
+    assert failure == "" and (result["verdict"], result["by_us"]) == ("stopped", True)
+    assert result["steps"] == [{"step": "stop", "id": "build"}]
+    took_effect = apply or kind == "truncate"  # cut off behind its beginning
+    assert len([write for write in room.writes if write["method"] == "DELETE"]) == (1 if took_effect else 2)
+
+
+@every
+def test_a_server_that_dies_in_between_is_waited_for(room: Room) -> None:
+    room.lab.clock.after(4.0, lambda: room.lab.kill_server(20.0))
+    result, failure = room.change(NAME, **BUILD)
+    assert failure == "" and result["verdict"] == "stopped" and result["waited"] > 15
+
+
 @pytest.mark.parametrize("kind", ["service", "system"])
 def test_a_job_of_the_installation_only_with_its_name(room: Room, kind: str) -> None:
     room.lab.build("output-processor", None if kind == "system" else "c3", seconds=None, type=kind)

@@ -391,8 +391,9 @@ def test_bytes_are_handed_over_as_they_are_and_asked_for_again_like_any_read() -
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
 def test_a_delete_follows_no_redirect(status: int) -> None:
-    location = f"https://sso.example/login?token={CANARY}"
-    with scripted(Said("", status, {"Location": location})) as (client, script, _clock), pytest.raises(Refused) as caught:
+    location = f"https://sso.example/login/{CANARY}?token={CANARY}"
+    connection = NomadConnection(url=URL, token=Secret(CANARY))
+    with scripted(Said("", status, {"Location": location}), connection=connection) as (client, script, _clock), pytest.raises(Refused) as caught:
         client.remove("job", "j")
     assert "https://sso.example/login" in str(caught.value) and CANARY not in str(caught.value)
     assert script.calls == ["DELETE /v1/job/j"]
