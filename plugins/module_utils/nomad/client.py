@@ -57,11 +57,6 @@ class NomadClient:
             "session": session,
         }
 
-    def at(self, address: str) -> NomadClient:
-        """The client of another agent of the same cluster, at `address` (host:port): same scheme, TLS and token."""
-        scheme = urlsplit(self._connection.url).scheme
-        return NomadClient(checked(replace(self._connection, url=f"{scheme}://{address}")), self._clock)
-
     def read(self, *path: str, bound: float = READ_BOUND, **query: str) -> Answer:
         """GET until an answer comes, `bound` seconds at most. Raises NotFound, NotPermitted, Refused, BadInput, Unreachable."""
         return self._retried(lambda: self._answer(self._send("get", path, query, None, self._timeout)), bound)
@@ -89,6 +84,11 @@ class NomadClient:
     def remove(self, *path: str, **query: str) -> Answer:
         """DELETE once."""
         return self._answer(self._send("delete", path, query, None, self._timeout))
+
+    def at(self, address: str) -> NomadClient:
+        """The client of another agent of the same cluster, at `address` (host:port): same scheme, TLS and token."""
+        scheme = urlsplit(self._connection.url).scheme
+        return NomadClient(checked(replace(self._connection, url=f"{scheme}://{address}")), self._clock)
 
     def _retried(self, ask: Callable[[], ParsedT], bound: float) -> ParsedT:
         # Our own loop: the libraries' retries know neither a total bound nor a clock that is handed in.

@@ -11,13 +11,14 @@ from typing import Any
 
 import pytest
 from ansible_collections.serverops.circleci.plugins.module_utils.core.errors import BadInput, NotFound
+from ansible_collections.serverops.circleci.plugins.module_utils.nomad import job_list
 from ansible_collections.serverops.circleci.plugins.module_utils.nomad.job_list import JobListSpec, job_list_spec, read_job_list
 from unit.plugins.module_utils.nomad.recorded_answers import DISPATCHING, VERSIONS, bodies
 from unit.plugins.module_utils.nomad.script import Said, Script, ok, scripted, text
+from unit.plugins.module_utils.nomad.values import server
 
 NODES = [{"ID": f"{n}", "Name": f"c{n}", "Status": "ready", "Drain": False, "Datacenter": "dc1", "SchedulingEligibility": "eligible"} for n in (1, 2)]
 ACL_OFF: dict[str, Any] = {"config": {"Version": {"Version": "1.1.2"}, "Region": "global", "ACL": {"Enabled": False}}, "stats": {"nomad": {"leader": "true"}}}
-ACL_ON: dict[str, Any] = {**ACL_OFF, "config": {**ACL_OFF["config"], "ACL": {"Enabled": True}}}
 FORGOTTEN = {"ID": "j", "Type": "batch", "Status": "pending", "Namespace": "default", "JobSummary": {}}
 
 
@@ -99,33 +100,20 @@ def test_the_age_is_that_of_the_submission() -> None:
 
 # -- who is blind --------------------------------------------------------------------------------------
 
-SELF = "GET /v1/acl/token/self"
-DENIED = text(403, "Permission denied")
-BLIND = [
-    pytest.param([ok(NODES), ok(ACL_ON), text(500, "acl token lookup failed: missing secret id", asked=SELF)] * 1, id="anonymous"),
-    pytest.param([ok(NODES), ok(ACL_ON), ok({"Type": "client"}, asked=SELF)], id="a token that is no management one"),
-    pytest.param([ok(NODES), DENIED], id="a token that may not even ask the agent"),
-    pytest.param([DENIED, DENIED], id="a token that may not read clients"),
-]
+DENIED = text(403, "Permission denied", asked="GET /v1/nodes")
 
 
-@pytest.mark.parametrize("answers", BLIND)
-def test_a_blind_token_gets_null_and_never_an_empty_list(answers: list[Said]) -> None:
-    if answers[-1].status == 500:
-        # Servers answer so for an outage too, so it is asked for a while.
-        with scripted(*answers[:-1], *[answers[-1]] * 10) as (client, script, clock):
-            found = read_job_list(client, JobListSpec(), clock)
-            script.left.clear()
-    else:
-        with read(*answers) as (found, script):
-            pass
-    assert found["jobs"] is None and found["summary"] is None and found["diagnosis"]["verdict"] == "cannot_see"
-    assert "GET /v1/jobs" not in script.calls
+@pytest.mark.parametrize("nodes", [ok(NODES), DENIED], ids=["it may read clients", "nor clients"])
+def test_a_blind_token_gets_null_and_never_an_empty_list(nodes: Said, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(job_list, "read_server", lambda *_args: server("1.1.2", acl=True))  # nothing was proved of the token
+    with read(nodes) as (found, script):
+        assert found["jobs"] is None and found["summary"] is None and found["diagnosis"]["verdict"] == "cannot_see"
+    assert script.calls == ["GET /v1/nodes"], "what it may not see is not asked for"
 
 
-def test_a_management_token_sees() -> None:
-    with read(ok(NODES), ok(ACL_ON), ok({"Type": "management"}), ok([])) as (found, _script):
-        assert found["jobs"] == [] and found["diagnosis"]["verdict"] == "nothing_waits"
+def test_a_token_that_may_read_jobs_but_not_clients_is_blind_too() -> None:
+    with read(DENIED, ok(ACL_OFF)) as (found, _script):
+        assert found["jobs"] is None and found["diagnosis"]["verdict"] == "cannot_see"
 
 
 # -- who is listed -------------------------------------------------------------------------------------

@@ -12,21 +12,22 @@ import pytest
 import requests
 from ansible_collections.serverops.circleci.plugins.module_utils.core.errors import BadInput, CollectionError, NotFound, NotPermitted, Refused, Unreachable
 from ansible_collections.serverops.circleci.plugins.module_utils.nomad import client as nomad_client
+from ansible_collections.serverops.circleci.plugins.module_utils.nomad import log_reader
 from ansible_collections.serverops.circleci.plugins.module_utils.nomad.log_reader import read_log
 from ansible_collections.serverops.circleci.plugins.module_utils.nomad.logs import LEAST, LogSpec
 from unit.plugins.module_utils.nomad.recorded_answers import VERSIONS, bodies, lines
 from unit.plugins.module_utils.nomad.script import Said, ok, scripted, text
+from unit.plugins.module_utils.nomad.values import server
 
 NEW = VERSIONS[1:]
 ONE, TWO = "84a06288-49b2-8531-6d77-d04524620b27", "94a06288-49b2-8531-6d77-d04524620b28"
 NODE = {"ID": "n1", "Name": "c1", "HTTPAddr": "10.0.0.7:4646", "TLSEnabled": False}
 
 
-def agent(version: str, acl: bool = False) -> list[Said]:
+def agent(version: str) -> list[Said]:
     told: Any = version if version == "0.5.6" else {"Version": version}
-    config = {"Version": told, "Region": "global", "ACL": {"Enabled": acl}}
+    config = {"Version": told, "Region": "global"}
     answers = [ok({"config": config, "stats": {"nomad": {"leader": "true"}}}, asked="GET /v1/agent/self")]
-    answers += [ok({"Type": "client"}, asked="GET /v1/acl/token/self")] if acl else []
     return answers + ([ok({}, asked="GET /v1/operator/scheduler/configuration")] if version in ("1.7.7", "1.11.3") else [])
 
 
@@ -92,11 +93,12 @@ def test_on_0_5_6_the_client_that_holds_it_is_asked_itself() -> None:
 
 
 @pytest.mark.parametrize("version", ["0.9.3", "0.11.3", "1.1.2", "1.7.7", "1.11.3"])
-def test_a_recorded_refusal_to_a_token_without_logs(version: str) -> None:
+def test_a_recorded_refusal_to_a_token_without_logs(version: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(log_reader, "read_server", lambda *_args: server(version, acl=True))
     told = next(line for line in lines(version, "acl-logs") if line["token"] == "read-only")
     assert (told["status"], told["body"]) == ((200, "") if version == "0.9.3" else (500, "Permission denied"))
     said = Said(told["body"], told["status"], {"Content-Type": told["type"]})
-    with scripted(*agent(version, acl=True), full(), node(), said) as (client, _script, _clock), pytest.raises(NotPermitted, match="read-job|read-logs"):
+    with scripted(full(), node(), said) as (client, _script, _clock), pytest.raises(NotPermitted, match="read-job|read-logs"):
         read_log(client, LogSpec(allocation=ONE))
 
 

@@ -145,7 +145,6 @@ def test_check_mode_foresees_what_is_kept(version: str, status: str) -> None:
 
 def test_nothing_to_object_to() -> None:
     assert refusals(see(WANTED)) == []
-    assert refusals(see(state(RUNS, run(), acl=True, management=True))) == []
 
 
 @pytest.mark.parametrize(
