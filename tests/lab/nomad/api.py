@@ -28,7 +28,7 @@ class Api:
         self.acl = Acl(cluster)
         self.nodes = NodeCalls(cluster, self.acl)
         self.jobs = JobCalls(cluster, self.acl)
-        self.logs = LogCalls(cluster)
+        self.logs = LogCalls(cluster, self.acl)
 
     def handle(self, method: str, path: str, query: dict[str, str], body: bytes = b"", headers: dict[str, str] | None = None) -> Response | Blocked:
         request = Request(method, path, query, body, {k.lower(): v for k, v in (headers or {}).items()})

@@ -7,6 +7,7 @@ import base64
 import re
 from typing import TYPE_CHECKING, Any
 
+from lab.nomad.acl import Acl
 from lab.nomad.client import Client
 from lab.nomad.render import dumps
 from lab.nomad.wire import TEXT, Fail, Request, Response
@@ -30,8 +31,9 @@ def written(task: dict[str, Any], stream: str) -> bytes:
 class LogCalls:
     """/v1/client/fs/logs, by version; texts and numbers as recorded (alloc-logs)."""
 
-    def __init__(self, cluster: "Cluster") -> None:
+    def __init__(self, cluster: "Cluster", acl: Acl) -> None:
         self.c = cluster
+        self.acl = acl
         self.old = cluster.profile.old_drain
 
     def by_server(self, request: Request, item: str) -> Response:
@@ -39,8 +41,10 @@ class LogCalls:
         if self.old:
             raise Fail(500, "node is not running a Nomad Client")
         self._check(request, item)
-        if not request.rights.write_job:  # of the tokens here only a management one may read logs (acl)
-            raise Fail(500, "Permission denied" if request.rights.known else "ACL token not found")
+        try:
+            self.acl.management(request.rights)  # of the tokens here only a management one may read logs (acl)
+        except Fail as fail:
+            raise Fail(500, fail.text) from None
         if len(item) != 36:
             raise Fail(500, "alloc lookup failed: index error: UUID must be 36 characters")
         allocation = self.c.allocations.get(item)
