@@ -90,8 +90,9 @@ def test_a_dead_client_has_no_logs_to_give() -> None:
 
 def test_only_a_management_token_reads_logs() -> None:
     lab, told = scene("1.1.2")
-    lab.acl(True, {"m": "management", "r": "read-only"})
-    for token, status, text in (("m", 200, "oops\n"), ("r", 500, "Permission denied"), ("x", 500, "ACL token not found")):
+    manager, reader, nobody = (f"{n}0000000-1111-4222-8333-444444444444" for n in (1, 2, 3))
+    lab.acl(True, {manager: "management", reader: "read-only"})
+    for token, status, text in ((manager, 200, "oops\n"), (reader, 500, "Permission denied"), (nobody, 500, "ACL token not found")):
         url = f"{SERVER}/v1/client/fs/logs/{next(iter(told.values()))}"
         got = lab.session().get(url, params={"task": "task", "type": "stderr", "plain": "true"}, headers={"X-Nomad-Token": token})
         assert (got.status_code, got.text) == (status, text)
