@@ -8,8 +8,9 @@ from __future__ import annotations
 import json
 import random
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Callable, NamedTuple, Optional, TypeVar
+from urllib.parse import urlsplit
 
 from ansible_collections.serverops.circleci.plugins.module_utils.core.clock import Clock
 from ansible_collections.serverops.circleci.plugins.module_utils.core.entries import entries
@@ -54,16 +55,19 @@ class NomadClient:
     def __init__(self, connection: NomadConnection, clock: Clock, session: Optional[Any] = None) -> None:
         tls = connection.tls
         self.place = connection.place
+        self._connection = connection
         self._clock = clock
         self._timeout = connection.timeout
         self._token = connection.token
+        session = session or new_session(tls)
+        session.max_redirects = 0  # python-nomad lets a DELETE follow redirects, and the token with it
         self._settings = {
             "address": connection.url,
             "token": connection.token.reveal() if connection.token else None,
             "region": connection.region,
             "verify": tls.trust,
             "cert": tls.identity,
-            "session": session or new_session(tls),
+            "session": session,
         }
 
     @property
@@ -73,11 +77,15 @@ class NomadClient:
 
     def read(self, *path: str, bound: float = READ_BOUND, **query: str) -> Answer:
         """GET until an answer comes, `bound` seconds at most. Raises NotFound, NotPermitted, Refused, BadInput, Unreachable."""
-        return self._retried(lambda: self._send(Question("get", path, query, self._timeout)), bound)
+        return self._retried(lambda: self._answer(Question("get", path, query, self._timeout)), bound)
 
     def read_list(self, name: str, entry: Callable[[Any], Any], bound: float = READ_BOUND, **query: str) -> Answer:
         """GET a list, each entry made into what is kept of it (None: nothing) while it arrives; for the rest as `read`."""
-        return self._retried(lambda: self._send(Question("get", (name,), query, self._timeout, entry=entry)), bound)
+        return self._retried(lambda: self._answer(Question("get", (name,), query, self._timeout, entry=entry)), bound)
+
+    def read_bytes(self, *path: str, bound: float = READ_BOUND, **query: str) -> bytes:
+        """As read(), of what is no JSON: a log."""
+        return self._retried(lambda: self._plain(Question("get", path, query, self._timeout)), bound)
 
     def parsed(self, parse: Callable[[Any], ParsedT], body: Any) -> ParsedT:
         """What `parse` makes of an answer; one of another shape is no answer: JSON, but not Nomad's."""
@@ -86,16 +94,25 @@ class NomadClient:
         except (AttributeError, KeyError, TypeError, ValueError):
             raise self._not_nomads() from None
 
-    def watch(self, name: str, entry: Callable[[Any], Any], index: int, seconds: float, **query: str) -> Answer:
-        """A blocking query on a list: answers when the index is passed or `seconds` are over. Not retried."""
+    def watch(self, *path: str, index: int, seconds: float, entry: Optional[Callable[[Any], Any]] = None, **query: str) -> Answer:
+        """A blocking query: answers when the index is passed or `seconds` are over. `entry` as for read_list. Not retried."""
         query = {**query, "index": str(index), "wait": f"{max(1, int(seconds * 1000))}ms"}
-        return self._send(Question("get", (name,), query, seconds * JITTER + SLACK, entry=entry))
+        return self._answer(Question("get", path, query, seconds * JITTER + SLACK, entry=entry))
 
     def write(self, *path: str, body: Optional[Mapping[str, Any]] = None, **query: str) -> Answer:
         """POST once (python-nomad follows the redirects of a PUT, and would carry the token along)."""
-        return self._send(Question("post", path, query, self._timeout, body))
+        return self._answer(Question("post", path, query, self._timeout, body))
 
-    def _retried(self, ask: Callable[[], Answer], bound: float) -> Answer:
+    def remove(self, *path: str, **query: str) -> Answer:
+        """DELETE once."""
+        return self._answer(Question("delete", path, query, self._timeout))
+
+    def at(self, address: str) -> NomadClient:
+        """The client of another agent of the same cluster, at `address` (host:port): same scheme, TLS and token."""
+        scheme = urlsplit(self._connection.url).scheme
+        return NomadClient(checked(replace(self._connection, url=f"{scheme}://{address}")), self._clock)
+
+    def _retried(self, ask: Callable[[], ParsedT], bound: float) -> ParsedT:
         # Our own loop: the libraries' retries know neither a total bound nor a clock that is handed in.
         ends, pause = self._clock.now() + bound, 0.5
         while True:
@@ -108,7 +125,7 @@ class NomadClient:
                 self._clock.sleep(rest)
                 pause = min(pause * 2, LONGEST_PAUSE)
 
-    def _send(self, question: Question) -> Answer:
+    def _send(self, question: Question) -> Any:
         from nomad.api.base import Requester
         from nomad.api.exceptions import BaseNomadException, TimeoutNomadException
 
@@ -130,9 +147,11 @@ class NomadClient:
             raise error_from_exception(error.args[0], self.place) from None
         if got.status_code != 200:  # a redirect counts as fine there
             raise self._failure(got)
-        return self._answer(got, question.entry)
+        return got
 
     def _failure(self, got: Any) -> CollectionError:
+        if getattr(got, "response", None) is not None:  # an exception about an answer: a redirect that is not followed
+            got = got.response
         status = getattr(got, "status_code", None)
         if status is None:
             return error_from_exception(got, self.place)
@@ -149,12 +168,20 @@ class NomadClient:
         """The text without our token, should the other side say it back; before the text is cut, so that no part of it is left."""
         return text.replace(self._token.reveal(), HIDDEN) if self._token else text
 
-    def _answer(self, got: Any, entry: Optional[Callable[[Any], Any]]) -> Answer:
+    def _plain(self, question: Question) -> bytes:
+        got = self._send(question)
+        kind = str(got.headers.get("Content-Type") or "")
+        if kind.startswith("text/html"):
+            raise Unreachable(f"what {self.place} answered is a page ({kind}); is nomad_url a log-in page or another service?")
+        return bytes(got.content)
+
+    def _answer(self, question: Question) -> Answer:
+        got = self._send(question)
         if got.headers.get("X-Nomad-Knownleader") == "false":
             got.close()
             raise Unreachable(f"{self.place} knows no leader, so its answer may be old")
         try:
-            body = self._entries(got, entry) if entry else got.json()
+            body = self._entries(got, question.entry) if question.entry else got.json()
         except ValueError:
             kind = got.headers.get("Content-Type") or "no type"
             raise Unreachable(f"what {self.place} answered is not JSON ({kind}); is nomad_url a log-in page or another service?") from None

@@ -74,7 +74,8 @@ class Lists:
             self._clock.sleep(min(seconds, POLL))
             return
         try:
-            self._woken[name] = self._kept(name, self._client.watch(name, self._entry(name), index=index, seconds=max(0.05, seconds), **self._query[name]))
+            answer = self._client.watch(name, index=index, seconds=max(0.05, seconds), entry=self._entry(name), **self._query[name])
+            self._woken[name] = self._kept(name, answer)
         finally:
             self._waited[name] = self._clock.now()
 

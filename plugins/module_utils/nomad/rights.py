@@ -13,10 +13,10 @@ from typing import Any, Optional
 from ansible_collections.serverops.circleci.plugins.module_utils.nomad.model import Grant
 
 DENY = "deny"
-READ_JOB = "read-job"
+READ_JOB, LIST_JOBS = "read-job", "list-jobs"
 # Of what a namespace's short word stands for, the part that matters here. The servers spell it out too, and theirs counts: `scale` holds read-job on 1.11,
 # not on 1.7 (recorded). Words that nobody knows give no sight of builds.
-SHORTHANDS = {"read": frozenset({"list-jobs", READ_JOB}), "write": frozenset({"list-jobs", READ_JOB}), DENY: frozenset({DENY})}
+SHORTHANDS = {"read": frozenset({LIST_JOBS, READ_JOB}), "write": frozenset({LIST_JOBS, READ_JOB}), DENY: frozenset({DENY})}
 FEW = 5
 LEVELS = ("", "list", "read", "write")
 NOTHING: frozenset[str] = frozenset()
@@ -59,18 +59,18 @@ class Rights:
         rules = [self.namespaces[namespace]] if namespace in self.namespaces else self._closest(namespace)
         return bool(rules) and all(capability in held and DENY not in held for held in rules)
 
-    def blind_spots(self) -> list[str]:
-        """Where builds may run unseen, in words; empty: nowhere, whatever namespaces there are or will be."""
-        found = [] if any(set(name) == {"*"} for name in self.namespaces) else [self._uncovered()]
-        return found + _some([f'namespace "{name}" ({_why(held)})' for name, held in sorted(self.namespaces.items()) if not _sees(held)])
+    def blind_spots(self, capability: str) -> list[str]:
+        """Where the token lacks it, in words; empty: nowhere, whatever namespaces there are or will be."""
+        found = [] if any(set(name) == {"*"} for name in self.namespaces) else [self._uncovered(capability)]
+        return found + _some([f'namespace "{name}" ({_why(held)})' for name, held in sorted(self.namespaces.items()) if not _has(held, capability)])
 
     def _closest(self, namespace: str) -> list[frozenset[str]]:
         matching = [glob for glob in self.namespaces if "*" in glob and _matches(glob, namespace)]
         most = max((_letters(glob) for glob in matching), default=0)
         return [self.namespaces[glob] for glob in matching if _letters(glob) == most]
 
-    def _uncovered(self) -> str:
-        seen = ", ".join(_some(sorted(name for name, held in self.namespaces.items() if _sees(held))))
+    def _uncovered(self, capability: str) -> str:
+        seen = ", ".join(_some(sorted(name for name, held in self.namespaces.items() if _has(held, capability))))
         return f'every namespace but {seen} (only a rule for namespace "*" covers those that are not listed or come later)' if seen else "every namespace"
 
 
@@ -105,12 +105,12 @@ def grant_of(rights: Rights, proof: tuple[str, ...], default_only: bool = False)
 
     `default_only`: the servers know no other namespace (before 1.0, without an Enterprise licence).
     """
-    spots = [] if default_only and rights.may("default", READ_JOB) else rights.blind_spots()
+    spots, unlisted = ([] if default_only and rights.may("default", one) else rights.blind_spots(one) for one in (READ_JOB, LIST_JOBS))
     lacks = [] if rights.writes else [f"node:write (it has {'node:' + rights.node if rights.node else 'no right on clients'})"]
     lacks += [f"{READ_JOB} in {spot}" for spot in spots]
     words = f"the token in nomad_token lacks {' and '.join(lacks)}" + ("; it would see busy clients as empty" if spots else "") if lacks else ""
     hints = tuple(text for key, text in HINTS.items() if getattr(rights, key) not in ("read", "write"))
-    return Grant(rights.writes, not spots, f"{words}; {REMEDY}" if words else "", () if words else proof, hints)
+    return Grant(rights.writes, not spots, f"{words}; {REMEDY}" if words else "", () if words else proof, hints, not unlisted)
 
 
 def _capabilities(rule: Mapping[str, Any]) -> frozenset[str]:
@@ -124,8 +124,8 @@ def _level(words: Iterable[str]) -> str:
     return max((word for word in found if word in LEVELS), key=LEVELS.index, default="")
 
 
-def _sees(held: frozenset[str]) -> bool:
-    return READ_JOB in held and DENY not in held
+def _has(held: frozenset[str], capability: str) -> bool:
+    return capability in held and DENY not in held
 
 
 def _why(held: frozenset[str]) -> str:

@@ -45,7 +45,7 @@ def prove(client: NomadClient, version: Version, bound: float) -> Optional[Grant
         return Grant(words=ANONYMOUS)
     ends = tuple(f"the token expires at {text[:19]}Z" for text in [told.get("ExpirationTime")] if text)
     if told.get("Type") == MANAGEMENT:
-        return Grant(True, True, "", (MANAGEMENT,), ends)
+        return Grant(True, True, "", (MANAGEMENT,), ends, lists_all=True)
     try:
         grant = _by_policies(client, told, version, bound)
         return replace(grant, hints=grant.hints + ends)

@@ -45,6 +45,8 @@ def main() -> None:
     print(line, flush=True)
     over.wait()
     server.stop()
+    if lab.agents:
+        lab.agents.stop()
     control.stop()
 
 

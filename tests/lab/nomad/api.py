@@ -12,7 +12,9 @@ from lab.nomad.api_acl import AclCalls
 from lab.nomad.api_guard import GuardRoutes
 from lab.nomad.api_jobs import JobCalls
 from lab.nomad.api_nodes import NodeCalls
+from lab.nomad.client import Client
 from lab.nomad.cluster import Cluster
+from lab.nomad.logs import LogCalls
 from lab.nomad.profile import Profile
 from lab.nomad.render import dumps
 from lab.nomad.wire import FOREVER, TEXT, Answer, Blocked, Fail, Read, Request, Response, seconds
@@ -29,11 +31,21 @@ class Api(GuardRoutes):
         self.acl_calls = AclCalls(self.acl)
         self.nodes = NodeCalls(cluster, self.acl)
         self.jobs = JobCalls(cluster, self.acl)
+        self.logs = LogCalls(cluster, self.acl)
 
     def handle(self, method: str, path: str, query: dict[str, str], body: bytes = b"", headers: dict[str, str] | None = None) -> Response | Blocked:
         request = Request(method, path, query, body, {k.lower(): v for k, v in (headers or {}).items()})
         try:
             return self._route(request)
+        except Fail as fail:
+            return self._failed(fail)
+
+    def agent(self, client: Client, path: str, query: dict[str, str], headers: dict[str, str]) -> Response:
+        """What the agent on a client says."""
+        request = Request("GET", path, query, b"", {k.lower(): v for k, v in headers.items()})
+        request.rights = self.acl.rights(request.headers.get("x-nomad-token", ""))
+        try:
+            return self.logs.by_agent(request, client)
         except Fail as fail:
             return self._failed(fail)
 
@@ -173,6 +185,12 @@ class Api(GuardRoutes):
 
     def _v1_job(self, request: Request, rest: list[str], get: bool) -> Response | Blocked:
         return self.jobs.route(self, request, "/".join(rest), get)
+
+    def _v1_client(self, request: Request, rest: list[str], get: bool) -> Response | Blocked:
+        if rest[:2] != ["fs", "logs"]:
+            return self._unknown()
+        self.only_get(get)
+        return self.logs.by_server(request, "/".join(rest[2:]))
 
     def _v1_allocations(self, request: Request, rest: list[str], get: bool) -> Response | Blocked:
         self.only_get(get)

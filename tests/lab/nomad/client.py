@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from lab.nomad.clock import Timer
-from lab.nomad.model import Allocation, Node, TaskRun, Work, work_of
+from lab.nomad.model import Allocation, Job, Node, TaskRun, Work, work_of
 
 if TYPE_CHECKING:
     from lab.nomad.cluster import Cluster
@@ -30,6 +30,7 @@ class Build:
     client: str
     work: Work
     started: float
+    source: Job
     ended: float | None = None
     how: str = "running"
     stopping: Timer | None = None
@@ -116,7 +117,7 @@ class Client:
     def _renew(self) -> None:
         if self.cluster.nodes.get(self.node.id) is not self.node:
             old = self.node
-            self.node = Node(old.id, old.name, old.number, old.node_class, old.datacenter, old.version, old.instance_id, old.memory)
+            self.node = Node(old.id, old.name, old.number, old.node_class, old.datacenter, old.version, old.instance_id, old.memory, old.address)
 
     def die(self, builds: str, heartbeat: float | None = None) -> None:
         """kill -9 of the agent; with builds "die" the machine goes too."""
@@ -204,7 +205,7 @@ class Client:
 
     def _start(self, allocation: Allocation) -> None:
         c = self.cluster
-        build = Build(allocation.id, allocation.job.id, self.node.id, self.node.name, work_of(allocation.job.task), c.clock.now())
+        build = Build(allocation.id, allocation.job.id, self.node.id, self.node.name, work_of(allocation.job.task), c.clock.now(), allocation.job)
         run = TaskRun()
         self.builds[allocation.id], self.runs[allocation.id] = build, run
         self._event(run, "Received", "Task received by client")

@@ -10,6 +10,7 @@ from typing import Any
 import requests
 
 from lab.nomad.adapter import LabAdapter
+from lab.nomad.agents import Agents
 from lab.nomad.api import Api
 from lab.nomad.client import Build, Client
 from lab.nomad.clock import Clock, VirtualClock
@@ -19,6 +20,7 @@ from lab.nomad.journal import Journal
 from lab.nomad.model import Job, Node
 from lab.nomad.profile import PROFILES, Profile
 from lab.nomad.snapshot import Snapshots
+from lab.nomad.wire import Response
 
 SEC = 10**9
 
@@ -41,6 +43,7 @@ class Lab:
         self.witness = witness
         self.instances = instances
         self._numbers = 0
+        self.agents = Agents(self) if self.profile.old_drain and not isinstance(self.clock, VirtualClock) else None
         if clients:
             self.add_clients(clients)
 
@@ -80,10 +83,21 @@ class Lab:
                 instance_id = f"i-{number:017x}"
             if node_id is None:
                 node_id = f"{number}1111111-2222-4333-8444-55555555555{number}" if number < 10 else self.cluster.new_id()
-            node = Node(node_id, name, number, node_class, datacenter, version or self.profile.version, instance_id, memory)
+            node = Node(node_id, name, number, node_class, datacenter, version or self.profile.version, instance_id, memory, self._address(name, number))
             self.machines[name] = Client(self.cluster, node, self._on_build)
             self.machines[name].join()
             return node_id
+
+    def _address(self, name: str, number: int) -> str:
+        """Where the agent of a client answers itself, in versions where somebody must ask it. Nobody listens in process: the adapter knows."""
+        if not self.profile.old_drain:
+            return ""
+        return self.agents.listen(name) if self.agents else f"127.0.0.1:{23000 + 10 * number}"
+
+    def agent(self, name: str, path: str, query: dict[str, str], headers: dict[str, str]) -> Response | None:
+        """What a client's agent answers to a GET; None while it is dead or frozen."""
+        client = self.machines[name]
+        return self.api.agent(client, path, query, headers) if client.alive and not client.frozen else None
 
     def _machine(self, name: str) -> Client:
         for client in self.machines.values():
@@ -127,6 +141,7 @@ class Lab:
                 old.node.version,
                 old.node.instance_id,
                 old.node.memory,
+                old.node.address,
             )
             self.machines[name] = Client(self.cluster, node, self._on_build)
             self.machines[name].join()
@@ -145,9 +160,12 @@ class Lab:
         kill_timeout: float = 5.0,
         namespace: str = "default",
         memory: int = 10,
+        cpu: int = 20,
+        stdout: str = "",
+        stderr: str = "",
     ) -> str:
         """Register a job; `client` ties it to one client (a regular expression of names)."""
-        meta = {"lab_stop_seconds": f"{stop_seconds:g}", "lab_exit": str(exit_code)}
+        meta = {"lab_stop_seconds": f"{stop_seconds:g}", "lab_exit": str(exit_code), "lab_stdout": stdout, "lab_stderr": stderr}
         if seconds is not None:
             meta["lab_seconds"] = f"{seconds:g}"
         task = {
@@ -156,7 +174,7 @@ class Lab:
             "Config": {"command": "/bin/sh", "args": ["-c", "build"]},
             "KillTimeout": int(kill_timeout * SEC),
             "Meta": meta,
-            "Resources": {"CPU": 20, "MemoryMB": memory},
+            "Resources": {"CPU": cpu, "MemoryMB": memory},
         }
         rules = [{"LTarget": "${node.unique.name}", "RTarget": f"^({client})$", "Operand": "regexp"}] if client else []
         spec = {"ID": job, "Name": job, "Type": type, "Region": "global", "Datacenters": ["dc1"], "Priority": 50, "Namespace": namespace, "Constraints": rules}

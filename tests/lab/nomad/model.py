@@ -36,6 +36,8 @@ class Node:
     version: str = ""
     instance_id: str | None = None
     memory: int = 24105
+    address: str = ""  # of its agent's API; "": as in the shape
+    cpu: int = 4000
     status: str = "initializing"
     status_at: float = 0.0
     eligible: bool = True
@@ -130,10 +132,16 @@ class Job:
     def memory(self) -> int:
         return int((self.task.get("Resources") or {}).get("MemoryMB") or 10)
 
+    @property
+    def cpu(self) -> int:
+        return int((self.task.get("Resources") or {}).get("CPU") or 20)
+
     def fits(self, node: Node) -> bool:
         """Datacenter and constraints."""
-        if node.datacenter not in self.spec.get("Datacenters", ["dc1"]):
-            return False
+        return node.datacenter in self.spec.get("Datacenters", ["dc1"]) and not self.unmet(node)
+
+    def unmet(self, node: Node) -> str:
+        """The first constraint that the client does not meet, in the scheduler's words; "" where it meets all."""
         rules = list(self.spec.get("Constraints") or []) + list(self.group.get("Constraints") or [])
         for rule in rules:
             value = {
@@ -147,8 +155,8 @@ class Job:
             if operand == "!=":
                 good = value != wanted
             if not good:
-                return False
-        return True
+                return f"{rule.get('LTarget')} {operand} {wanted}"
+        return ""
 
 
 @dataclass
@@ -229,6 +237,7 @@ class Evaluation:
     job_modify: int = 0
     priority: int = 50
     failed: bool = False
+    shortage: dict[str, Any] | None = None
 
 
 def overlay(shape: Any, given: Any) -> Any:

@@ -65,6 +65,8 @@ class Renderer:
             Status=node.status,
             StatusUpdatedAt=int(node.status_at),
         )
+        if node.address:
+            value["HTTPAddr"] = node.address
         if value.get("Links") and node.instance_id:
             value["Links"] = {"aws.ec2": f"us-east-1a.{node.instance_id}"}
         if self.profile.eligibility:
@@ -230,6 +232,9 @@ class Renderer:
             "TriggeredBy": evaluation.trigger,
             "Type": evaluation.type,
         }
+        told = shape.get("FailedTGAllocs")
+        if told and evaluation.shortage:
+            values["FailedTGAllocs"] = {group: {**whole, **evaluation.shortage} for group, whole in told.items()}
         if evaluation.queued is not None and shape.get("QueuedAllocations"):
             values["QueuedAllocations"] = {"group": evaluation.queued}
         return dumps({**shape, **{k: v for k, v in values.items() if k in shape}})

@@ -3,9 +3,10 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from lab.nomad.model import LOST, Allocation, Evaluation, Job, Node
+from lab.nomad.shortage import shortage
 
 if TYPE_CHECKING:
     from lab.nomad.cluster import Cluster
@@ -47,6 +48,7 @@ class Scheduler:
             plan.apply(index)
         else:
             index = c.index
+        evaluation.shortage = plan.shortage
         self._block(job, evaluation, missing)
         if evaluation.status == "pending":
             evaluation.status = "complete"
@@ -72,7 +74,7 @@ class Scheduler:
                 trigger = "job-register" if c.profile.old_drain else "queued-allocs"
                 text = "created to place remaining allocations"
                 job.blocked = Evaluation(c.new_id(), job.id, job.type, trigger, index, index, c.clock.nanoseconds(), "blocked", text, previous=evaluation.id)
-                job.blocked.job_modify, job.blocked.failed = job.job_modify, True
+                job.blocked.job_modify, job.blocked.failed, job.blocked.shortage = job.job_modify, True, evaluation.shortage
                 c.keep_evaluation(job.blocked)
             if evaluation is not job.blocked:
                 evaluation.blocked = job.blocked.id
@@ -112,7 +114,8 @@ class Plan:
         self.new: list[Allocation] = []
         self.changed: list[Allocation] = []
         self.touched: list[Allocation] = []
-        self.open: dict[str, tuple[Node, int, int]] | None = None  # node, its live allocations, their memory
+        self.open: dict[str, tuple[Node, int, int, int]] | None = None  # node, its live allocations, their memory and cpu
+        self.shortage: dict[str, Any] | None = None
 
     def make(self) -> int:
         """Returns how many allocations found no place."""
@@ -190,6 +193,9 @@ class Plan:
             taken.add(number)
             self._place(node, number, previous)
             missing -= 1
+        if missing > 0:
+            used = {key: (entry[3], entry[2]) for key, entry in (self.open or {}).items()}
+            self.shortage = {**shortage(job, c.nodes.values(), used, old), "CoalescedFailures": missing - 1}
         return max(0, missing)
 
     def _room(self) -> Node | None:
@@ -199,12 +205,12 @@ class Plan:
             for node in self.c.nodes.values():
                 if node.open and self.job.fits(node):
                     live = [a for a in self.c.of_node.get(node.id, ()) if not a.client_terminal]
-                    self.open[node.id] = (node, len(live), sum(a.job.memory for a in live))
-        fitting = [entry for entry in self.open.values() if entry[2] + self.job.memory <= entry[0].memory]
+                    self.open[node.id] = (node, len(live), sum(a.job.memory for a in live), sum(a.job.cpu for a in live))
+        fitting = [entry for entry in self.open.values() if entry[2] + self.job.memory <= entry[0].memory and entry[3] + self.job.cpu <= entry[0].cpu]
         if not fitting:
             return None
-        node, count, memory = min(fitting, key=lambda entry: entry[1])
-        self.open[node.id] = (node, count + 1, memory + self.job.memory)
+        node, count, memory, cpu = min(fitting, key=lambda entry: entry[1])
+        self.open[node.id] = (node, count + 1, memory + self.job.memory, cpu + self.job.cpu)
         return node
 
     def _place(self, node: Node, number: int, previous: Allocation | None) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.serverops.circleci.plugins.module_utils.core.entries import entries
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 PLAIN = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text()
@@ -21,12 +21,14 @@ def cut(data: bytes, size: int) -> list[bytes]:
     return [data[start : start + size] for start in range(0, len(data), size)]
 
 
+@settings(deadline=None)
 @given(st.lists(JSON, max_size=6), st.integers(1, 40), st.sampled_from([None, 1]), st.booleans())
 def test_the_entries_are_those_of_the_list_however_it_is_cut(values: list[Any], size: int, indent: int | None, ascii_only: bool) -> None:
     data = json.dumps(values, indent=indent, ensure_ascii=ascii_only).encode("utf-8", "surrogatepass" if ascii_only else "replace")
     assert list(entries(cut(data, size))) == json.loads(data)
 
 
+@settings(deadline=None)
 @given(st.lists(JSON, min_size=1, max_size=4), st.integers(1, 40), st.data())
 def test_a_list_that_is_cut_short_is_none(values: list[Any], size: int, drawn: st.DataObject) -> None:
     data = json.dumps(values).encode()

@@ -198,7 +198,7 @@ def test_a_write_is_never_sent_twice(said: Said) -> None:
 @pytest.mark.parametrize("said", [Said(fails=STALLED), Said(fails=RESET), text(500, "EOF")])
 def test_a_blocking_query_is_not_retried_by_itself(said: Said) -> None:
     with scripted(said) as (client, script, _clock), pytest.raises(Unreachable):
-        client.watch("nodes", dict, index=5, seconds=10.0)
+        client.watch("nodes", index=5, seconds=10.0)
     assert len(script.asked) == 1
 
 
@@ -221,7 +221,7 @@ def test_a_write_without_a_body_carries_its_query() -> None:
 @pytest.mark.parametrize(("seconds", "wait", "limit"), [(10.0, "10000ms", 15.625), (0.05, "50ms", 5.053125), (300.0, "300000ms", 323.75), (0.0, "1ms", 5.0)])
 def test_a_blocking_query_waits_a_sixteenth_and_five_seconds_longer_than_it_asks(seconds: float, wait: str, limit: float) -> None:
     with scripted(ok([])) as (client, script, _clock):
-        client.watch("allocations", dict, index=42, seconds=seconds, namespace="*")
+        client.watch("allocations", index=42, seconds=seconds, namespace="*")
     assert script.asked[0].query == {"index": "42", "wait": wait, "namespace": "*"}
     connect, read = script.asked[0].timeout
     assert read == pytest.approx(limit) and connect == min(limit, 10.0)
@@ -238,7 +238,7 @@ def test_token_and_region_go_with_every_request() -> None:
     connection = NomadConnection(url=URL, token=Secret(CANARY), region="eu")
     with scripted(ok([]), ok([]), ok({}), connection=connection) as (client, script, _clock):
         client.read("nodes", prefix="1")
-        client.watch("nodes", dict, index=1, seconds=1.0)
+        client.watch("nodes", index=1, seconds=1.0)
         client.write("node", "1", "drain")
     assert [asked.headers["X-Nomad-Token"] for asked in script.asked] == [CANARY] * 3
     assert [asked.query["region"] for asked in script.asked] == ["eu"] * 3
@@ -421,3 +421,45 @@ def test_a_lists_lost_connection_keeps_its_reason(fails: Exception, words: str) 
     """python-nomad calls them all a time-out where the answer is streamed."""
     with scripted(Said(fails=fails)) as (client, _script, _clock), pytest.raises(Unreachable, match=words):
         client.read_list("nodes", dict, bound=0.0)
+
+
+# -- other agents, logs, deletes --------------------------------------------------------------------
+
+
+def test_another_agent_is_asked_with_the_same_scheme_token_and_tls(monkeypatch: pytest.MonkeyPatch) -> None:
+    connection = NomadConnection(url="https://nomad.example:4646", token=Secret(CANARY), region="eu", tls_server_name="server.eu.nomad", timeout=3.0)
+    with scripted(ok([]), connection=connection) as (client, script, _clock):
+        session = client._settings["session"]
+        monkeypatch.setattr("ansible_collections.serverops.circleci.plugins.module_utils.nomad.client.new_session", lambda tls: session)
+        other = client.at("10.0.0.7:4646")
+        other.read("agent", "self")
+    asked = script.asked[0]
+    assert asked.url.startswith("https://10.0.0.7:4646/v1/agent/self") and other.place == "10.0.0.7:4646"
+    assert asked.headers["X-Nomad-Token"] == CANARY and asked.query == {"region": "eu"} and asked.timeout == (3.0, 3.0)
+
+
+@pytest.mark.parametrize("address", ["", "me@10.0.0.7:4646", "10.0.0.7:port"])
+def test_an_address_that_is_none_is_refused(address: str) -> None:
+    with scripted() as (client, _script, _clock), pytest.raises(BadInput):
+        client.at(address)
+
+
+def test_bytes_are_handed_over_as_they_are_and_asked_for_again_like_any_read() -> None:
+    with scripted(Said(fails=RESET), Said(b"\xff one\n", headers={"Content-Type": "text/plain"})) as (client, _script, _clock):
+        assert client.read_bytes("client", "fs", "logs", "a") == b"\xff one\n"
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+def test_a_delete_follows_no_redirect(status: int) -> None:
+    location = f"https://sso.example/login/{CANARY}?token={CANARY}"
+    connection = NomadConnection(url=URL, token=Secret(CANARY))
+    with scripted(Said("", status, {"Location": location}), connection=connection) as (client, script, _clock), pytest.raises(Refused) as caught:
+        client.remove("job", "j")
+    assert "https://sso.example/login" in str(caught.value) and CANARY not in str(caught.value)
+    assert script.calls == ["DELETE /v1/job/j"]
+
+
+def test_a_delete_is_sent_once() -> None:
+    with scripted(Said(fails=RESET)) as (client, script, _clock), pytest.raises(Unreachable):
+        client.remove("job", "j")
+    assert script.calls == ["DELETE /v1/job/j"]

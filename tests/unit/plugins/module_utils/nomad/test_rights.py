@@ -248,3 +248,16 @@ def test_a_node_deny_more_ends_the_right_to_drain(policies: list[Json]) -> None:
 def test_a_token_that_is_not_enough_gets_a_sentence_and_one_that_is_none(policies: list[Json]) -> None:
     found = grant(*policies)
     assert (found.words == "") == (found.writes and found.sees_all)
+
+
+@pytest.mark.parametrize(
+    ("spaces", "lists"),
+    [
+        pytest.param((space("*", "", "read-job"),), False, id="reads without listing"),
+        pytest.param((space("*", "", "read-job", "list-jobs"),), True, id="both"),
+        pytest.param((space("*", "", "read-job", "list-jobs"), space("secret", "", "read-job")), False, id="one namespace is not listed"),
+        pytest.param((space("*", "", "list-jobs"), space("ci", "", "deny")), False, id="a deny"),
+    ],
+)
+def test_a_list_of_jobs_is_whole_only_with_list_jobs_everywhere(spaces: tuple, lists: bool) -> None:
+    assert grant(policy(*spaces)).lists_all is lists
