@@ -8,8 +8,8 @@ from __future__ import annotations
 import json
 import random
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any, Callable, Optional, TypeVar
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Callable, Optional, TypeVar
 
 from ansible_collections.serverops.circleci.plugins.module_utils.core.clock import Clock
 from ansible_collections.serverops.circleci.plugins.module_utils.core.errors import CollectionError, Unreachable
@@ -18,6 +18,9 @@ from ansible_collections.serverops.circleci.plugins.module_utils.core.secret imp
 from ansible_collections.serverops.circleci.plugins.module_utils.nomad.connection import NomadConnection, checked
 from ansible_collections.serverops.circleci.plugins.module_utils.nomad.errors import error_from_answer, error_from_exception
 from ansible_collections.serverops.circleci.plugins.module_utils.transport.sessions import new_session
+
+if TYPE_CHECKING:
+    from ansible_collections.serverops.circleci.plugins.module_utils.nomad.roads import Carried
 
 ParsedT = TypeVar("ParsedT")
 
@@ -41,17 +44,33 @@ class NomadClient:
     def __init__(self, connection: NomadConnection, clock: Clock, session: Optional[Any] = None) -> None:
         tls = connection.tls
         self.place = connection.place
-        self._clock = clock
+        self._connection, self._clock, self._given = connection, clock, session
+        self._carried = _carried(connection) if connection.road and session is None else None
         self._timeout = connection.timeout
         self._token = connection.token
         self._settings = {
-            "address": connection.url,
+            "address": self._carried.url if self._carried else connection.url,
             "token": connection.token.reveal() if connection.token else None,
             "region": connection.region,
             "verify": tls.trust,
             "cert": tls.identity,
-            "session": session or new_session(tls),
+            "session": session or (self._carried.session if self._carried else new_session(tls)),
         }
+
+    def at(self, address: str) -> NomadClient:
+        """The client of another agent, `address` being its host:port: same road, same TLS, same token.
+
+        Raises Refused where the road does not lead there, BadInput where the address cannot be.
+        """
+        if self._connection.road:
+            self._connection.road.must_lead_to_agents()
+        scheme = self._connection.url.partition("://")[0]
+        return NomadClient(checked(replace(self._connection, url=f"{scheme}://{address}")), self._clock, self._given)
+
+    def close(self) -> None:
+        """End the forward, if one is used; it ends by itself with the process."""
+        if self._carried:
+            self._carried.forward.close()
 
     def read(self, *path: str, bound: float = READ_BOUND, **query: str) -> Answer:
         """GET until an answer comes, `bound` seconds at most. Raises NotFound, NotPermitted, Refused, BadInput, Unreachable."""
@@ -94,13 +113,15 @@ class NomadClient:
         requester = Requester(**self._settings)
         requester.ENDPOINT = path[0]
         data = None if body is None else json.dumps(body)
+        if self._carried:
+            self._carried.forward.forget()
         try:
             # A fresh dict: the requester writes into the caller's.
             got = requester.request(*path[1:], method=method, params=dict(query), data=data, timeout=(min(timeout, self._timeout), timeout))
         except BaseNomadException as error:
             raise self._failure(error.nomad_resp) from None
         except TimeoutNomadException as error:
-            raise error_from_exception(error, self.place) from None
+            raise self._lost(error) from None
         if got.status_code != 200:  # a redirect counts as fine there
             raise self._failure(got)
         return self._answer(got)
@@ -108,11 +129,15 @@ class NomadClient:
     def _failure(self, got: Any) -> CollectionError:
         status = getattr(got, "status_code", None)
         if status is None:
-            return error_from_exception(got, self.place)
+            return self._lost(got)
         headers = got.headers.copy()  # whatever way a proxy spells their names
         for name, value in headers.items():
             headers[name] = self._hidden(value)
         return error_from_answer(status, self._hidden(got.text), headers, self.place)
+
+    def _lost(self, cause: Any) -> CollectionError:
+        """Why no answer came: the road knows better than whoever stands at its near end."""
+        return (self._carried and self._carried.forward.failure()) or error_from_exception(cause, self.place)
 
     def _hidden(self, text: str) -> str:
         """The text without our token, should the other side say it back; before the text is cut, so that no part of it is left."""
@@ -132,4 +157,15 @@ class NomadClient:
 
 def client_from_params(params: Mapping[str, Any], clock: Clock) -> NomadClient:
     """The client that a module's parameters ask for; raises BadInput with the first option that cannot be."""
-    return NomadClient(checked(spec_from_params(NomadConnection, params, prefix="nomad_")), clock)
+    given = spec_from_params(NomadConnection, params, prefix="nomad_")
+    if params.get("ssh_forward") or params.get("kubernetes_forward"):
+        from ansible_collections.serverops.circleci.plugins.module_utils.nomad.roads import with_road
+
+        given = with_road(given, params)
+    return NomadClient(checked(given), clock)
+
+
+def _carried(connection: NomadConnection) -> Optional[Carried]:
+    from ansible_collections.serverops.circleci.plugins.module_utils.nomad.roads import carried
+
+    return carried(connection)
