@@ -96,7 +96,7 @@ def _configuration(given: KubernetesConnection) -> Any:
 
     made = Configuration()
     made.proxy = made.no_proxy = None  # what it took from the environment
-    made.retries = False  # the caller knows how long to try
+    made.retries = 0  # the caller knows how long to try (False would end in a fault of the library's own where TLS fails)
     if not given.host:
         _load(given, made)
     overrides = {
