@@ -242,7 +242,7 @@ def test_the_pod_is_found_again_when_it_moved(pod: PodOf) -> None:
         assert made.read("nodes", bound=0.0).body == []
         pod.snap()
         with pytest.raises(Unreachable, match="no pod of app=nomad-server .* is Running and Ready: none at all"):
-            made.read("nodes", bound=0.0)
+            made.read("nodes", bound=2.0)
         pod.mend()
         assert made.read("nodes", bound=0.0).body == []
         assert sorted({path.split("/")[6] for _u, _m, path in pod.server.api.asked if path.endswith("portforward")}) == ["nomad-server-0", "nomad-server-1"]

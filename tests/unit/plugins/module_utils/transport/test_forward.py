@@ -117,7 +117,7 @@ def test_no_more_channels_than_allowed_stand_at_once_and_the_next_waits_for_its_
             return made[-1]
 
     with Forward(dial, most=2) as forward:
-        nears = [connected(forward) for _ in range(3)]
+        nears = [connected(forward) for _number in range(3)]
         assert soon(lambda: len(made) == 2)
         time.sleep(0.2)
         assert len(made) == 2
