@@ -54,6 +54,7 @@ options:
   nomad_timeout:
     description:
       - Seconds to wait for a connection, and for each answer. Reads without an answer are asked again for 30 seconds.
+      - Through O(ssh_forward) or O(kubernetes_forward) it bounds the making of a connection too.
     type: float
     default: 10.0
   ssh_forward:

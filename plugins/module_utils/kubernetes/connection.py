@@ -1,31 +1,17 @@
 # Copyright (c) 2026, the serverops.circleci authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The options of the group `kubernetes`, by kubernetes.core's names, and what they must be; the doc fragment `kubernetes` will describe them too."""
+"""Where the Kubernetes API is and who we are there: what the options must be."""
 
 from __future__ import annotations
 
 import os
 from dataclasses import dataclass
-from typing import Any, Optional
+from typing import Optional
 from urllib.parse import urlsplit
 
 from ansible_collections.serverops.circleci.plugins.module_utils.core.errors import BadInput
 from ansible_collections.serverops.circleci.plugins.module_utils.core.secret import Secret
-
-# Environment variables are those of kubernetes.core, so that AWX's Kubernetes credential works.
-KUBERNETES_OPTIONS: dict[str, dict[str, Any]] = {
-    "kubeconfig": {"type": "path", "env": "K8S_AUTH_KUBECONFIG"},
-    "context": {"type": "str", "env": "K8S_AUTH_CONTEXT"},
-    "host": {"type": "str", "env": "K8S_AUTH_HOST"},
-    "api_key": {"type": "str", "no_log": True, "env": "K8S_AUTH_API_KEY"},
-    "validate_certs": {"type": "bool", "env": "K8S_AUTH_VERIFY_SSL"},
-    "ca_cert": {"type": "path", "env": "K8S_AUTH_SSL_CA_CERT"},
-    "client_cert": {"type": "path", "env": "K8S_AUTH_CERT_FILE"},
-    "client_key": {"type": "path", "env": "K8S_AUTH_KEY_FILE"},
-    "proxy": {"type": "str", "env": "K8S_AUTH_PROXY"},
-    "impersonate_user": {"type": "str", "env": "K8S_AUTH_IMPERSONATE_USER"},
-}
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 from ansible_collections.serverops.circleci.plugins.module_utils.core.errors import BadInput
 from ansible_collections.serverops.circleci.plugins.module_utils.core.params import positive
 from ansible_collections.serverops.circleci.plugins.module_utils.core.secret import Secret
-from ansible_collections.serverops.circleci.plugins.module_utils.kubernetes.connection import KUBERNETES_OPTIONS
+from ansible_collections.serverops.circleci.plugins.module_utils.kubernetes.options import KUBERNETES_OPTIONS
 from ansible_collections.serverops.circleci.plugins.module_utils.transport.sessions import Tls
 
 if TYPE_CHECKING:

@@ -146,6 +146,10 @@ def test_not_modelled_holds_nothing_about_pods_and_their_ports(said: str) -> Non
     assert not any(re.search(pattern, said) for pattern in REQUESTS)
 
 
+def broken(*_arguments: Any) -> None:
+    raise Fail(500, "broken on purpose")
+
+
 MUTANTS: list[tuple[str, Any, str, Any, str]] = [
     ("everybody may do everything", api_module.User, "may", lambda right: lambda *_: True, "auth"),
     ("an unknown token is anonymous", Api, "_user", lambda right: lambda self, r: USERS["admin-token"], "auth"),
@@ -154,7 +158,7 @@ MUTANTS: list[tuple[str, Any, str, Any, str]] = [
     ("what leaves a selection stays", api_module, "seen_by", lambda right: lambda c, t: {"type": c.type, "object": {"kind": "", **c.object}}, "watch"),
     ("a deletion waits for nobody", State, "end_pod", lambda right: lambda self, ns, name, grace=None: right(self, ns, name, 0), "pods-states"),
     ("a second deletion lengthens the first", State, "end_pod", lambda right: lambda s, *a: (s.endings.clear(), right(s, *a))[1], "no-kubelet"),
-    ("no upgrade is asked for", Api, "_portforward", lambda right: lambda self, r, t: (_ for _ in ()).throw(Fail(500, "x")), "no-kubelet"),
+    ("no upgrade is asked for", Api, "_portforward", lambda right: broken, "no-kubelet"),
 ]
 
 

@@ -57,7 +57,7 @@ def test_which_pod_is_spoken_to(pods: tuple[Pod, ...], last: str, chosen: Pod | 
 )
 def test_what_a_status_means(status: int, kind: type[CollectionError], again: bool) -> None:
     found = error_from_status(status, "what\nit said", "api.example:6443")
-    assert type(found) is kind and "api.example:6443" in str(found) and "\n" not in str(found)
+    assert isinstance(found, kind) and "api.example:6443" in str(found) and "\n" not in str(found)
     assert getattr(found, "retry", False) == again
 
 
@@ -71,9 +71,9 @@ def test_what_the_official_client_raised_is_understood() -> None:
             error = ApiException(status=line["status"], reason=line["reason"])
             error.body = line["body"]
             found = error_from_exception(error, "x")
-            assert type(found) is made[line["call"]] and json.loads(line["body"])["message"][:40] in str(found)
+            assert isinstance(found, made[line["call"]]) and json.loads(line["body"])["message"][:40] in str(found)
     nobody = MaxRetryError(None, "/", NewConnectionError(None, "Connection refused"))  # type: ignore[arg-type]
-    assert type(error_from_exception(nobody, "x")) is Unreachable
+    assert isinstance(error_from_exception(nobody, "x"), Unreachable)
     stranger = error_from_exception(MaxRetryError(None, "/", SSLError("certificate verify failed")), "x")  # type: ignore[arg-type]
     assert isinstance(stranger, Unreachable) and not stranger.retry and "ca_cert" in str(stranger)
 

@@ -24,6 +24,7 @@ from ansible_collections.serverops.circleci.plugins.module_utils.nomad.client im
 from ansible_collections.serverops.circleci.plugins.module_utils.nomad.connection import NOMAD_OPTIONS, NomadConnection
 from ansible_collections.serverops.circleci.plugins.module_utils.nomad.roads import KubernetesRoad, SshRoad, with_road
 from faults.roads import NAMESPACE, TOKEN, PodOf
+from unit.plugins.modules.indoors import process
 
 from lab.kubernetes.server import Server
 from lab.ssh.sshd import Sshd, why_not
@@ -36,7 +37,7 @@ Json = dict[str, Any]
 
 
 class Agent:
-    """A plain server that answers [] to all, and notes by which name and on how many connections it was asked."""
+    """A plain server that answers [] to whoever asks for the clients, refuses all else, and notes by which name and on how many connections it was asked."""
 
     def __init__(self) -> None:
         self.hosts: list[str] = []
@@ -49,7 +50,7 @@ class Agent:
             def do_GET(self) -> None:
                 agent.hosts.append(self.headers["Host"])
                 time.sleep(agent.hold)
-                self.send_response(200)
+                self.send_response(200 if self.path.startswith("/v1/nodes") else 403)
                 self.send_header("Content-Length", "2")
                 self.end_headers()
                 self.wfile.write(b"[]")
@@ -150,6 +151,20 @@ def test_a_module_without_a_road_loads_nothing_of_them() -> None:
     )
     got = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert json.loads(got.stdout.replace("'", '"')) in ([], ["subprocess"])
+
+
+def test_without_a_road_another_agent_is_asked_straight(agent: Agent) -> None:
+    made = client(nomad_url="http://127.0.0.1:1").at(f"127.0.0.1:{agent.port}")
+    assert asked(made) == [] and made.place == f"127.0.0.1:{agent.port}"
+    with pytest.raises(BadInput, match="port"):
+        client().at("10.0.0.7:port")
+
+
+def test_the_environment_of_awx_fills_what_is_not_given(agent: Agent, pod: PodOf) -> None:
+    """As a process, since the module's own fall-backs are meant; the agent is no Nomad, so the reading fails, but only there."""
+    environment = {"K8S_AUTH_HOST": pod.server.url, "K8S_AUTH_API_KEY": TOKEN}
+    told = process("nomad_node_info", environment, kubernetes_forward={"namespace": NAMESPACE})
+    assert agent.hosts and TOKEN not in json.dumps(told) and "refused (403" in told["msg"]
 
 
 # -- through SSH -------------------------------------------------------------------------------------------------
@@ -281,7 +296,7 @@ def test_four_websockets_at_most_stand_at_once(agent: Agent, pod: PodOf) -> None
     agent.hold = 0.3
     made = client(**pod.variables)
     got: list[Any] = []
-    threads = [threading.Thread(target=lambda: got.append(made.read("nodes", bound=5.0).body)) for _ in range(9)]
+    threads = [threading.Thread(target=lambda: got.append(made.read("nodes", bound=5.0).body)) for _number in range(9)]
     for thread in threads:
         thread.start()
     for thread in threads:

@@ -79,6 +79,6 @@ WORDS: list[tuple[str, type[CollectionError], bool, list[str]]] = [
 @pytest.mark.parametrize(("text", "kind", "again", "words"), WORDS)
 def test_the_clients_words_become_one_sentence(text: str, kind: type[CollectionError], again: bool, words: list[str]) -> None:
     found = failure(Login("bastion", "ops", 22, "/k"), "127.0.0.1:4646", text)
-    assert type(found) is kind and all(word in str(found) for word in words), str(found)
+    assert isinstance(found, kind) and all(word in str(found) for word in words), str(found)
     assert getattr(found, "retry", False) == again
     assert "\n" not in str(found)
