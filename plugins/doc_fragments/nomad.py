@@ -157,6 +157,6 @@ options:
 requirements:
   - python-nomad >= 2.1.0
   - requests >= 2.28
-  - kubernetes >= 24.2, below 37, and websocket-client, with O(kubernetes_forward)
+  - kubernetes >= 24.2, below 37, and websocket-client >= 1.6, with O(kubernetes_forward)
   - the C(ssh) client, with O(ssh_forward)
 """

@@ -87,15 +87,15 @@ class Front:
         try:
             # One read more than the handshake: with TLS 1.3 a missing certificate is seen there.
             with self._context.wrap_socket(near, server_side=True) as safe, socket.create_connection(self._to) as far:
-                back = threading.Thread(target=_copy, args=(far, safe), daemon=True)
+                back = threading.Thread(target=copy, args=(far, safe), daemon=True)
                 back.start()
-                _copy(safe, far)
+                copy(safe, far)
                 back.join(5)
         except OSError:
             self.refused += 1
 
 
-def _copy(one: socket.socket, other: socket.socket) -> None:
+def copy(one: socket.socket, other: socket.socket) -> None:
     try:
         while data := one.recv(SIZE):
             other.sendall(data)

@@ -59,7 +59,7 @@ def dial(endpoint: Endpoint, timeout: float) -> WebsocketChannel:
             **(_proxy(endpoint.proxy) if endpoint.proxy else {"socket": _socket(endpoint, timeout)}),
         )
     except websocket.WebSocketBadStatusException as error:
-        raise NotUpgraded(error.status_code, _message(error.resp_body)) from None
+        raise NotUpgraded(error.status_code, _message(getattr(error, "resp_body", None))) from None
     except ssl.SSLError as error:
         raise Unreachable(f"TLS with {place(endpoint.url)} failed ({_reason(error)})", retry=False) from None
     except (OSError, websocket.WebSocketException) as error:

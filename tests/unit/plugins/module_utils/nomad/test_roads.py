@@ -10,9 +10,7 @@ import json
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 from unittest import mock
@@ -24,6 +22,7 @@ from ansible_collections.serverops.circleci.plugins.module_utils.nomad.client im
 from ansible_collections.serverops.circleci.plugins.module_utils.nomad.connection import NOMAD_OPTIONS, NomadConnection
 from ansible_collections.serverops.circleci.plugins.module_utils.nomad.roads import KubernetesRoad, SshRoad, with_road
 from faults.roads import NAMESPACE, TOKEN, PodOf
+from unit.plugins.module_utils.nomad.far_ends import Agent, Proxy
 from unit.plugins.modules.indoors import process
 
 from lab.kubernetes.server import Server
@@ -34,42 +33,6 @@ NO_SSHD = pytest.mark.skipif(bool(why_not()), reason=f"the road through SSH is n
 DEFAULTS = {name: option.get("default") for name, option in NOMAD_OPTIONS.items()}
 NAME = "server.global.nomad"
 Json = dict[str, Any]
-
-
-class Agent:
-    """A plain server that answers [] to whoever asks for the clients, refuses all else, and notes by which name and on how many connections it was asked."""
-
-    def __init__(self) -> None:
-        self.hosts: list[str] = []
-        self.hold = 0.0
-        agent = self
-
-        class Handler(BaseHTTPRequestHandler):
-            protocol_version = "HTTP/1.1"
-
-            def do_GET(self) -> None:
-                agent.hosts.append(self.headers["Host"])
-                time.sleep(agent.hold)
-                self.send_response(200 if self.path.startswith("/v1/nodes") else 403)
-                self.send_header("Content-Length", "2")
-                self.end_headers()
-                self.wfile.write(b"[]")
-
-            def log_message(self, *_args: Any) -> None:
-                """Quiet."""
-
-        self.http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.http.daemon_threads = True
-        self.port = int(self.http.server_address[1])
-        threading.Thread(target=self.http.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
-
-    def close(self) -> None:
-        self.http.shutdown()
-        self.http.server_close()
 
 
 @pytest.fixture
@@ -211,6 +174,19 @@ def test_a_machine_that_forwards_nothing_says_so(agent: Agent, tmp_path: Path) -
             asked(client(nomad_url=agent.url, ssh_forward=closed.login))
     finally:
         closed.close()
+
+
+@NO_SSHD
+def test_the_smallest_right_of_the_guide_is_enough_and_no_more(agent: Agent, tmp_path: Path) -> None:
+    narrow = Sshd(tmp_path / "narrow")
+    keys = narrow.folder / "authorized_keys"
+    keys.write_text(f'restrict,port-forwarding,permitopen="127.0.0.1:{agent.port}" {keys.read_text()}')
+    try:
+        assert asked(client(nomad_url=agent.url, ssh_forward=narrow.login)) == []
+        with pytest.raises(Refused, match="PermitOpen 127.0.0.1:1"):
+            asked(client(nomad_url="http://127.0.0.1:1", ssh_forward=narrow.login))
+    finally:
+        narrow.close()
 
 
 @NO_SSHD
@@ -378,6 +354,24 @@ def test_the_certificate_of_the_kubernetes_api_is_verified_for_the_list_and_the_
             asked(client(kubernetes_forward={**straight, "ca_cert": papers.ca}))
         assert asked(client(kubernetes_forward={**straight, "validate_certs": False})) == []
     finally:
+        secure.stop()
+        plain.close()
+
+
+def test_the_operators_proxy_carries_both_the_list_and_the_websocket(agent: Agent, papers: Papers) -> None:
+    import ssl
+
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(str(papers.folder / "api.pem"), str(papers.folder / "api.key"))
+    plain = PodOf(agent.url)
+    secure = Server(plain.state, tls=context)
+    proxy = Proxy()
+    given = {"namespace": NAMESPACE, "host": secure.url, "api_key": TOKEN, "validate_certs": False, "proxy": proxy.url}
+    try:
+        assert asked(client(kubernetes_forward=given)) == []
+        assert proxy.connects == [f"127.0.0.1:{secure.port}"] * 2
+    finally:
+        proxy.close()
         secure.stop()
         plain.close()
 
