@@ -96,9 +96,9 @@ class Front:
 
 
 def copy(one: socket.socket, other: socket.socket) -> None:
-    try:
+    """Until one of them ends; then the other is told."""
+    with contextlib.suppress(OSError):
         while data := one.recv(SIZE):
             other.sendall(data)
-    finally:
-        with contextlib.suppress(OSError):
-            other.shutdown(socket.SHUT_RDWR)
+    with contextlib.suppress(OSError):
+        other.shutdown(socket.SHUT_RDWR)
