@@ -9,6 +9,7 @@ import os
 import shutil
 import subprocess
 import tempfile
+from functools import cache
 from typing import Optional
 
 from ansible_collections.serverops.circleci.plugins.module_utils.core.errors import BadInput, CollectionError
@@ -93,6 +94,10 @@ class SshChannel:
             self._process.wait()
 
 
-def _dying_with_us() -> list[str]:
-    """util-linux's way to ask Linux for a signal when the thread that started the process is no more."""
-    return ["setpriv", "--pdeathsig", "TERM"] if shutil.which("setpriv") else []
+@cache
+def _dying_with_us() -> tuple[str, ...]:
+    """util-linux's way (from 2.33; RHEL 8 and busybox have an older one) to ask Linux for a signal when the thread that started the process is no more."""
+    if shutil.which("setpriv") is None:
+        return ()
+    told = subprocess.run(["setpriv", "--help"], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
+    return ("setpriv", "--pdeathsig", "TERM") if b"--pdeathsig" in told.stdout else ()

@@ -35,7 +35,7 @@ class Stream:
     def __init__(self, near: socket.socket, port: int) -> None:
         self.near, self.port = near, port
         self.over = threading.Event()
-        self.frames = 0
+        self.pings = 0
 
     def cut(self) -> None:
         """The pod, or its machine, is gone: no closing frame."""
@@ -81,9 +81,9 @@ class Stream:
         if code == CLOSE:
             return False
         if code == PING:
+            self.pings += 1
             self._send(PONG, data)
         elif code == BINARY and data[:1] == b"\x00":
-            self.frames += 1
             far.sendall(data[1:])
         return True
 

@@ -90,6 +90,7 @@ class Handler(BaseHTTPRequestHandler):
         try:
             stream.run(address, asked.pod)
         finally:
+            self.server.pings += stream.pings
             with state.news, contextlib.suppress(ValueError):
                 state.streams.remove(entry)
 
@@ -102,7 +103,7 @@ class Listener(ThreadingHTTPServer):
     def __init__(self, api: Api, tls: ssl.SSLContext | None, port: int) -> None:
         self.api, self.tls = api, tls
         self.stopping = threading.Event()
-        self.opened = self.most = 0  # websockets so far, and at the same time
+        self.opened = self.most = self.pings = 0  # websockets so far, and at the same time; what kept them alive
         super().__init__(("127.0.0.1", port), Handler)
 
     def finish_request(self, request: Any, client_address: Any) -> None:

@@ -15,11 +15,13 @@ from lab.tls import copy
 
 
 class Agent:
-    """A plain server that answers [] to whoever asks for the clients, refuses all else, and notes by which name and on how many connections it was asked."""
+    """A plain server that answers `body` to whoever asks for the clients, refuses all else, and notes by which name it was asked."""
 
     def __init__(self) -> None:
         self.hosts: list[str] = []
         self.hold = 0.0
+        self.orders = 0
+        self.body = b"[]"
         agent = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -29,9 +31,14 @@ class Agent:
                 agent.hosts.append(self.headers["Host"])
                 time.sleep(agent.hold)
                 self.send_response(200 if self.path.startswith("/v1/nodes") else 403)
-                self.send_header("Content-Length", "2")
+                self.send_header("Content-Length", str(len(agent.body)))
                 self.end_headers()
-                self.wfile.write(b"[]")
+                self.wfile.write(agent.body)
+
+            def do_POST(self) -> None:
+                self.rfile.read(int(self.headers["Content-Length"] or 0))
+                agent.orders += 1
+                self.do_GET()
 
             def log_message(self, *_args: Any) -> None:
                 """Quiet."""

@@ -10,6 +10,7 @@ import json
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,7 @@ from ansible_collections.serverops.circleci.plugins.module_utils.core.errors imp
 from ansible_collections.serverops.circleci.plugins.module_utils.nomad.client import NomadClient, client_from_params
 from ansible_collections.serverops.circleci.plugins.module_utils.nomad.connection import NOMAD_OPTIONS, NomadConnection
 from ansible_collections.serverops.circleci.plugins.module_utils.nomad.roads import KubernetesRoad, SshRoad, with_road
+from ansible_collections.serverops.circleci.plugins.module_utils.transport import forward
 from faults.roads import NAMESPACE, TOKEN, PodOf
 from unit.plugins.module_utils.nomad.far_ends import Agent, Proxy
 from unit.plugins.modules.indoors import process
@@ -213,7 +215,8 @@ def test_an_order_whose_answer_was_lost_with_the_tunnel_is_doubtful(agent: Agent
     threading.Timer(1.5, machine.kill).start()
     try:
         with pytest.raises(Unreachable, match="ssh_forward"):
-            made._send("get", ("nodes",), {}, None, 10.0)
+            made.write("node", "n1", "drain", body={})
+        assert agent.orders == 1, "it arrived, and was not sent again"
     finally:
         made.close()
 
@@ -266,6 +269,24 @@ def test_a_pod_that_is_not_ready_is_waited_for(pod: PodOf) -> None:
     pod.state.set_pod(NAMESPACE, pod.pod, "Running", False)
     threading.Timer(0.7, lambda: pod.state.set_pod(NAMESPACE, pod.pod)).start()
     assert asked(client(**pod.variables), bound=10.0) == []
+
+
+def test_a_silent_websocket_is_kept_alive(agent: Agent, pod: PodOf, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(forward, "IDLE", 0.1)
+    agent.hold = 1.0
+    assert asked(client(**pod.variables)) == []
+    ends = time.monotonic() + 5
+    while not pod.server.listener.pings and time.monotonic() < ends:
+        time.sleep(0.05)
+    assert pod.server.listener.pings >= 3
+
+
+@pytest.mark.parametrize("way", [pytest.param("ssh", marks=NO_SSHD), "kubernetes"])
+def test_an_answer_of_megabytes_comes_whole(way: str, agent: Agent, pod: PodOf, request: pytest.FixtureRequest) -> None:
+    many = [{"number": number, "text": "x" * 100} for number in range(30_000)]
+    agent.body = json.dumps(many).encode()
+    ssh = {"nomad_url": agent.url, "ssh_forward": request.getfixturevalue("sshd").login} if way == "ssh" else {}
+    assert asked(client(**(ssh or pod.variables))) == many
 
 
 def test_four_websockets_at_most_stand_at_once(agent: Agent, pod: PodOf) -> None:
