@@ -91,7 +91,7 @@ SUITES: dict[str, tuple[tuple[Step, ...], ...]] = {
 
 def environment() -> dict[str, str]:
     """The caller's, without what would point the tests at the caller's own cluster, settings or collections."""
-    env = {name: value for name, value in os.environ.items() if not name.startswith(("NOMAD_", "ANSIBLE_"))}
+    env = {name: value for name, value in os.environ.items() if not name.startswith(("NOMAD_", "ANSIBLE_", "K8S_AUTH_"))}
     env["PATH"] = f"{BIN}{os.pathsep}{env.get('PATH', os.defpath)}"
     env["ANSIBLE_HOME"] = str(BUILD / "ansible")
     env["ANSIBLE_ASYNC_DIR"] = str(BUILD / "ansible/async")

@@ -126,8 +126,10 @@ def _module(options: Options, libraries: tuple[str, ...]) -> SlicedModule:
 
 
 def _argument(option: Mapping[str, Any]) -> dict[str, Any]:
-    """An option of ours as AnsibleModule takes it: `env` names the environment variable to fall back on."""
+    """An option of ours as AnsibleModule takes it: `env` names the environment variable to fall back on. Options of a dict likewise."""
     argument = {key: value for key, value in option.items() if key != "env"}
+    if "options" in option:
+        argument["options"] = {name: _argument(inner) for name, inner in option["options"].items()}
     if "env" in option:
         argument["fallback"] = (env_fallback, [option["env"]])
     return argument

@@ -9,8 +9,7 @@ import json
 import random
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any, Callable, NamedTuple, Optional, TypeVar
-from urllib.parse import urlsplit
+from typing import TYPE_CHECKING, Any, Callable, NamedTuple, Optional, TypeVar
 
 from ansible_collections.serverops.circleci.plugins.module_utils.core.clock import Clock
 from ansible_collections.serverops.circleci.plugins.module_utils.core.entries import entries
@@ -20,6 +19,9 @@ from ansible_collections.serverops.circleci.plugins.module_utils.core.secret imp
 from ansible_collections.serverops.circleci.plugins.module_utils.nomad.connection import NomadConnection, checked
 from ansible_collections.serverops.circleci.plugins.module_utils.nomad.errors import error_from_answer, error_from_exception
 from ansible_collections.serverops.circleci.plugins.module_utils.transport.sessions import new_session
+
+if TYPE_CHECKING:
+    from ansible_collections.serverops.circleci.plugins.module_utils.nomad.roads import Carried
 
 ParsedT = TypeVar("ParsedT")
 
@@ -55,14 +57,14 @@ class NomadClient:
     def __init__(self, connection: NomadConnection, clock: Clock, session: Optional[Any] = None) -> None:
         tls = connection.tls
         self.place = connection.place
-        self._connection = connection
-        self._clock = clock
+        self._connection, self._clock, self._given = connection, clock, session
+        self._carried = _carried(connection) if connection.road and session is None else None
         self._timeout = connection.timeout
         self._token = connection.token
-        session = session or new_session(tls)
+        session = session or (self._carried.session if self._carried else new_session(tls))
         session.max_redirects = 0  # python-nomad lets a DELETE follow redirects, and the token with it
         self._settings = {
-            "address": connection.url,
+            "address": self._carried.url if self._carried else connection.url,
             "token": connection.token.reveal() if connection.token else None,
             "region": connection.region,
             "verify": tls.trust,
@@ -74,6 +76,21 @@ class NomadClient:
     def has_token(self) -> bool:
         """Whether requests carry a token."""
         return self._token is not None
+
+    def at(self, address: str) -> NomadClient:
+        """The client of another agent, `address` being its host:port: same road, same TLS, same token.
+
+        Raises Refused where the road does not lead there, BadInput where the address cannot be.
+        """
+        if self._connection.road:
+            self._connection.road.must_lead_to_agents()
+        scheme = self._connection.url.partition("://")[0]
+        return NomadClient(checked(replace(self._connection, url=f"{scheme}://{address}")), self._clock, self._given)
+
+    def close(self) -> None:
+        """End the forward, if one is used; it ends by itself with the process."""
+        if self._carried:
+            self._carried.forward.close()
 
     def read(self, *path: str, bound: float = READ_BOUND, **query: str) -> Answer:
         """GET until an answer comes, `bound` seconds at most. Raises NotFound, NotPermitted, Refused, BadInput, Unreachable."""
@@ -107,11 +124,6 @@ class NomadClient:
         """DELETE once."""
         return self._answer(Question("delete", path, query, self._timeout))
 
-    def at(self, address: str) -> NomadClient:
-        """The client of another agent of the same cluster, at `address` (host:port): same scheme, TLS and token."""
-        scheme = urlsplit(self._connection.url).scheme
-        return NomadClient(checked(replace(self._connection, url=f"{scheme}://{address}")), self._clock)
-
     def _retried(self, ask: Callable[[], ParsedT], bound: float) -> ParsedT:
         # Our own loop: the libraries' retries know neither a total bound nor a clock that is handed in.
         ends, pause = self._clock.now() + bound, 0.5
@@ -139,12 +151,14 @@ class NomadClient:
             "timeout": (min(question.timeout, self._timeout), question.timeout),
             "stream": question.entry is not None,
         }
+        if self._carried:
+            self._carried.forward.forget()
         try:
             got = requester.request(*question.path[1:], **asked)
         except BaseNomadException as error:
             raise self._failure(error.nomad_resp) from None
         except TimeoutNomadException as error:  # what it calls any lost connection of a streamed answer
-            raise error_from_exception(error.args[0], self.place) from None
+            raise self._lost(error.args[0]) from None
         if got.status_code != 200:  # a redirect counts as fine there
             raise self._failure(got)
         return got
@@ -154,15 +168,19 @@ class NomadClient:
             got = got.response
         status = getattr(got, "status_code", None)
         if status is None:
-            return error_from_exception(got, self.place)
+            return self._lost(got)
         headers = got.headers.copy()  # whatever way a proxy spells their names
         for name, value in headers.items():
             headers[name] = self._hidden(value)
         try:
             said = got.text
         except OSError as error:  # a list's answer is read only here
-            return error_from_exception(error, self.place)
+            return self._lost(error)
         return error_from_answer(status, self._hidden(said), headers, self.place)
+
+    def _lost(self, cause: Any) -> CollectionError:
+        """Why no answer came: the road knows better than whoever stands at its near end."""
+        return (self._carried and self._carried.forward.failure()) or error_from_exception(cause, self.place)
 
     def _hidden(self, text: str) -> str:
         """The text without our token, should the other side say it back; before the text is cut, so that no part of it is left."""
@@ -194,7 +212,7 @@ class NomadClient:
         except TypeError:
             raise self._not_nomads() from None
         except OSError as error:  # all of requests' own are
-            raise error_from_exception(error, self.place) from None
+            raise self._lost(error) from None
         finally:
             got.close()
 
@@ -204,4 +222,15 @@ class NomadClient:
 
 def client_from_params(params: Mapping[str, Any], clock: Clock) -> NomadClient:
     """The client that a module's parameters ask for; raises BadInput with the first option that cannot be."""
-    return NomadClient(checked(spec_from_params(NomadConnection, params, prefix="nomad_")), clock)
+    given = spec_from_params(NomadConnection, params, prefix="nomad_")
+    if params.get("ssh_forward") or params.get("kubernetes_forward"):
+        from ansible_collections.serverops.circleci.plugins.module_utils.nomad.roads import with_road
+
+        given = with_road(given, params)
+    return NomadClient(checked(given), clock)
+
+
+def _carried(connection: NomadConnection) -> Optional[Carried]:
+    from ansible_collections.serverops.circleci.plugins.module_utils.nomad.roads import carried
+
+    return carried(connection)

@@ -8,14 +8,39 @@ from __future__ import annotations
 import os
 import re
 from dataclasses import dataclass, replace
-from typing import Any, Optional
+from typing import TYPE_CHECKING, Any, Optional, Protocol
 from urllib.parse import urlsplit
 
 from ansible_collections.serverops.circleci.plugins.module_utils.core.errors import BadInput
 from ansible_collections.serverops.circleci.plugins.module_utils.core.params import positive
 from ansible_collections.serverops.circleci.plugins.module_utils.core.secret import Secret
+from ansible_collections.serverops.circleci.plugins.module_utils.kubernetes.options import KUBERNETES_OPTIONS
 from ansible_collections.serverops.circleci.plugins.module_utils.transport.sessions import Tls
 
+if TYPE_CHECKING:
+    from ansible_collections.serverops.circleci.plugins.module_utils.transport.forward import Forward
+
+ROAD_OPTIONS: dict[str, dict[str, Any]] = {
+    "ssh_forward": {
+        "type": "dict",
+        "options": {
+            "host": {"type": "str", "required": True},
+            "user": {"type": "str"},
+            "port": {"type": "int"},
+            "key_file": {"type": "path"},
+            "known_hosts_file": {"type": "path"},
+        },
+    },
+    "kubernetes_forward": {
+        "type": "dict",
+        "options": {
+            "namespace": {"type": "str", "required": True},
+            "pod_selector": {"type": "str", "default": "app=nomad-server"},
+            "port": {"type": "int"},
+            **KUBERNETES_OPTIONS,
+        },
+    },
+}
 # Environment variables are those of the official CLI.
 NOMAD_OPTIONS: dict[str, dict[str, Any]] = {
     "nomad_url": {"type": "str", "default": "http://127.0.0.1:4646", "env": "NOMAD_ADDR"},
@@ -27,7 +52,22 @@ NOMAD_OPTIONS: dict[str, dict[str, Any]] = {
     "nomad_tls_server_name": {"type": "str", "env": "NOMAD_TLS_SERVER_NAME"},
     "nomad_validate_certs": {"type": "bool", "default": True},
     "nomad_timeout": {"type": "float", "default": 10.0},
+    **ROAD_OPTIONS,
 }
+
+
+class Road(Protocol):
+    """A way to the servers that is none of the network's own."""
+
+    @property
+    def words(self) -> str:
+        """For messages, behind an address: "through ..."."""
+
+    def forward(self, host: str, port: int, timeout: float) -> Forward:
+        """A local port that leads to an address as seen from the road's far end."""
+
+    def must_lead_to_agents(self) -> None:
+        """Raises Refused where the road leads to the servers only."""
 
 
 @dataclass(frozen=True)
@@ -43,6 +83,7 @@ class NomadConnection:
     tls_server_name: Optional[str] = None
     validate_certs: bool = True
     timeout: float = 10.0
+    road: Optional[Road] = None  # None: straight to the address
 
     @property
     def tls(self) -> Tls:
@@ -52,7 +93,7 @@ class NomadConnection:
     @property
     def place(self) -> str:
         """Host and port, for messages: nothing that a URL may hide."""
-        return urlsplit(self.url).netloc
+        return urlsplit(self.url).netloc + (f" ({self.road.words})" if self.road else "")
 
 
 def checked(given: NomadConnection) -> NomadConnection:

@@ -33,19 +33,22 @@ class Tls:
         return (self.client_cert, self.client_key) if self.client_cert and self.client_key else ()
 
 
-def new_session(tls: Tls, connections: int = 4) -> requests.Session:
-    """A session for one server: `trust_env` off (a proxy, a netrc or a CA bundle of the environment would decide instead of the operator)."""
+def new_session(tls: Tls, connections: int = 4, at_most: bool = False) -> requests.Session:
+    """A session for one server: `trust_env` off (a proxy, a netrc or a CA bundle of the environment would decide instead of the operator).
+
+    `at_most`: whoever asks while that many connections are in use waits for one of them, in place of opening one more.
+    """
     import requests
 
     session = requests.Session()
     session.trust_env = False
-    adapter = _adapter(tls.server_name, connections)
+    adapter = _adapter(tls.server_name, connections, at_most)
     session.mount("http://", adapter)
     session.mount("https://", adapter)
     return session
 
 
-def _adapter(server_name: Optional[str], connections: int) -> Any:
+def _adapter(server_name: Optional[str], connections: int, at_most: bool) -> Any:
     from requests.adapters import HTTPAdapter
 
     class NamedAdapter(HTTPAdapter):
@@ -56,4 +59,4 @@ def _adapter(server_name: Optional[str], connections: int) -> Any:
                 kwargs.update(server_hostname=server_name, assert_hostname=server_name)
             super().init_poolmanager(*args, **kwargs)
 
-    return NamedAdapter(pool_connections=1, pool_maxsize=connections, max_retries=0)
+    return NamedAdapter(pool_connections=1, pool_maxsize=connections, max_retries=0, pool_block=at_most)

@@ -17,7 +17,7 @@ HEADER = [
     "# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)",
     "# SPDX-License-Identifier: GPL-3.0-or-later",
 ]
-SDKS = ("nomad", "kubernetes", "boto3", "botocore", "google", "requests", "urllib3")
+SDKS = ("nomad", "kubernetes", "websocket", "boto3", "botocore", "google", "requests", "urllib3")
 ANSIBLE_ROOMS = ("module_utils/door.py", "module_utils/transport/", "action/", "inventory/", "plugin_utils/")
 # Where an SDK may be imported at all, and there only lazily. errors.py of a system sorts the SDK's exceptions by type.
 SDK_ROOMS = re.compile(r"module_utils/(transport/\w+|\w+/(client|errors))\.py|inventory/\w+\.py")
@@ -141,9 +141,9 @@ def _shut_system(file: File, ours: str, target: list[str]) -> str:
     if ours == "module_utils/door":
         return "" if file.room == "modules" else "only modules know the door"
     if target[1] == "transport":
-        return "" if file.room == "module_utils" and file.name in ("client", "connection") else "only clients know transports"
+        return "" if file.room == "module_utils" and file.name in ("client", "connection", "roads") else "only clients know transports"
     allowed = MAY_USE.get(file.system, set())
-    shared = target[1] in SHARED and (file.name == "client" or file.room == "modules")
+    shared = target[1] in SHARED and (file.name in ("client", "connection", "roads") or file.room == "modules")
     return "" if target[1] == file.system or target[1] in allowed or "*" in allowed or shared else f"{file.system} may not use {target[1]}"
 
 

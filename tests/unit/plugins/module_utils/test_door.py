@@ -114,6 +114,13 @@ def test_a_library_that_is_missing_is_named(play: Play) -> None:
     assert "no_such_library" in result["msg"]
 
 
+def test_options_of_a_dict_fall_back_on_their_environment_variables_too() -> None:
+    inner = {"color": {"type": "str", "env": "TOY_COLOR"}, "size": {"type": "int", "default": 3}}
+    made = door._argument({"type": "dict", "options": inner})
+    assert set(made) == {"type", "options"} and made["options"]["color"]["fallback"][1] == ["TOY_COLOR"]
+    assert "env" not in made["options"]["color"] and made["options"]["size"] == {"type": "int", "default": 3}
+
+
 def test_an_option_falls_back_on_its_environment_variable(play: Play, monkeypatch: pytest.MonkeyPatch) -> None:
     options = {**DOOR.options, "value": {"type": "str", "default": "on", "env": "TOY_VALUE"}}
     monkeypatch.setenv("TOY_VALUE", "blue")

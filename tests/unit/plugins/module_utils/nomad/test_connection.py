@@ -12,7 +12,7 @@ import pytest
 from ansible_collections.serverops.circleci.plugins.module_utils.core.errors import BadInput
 from ansible_collections.serverops.circleci.plugins.module_utils.core.params import spec_from_params
 from ansible_collections.serverops.circleci.plugins.module_utils.core.secret import Secret
-from ansible_collections.serverops.circleci.plugins.module_utils.nomad.connection import NOMAD_OPTIONS, NomadConnection, checked
+from ansible_collections.serverops.circleci.plugins.module_utils.nomad.connection import NOMAD_OPTIONS, ROAD_OPTIONS, NomadConnection, checked
 
 
 def connection(**fields: Any) -> NomadConnection:
@@ -22,7 +22,8 @@ def connection(**fields: Any) -> NomadConnection:
 def test_every_option_is_a_field_of_the_same_name_and_default() -> None:
     made = spec_from_params(NomadConnection, {name: option.get("default") for name, option in NOMAD_OPTIONS.items()}, prefix="nomad_")
     assert made == NomadConnection()
-    assert {name[len("nomad_") :] for name in NOMAD_OPTIONS} == set(NomadConnection.__dataclass_fields__)
+    plain = set(NOMAD_OPTIONS) - set(ROAD_OPTIONS)
+    assert {name.removeprefix("nomad_") for name in plain} | {"road"} == set(NomadConnection.__dataclass_fields__)
 
 
 def test_the_token_is_a_secret_and_never_logged() -> None:

@@ -1,0 +1,145 @@
+"""The API on a real socket of the loopback, with or without TLS: answers, watches in chunks, and port-forward's websocket."""
+# Copyright (c) 2026, the serverops.circleci authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+import contextlib
+import json
+import ssl
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+from urllib.parse import parse_qsl, unquote, urlsplit
+
+from lab.kubernetes.api import Api, Request
+from lab.kubernetes.portforward import Stream, accepted
+from lab.kubernetes.state import State
+from lab.kubernetes.status import Fail, Response, Upgrade, Watch
+from lab.nomad.clock import RealClock
+
+PUMP = 0.05
+
+
+class Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    server: "Listener"
+
+    def log_message(self, format: str, *args: Any) -> None:
+        pass
+
+    def _any(self) -> None:
+        length = int(self.headers.get("Content-Length") or 0)
+        found = urlsplit(self.path)
+        headers = {name.lower(): value for name, value in self.headers.items()}
+        request = Request(self.command, unquote(found.path), dict(parse_qsl(found.query)), headers, self.rfile.read(length) if length else b"")
+        answer = self.server.api.handle(request)
+        if isinstance(answer, Watch):
+            self._watch(answer)
+        elif isinstance(answer, Upgrade):
+            self._upgrade(answer, headers)
+        else:
+            self._send(answer)
+
+    do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = _any
+
+    def _send(self, answer: Response) -> None:
+        self.send_response(answer.status)
+        for name, value in answer.headers.items():
+            self.send_header(name, value)
+        self.send_header("Content-Length", str(len(answer.text)))
+        self.end_headers()
+        self.wfile.write(answer.text)
+
+    def _watch(self, watch: Watch) -> None:
+        self.send_response(200)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Transfer-Encoding", "chunked")
+        self.end_headers()
+        state = self.server.api.state
+        while True:
+            with state.news:
+                events = watch.poll()
+                left = 0.0 if watch.ended else watch.until - state.clock.now()
+                if not events and left > 0 and not self.server.stopping.is_set():
+                    state.news.wait(min(left, 0.5))
+                    continue
+            for event in events:
+                line = json.dumps(event).encode() + b"\n"
+                self.wfile.write(f"{len(line):x}\r\n".encode() + line + b"\r\n")
+            self.wfile.flush()
+            if left <= 0 or self.server.stopping.is_set():
+                self.wfile.write(b"0\r\n\r\n")
+                return
+
+    def _upgrade(self, asked: Upgrade, headers: dict[str, str]) -> None:
+        lines = accepted(headers)
+        if lines is None:
+            self._send(Fail(400, "unable to upgrade: none of the requested protocols is supported", "BadRequest").response())
+            return
+        self.close_connection = True
+        self.wfile.write("\r\n".join(["HTTP/1.1 101 Switching Protocols", *lines, "", ""]).encode())
+        self.wfile.flush()
+        state = self.server.api.state
+        stream = Stream(self.connection, asked.ports[0])
+        entry = (asked.uid, stream.cut)
+        with state.news:
+            state.streams.append(entry)
+            self.server.most = max(self.server.most, len(state.streams))
+            self.server.opened += 1
+            address = state.ports.get((asked.namespace, asked.pod, asked.ports[0]))
+        try:
+            stream.run(address, asked.pod)
+        finally:
+            self.server.pings += stream.pings
+            with state.news, contextlib.suppress(ValueError):
+                state.streams.remove(entry)
+
+
+class Listener(ThreadingHTTPServer):
+    daemon_threads = True
+    block_on_close = False
+    request_queue_size = 128
+
+    def __init__(self, api: Api, tls: ssl.SSLContext | None, port: int) -> None:
+        self.api, self.tls = api, tls
+        self.stopping = threading.Event()
+        self.opened = self.most = self.pings = 0  # websockets so far, and at the same time; what kept them alive
+        super().__init__(("127.0.0.1", port), Handler)
+
+    def finish_request(self, request: Any, client_address: Any) -> None:
+        if self.tls is not None:  # here, in the connection's own thread: a handshake must not stop the others
+            request = self.tls.wrap_socket(request, server_side=True)
+        super().finish_request(request, client_address)
+        if self.tls is not None:
+            request.close()
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        pass
+
+
+class Server:
+    """Serves a state on the real clock until `stop`."""
+
+    def __init__(self, state: State | None = None, tls: ssl.SSLContext | None = None, port: int = 0) -> None:
+        self.state = state or State(RealClock())
+        self.api = Api(self.state)
+        self.listener = Listener(self.api, tls, port)
+        self.port = int(self.listener.server_address[1])
+        self.url = f"http{'s' if tls else ''}://127.0.0.1:{self.port}"
+        threading.Thread(target=self.listener.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
+        threading.Thread(target=self._pump, daemon=True).start()
+
+    def stop(self) -> None:
+        self.listener.stopping.set()
+        with self.state.news:
+            self.state.news.notify_all()
+            uids = {uid for uid, _cut in self.state.streams}
+        for uid in uids:
+            self.state.cut(uid)
+        self.listener.shutdown()
+        self.listener.server_close()
+
+    def _pump(self) -> None:
+        """Lets things happen when they are due."""
+        while isinstance(self.state.clock, RealClock) and not self.listener.stopping.wait(PUMP):
+            self.state.clock.run_due()
