@@ -6,7 +6,7 @@
 import io
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
-from urllib.parse import parse_qsl, unquote, urlsplit
+from urllib.parse import unquote, urlsplit
 
 import requests
 from requests.adapters import BaseAdapter
@@ -16,12 +16,47 @@ from urllib3 import HTTPResponse
 
 from lab.nomad.clock import VirtualClock
 from lab.nomad.faults import Fault, stale
-from lab.nomad.wire import Blocked, Response
+from lab.nomad.stream import Stream
+from lab.nomad.wire import Blocked, Query, Response
 
 if TYPE_CHECKING:
     from lab.nomad.lab import Lab
 
 HOP = 0.001  # a request over the loopback took about a millisecond
+
+
+class Ear(io.RawIOBase):
+    """What a listener reads: waits on the virtual clock for the next line, for `limit` seconds at most."""
+
+    def __init__(self, stream: Stream, clock: VirtualClock, limit: float | None) -> None:
+        super().__init__()
+        self.stream, self.clock, self.limit = stream, clock, limit
+        self.left = b""
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        with self.clock.lock:
+            end = None if self.limit is None else self.clock.now() + self.limit
+            while not self.left:
+                self.left = self.stream.take()
+                if self.left or self.stream.over:
+                    break
+                due = self.clock.next_due()
+                if due is None or (end is not None and due > end):
+                    if end is None:
+                        raise TimeoutError("nothing will ever come")
+                    self.clock.run_until(end)
+                    raise TimeoutError("timed out")
+                self.clock.step()
+        count = min(len(buffer), len(self.left))
+        buffer[:count], self.left = self.left[:count], self.left[count:]
+        return count
+
+    def close(self) -> None:
+        self.stream.close()
+        super().close()
 
 
 class LabAdapter(BaseAdapter):
@@ -53,7 +88,7 @@ class LabAdapter(BaseAdapter):
         limit = None if read is None else self.clock.now() + read
         self.clock.sleep(HOP)
         found = urlsplit(str(request.url))
-        query = dict(parse_qsl(found.query, keep_blank_values=True))
+        query = Query(found.query)
         path = found.path if "%2F" in found.path else unquote(found.path)
         body = request.body or b""
         data = body.encode() if isinstance(body, str) else bytes(body)
@@ -70,6 +105,9 @@ class LabAdapter(BaseAdapter):
                 entry["status"] = answer.status
                 return self._build(request, answer)
         answer = self._serve(request, method, path, query, data, limit)
+        if isinstance(answer, Stream):
+            entry["status"] = answer.status
+            return self._listen(request, answer, stream, read)
         if fault is not None:
             if fault.apply:
                 self._break(fault, request, limit)
@@ -122,6 +160,16 @@ class LabAdapter(BaseAdapter):
                 raise requests.ConnectionError("[Errno 104] Connection reset by peer", request=request)
             answer = answer.poll() or answer
         return answer
+
+    def _listen(self, request: requests.PreparedRequest, answer: Stream, stream: bool, read: float | None) -> requests.Response:
+        """Time passes while somebody reads; without `stream` requests itself reads to the end, or until its time is out."""
+        built = self._build(request, answer)
+        built.headers.pop("Content-Length", None)
+        source: Any = Ear(answer, self.clock, read)
+        built.raw = HTTPResponse(source, headers=answer.headers, status=200, preload_content=False)
+        if not stream:
+            _all = built.content
+        return built
 
     def _build(self, request: requests.PreparedRequest, answer: Response) -> requests.Response:
         response = requests.Response()

@@ -15,6 +15,7 @@ from lab.nomad.api_nodes import NodeCalls
 from lab.nomad.cluster import Cluster
 from lab.nomad.profile import Profile
 from lab.nomad.render import dumps
+from lab.nomad.stream import Broker
 from lab.nomad.wire import FOREVER, TEXT, Answer, Blocked, Fail, Read, Request, Response, seconds
 
 
@@ -27,6 +28,7 @@ class Api(GuardRoutes):
         self.address = address
         self.acl = Acl(cluster)
         self.acl_calls = AclCalls(self.acl)
+        self.broker = Broker(self.acl)
         self.nodes = NodeCalls(cluster, self.acl)
         self.jobs = JobCalls(cluster, self.acl)
 

@@ -11,6 +11,7 @@ from lab.nomad.api_acl import AclCalls
 from lab.nomad.cluster import Cluster
 from lab.nomad.profile import Profile
 from lab.nomad.render import dumps
+from lab.nomad.stream import Broker
 from lab.nomad.wire import Answer, Blocked, Fail, Read, Request, Response
 
 PREEMPTION = {"BatchSchedulerEnabled": False, "ServiceSchedulerEnabled": False, "SystemSchedulerEnabled": True}
@@ -24,6 +25,8 @@ class GuardRoutes:
     profile: Profile
     acl: Acl
     acl_calls: AclCalls
+    broker: Broker
+    _moved: Callable[[str, int, str], Response]
     get: Callable[[Request, Read], Response | Blocked]
     ok: Callable[[Answer], Response]
     only_get: Callable[[bool], None]
@@ -72,3 +75,12 @@ class GuardRoutes:
         gauge = {"Labels": {"host": "host"}, "Name": "nomad.nomad.blocked_evals.total_blocked", "Value": 0.0}
         moment = self.cluster.clock.wall().strftime("%Y-%m-%d %H:%M:%S +0000 UTC")
         return self.ok(Answer(dumps({"Counters": [], "Gauges": [gauge], "Points": [], "Samples": [], "Timestamp": moment})))
+
+    def _v1_event(self, request: Request, rest: list[str], get: bool) -> Response | Blocked:
+        """0.5.6, 0.11.3: 404; 0.9.3 sends unknown paths to its pages."""
+        if rest != ["stream"] or self.acl.guard.stream == "404":
+            return self._unknown()
+        if self.acl.guard.stream == "307":
+            return self._moved("/ui/", 307, "Temporary Redirect")
+        self.only_get(get)
+        return self.broker.listen(request)

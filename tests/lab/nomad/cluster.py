@@ -6,7 +6,7 @@
 import random
 import threading
 import uuid
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import UTC, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -44,6 +44,7 @@ class Cluster:
         self.epoch = 0  # counts deaths of the server: a held connection of an earlier one is cut
         self.generation = 0  # counts restores: the same index may then stand for something else
         self.past: dict[str, Any] | None = None  # what reads show while a restarted 0.5.6 applies its log
+        self.tell: Callable[[str, int, Node | Allocation], None] = lambda kind, index, thing: None  # the event stream's ear
         self.spaces: dict[str, int] = {}  # namespaces beside "default" -> index
         self.waiting_for_previous: dict[str, list[str]] = {}
         self.render = Renderer(self)
@@ -93,6 +94,7 @@ class Cluster:
             node.events.append({"CreateIndex": index, "Details": details, "Message": message, "Subsystem": subsystem, "Timestamp": self.stamp(whole=whole)})
             del node.events[: -self.profile.keep_events]
         node.text.clear()
+        self.tell("NodeEvent" if not message or message.startswith(("Node heartbeat", "Node re")) else "NodeDrain", index, node)
         return index
 
     def register_node(self, node: Node) -> None:
@@ -105,6 +107,7 @@ class Cluster:
             self.nodes[node.id] = node
             self.of_node.setdefault(node.id, [])
             node.text.clear()
+            self.tell("NodeRegistration", node.create, node)
         else:
             was_down = known.status == "down"
             known.status = "initializing"
@@ -137,7 +140,7 @@ class Cluster:
     def forget_node(self, node: Node) -> list[Evaluation]:
         """Purge: the record goes with its drain; what runs there is lost as soon as the scheduler looks."""
         del self.nodes[node.id]
-        self.commit("nodes")
+        self.tell("NodeDeregistration", self.commit("nodes"), node)
         evaluations = self.evaluate_node(node, "node-update")
         client = self.clients.get(node.id)
         if client is not None:
@@ -235,6 +238,7 @@ class Cluster:
         ended = []
         for allocation in changes:
             self.touch_allocation(allocation, index, by_server=False)
+            self.tell("AllocationUpdated", index, allocation)
             if allocation.client_terminal:
                 ended.append(allocation)
         self.refresh_jobs([a.job for a in changes], index)

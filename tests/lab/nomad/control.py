@@ -135,6 +135,10 @@ class Control:
         self.lab.token(secret, gone, **fields)
         return {}
 
+    def post_tls_reload(self) -> Any:
+        wrong = self.lab.reload_tls()
+        return {"kept_old_files_because": wrong} if wrong else {}
+
     # --- faults, looks, time ---
     def post_fault(self, kind: str, **fields: Any) -> Any:
         return self.lab.fault(kind, **fields).show()

@@ -19,6 +19,7 @@ from lab.nomad.journal import Journal
 from lab.nomad.model import Job, Node
 from lab.nomad.profile import PROFILES, Profile
 from lab.nomad.snapshot import Snapshots
+from lab.nomad.tls import Tls
 
 SEC = 10**9
 
@@ -40,6 +41,8 @@ class Lab:
         self.builds: list[Build] = []
         self.witness = witness
         self.instances = instances
+        self.tls: Tls | None = None
+        self.strangers: list[Client] = []
         self._numbers = 0
         if clients:
             self.add_clients(clients)
@@ -244,6 +247,25 @@ class Lab:
             return self.snapshots.go_back(back)
 
     # --- access, faults, time ---
+    def secured(self, tls: Tls) -> None:
+        """New files were loaded: agents whose certificate is of no trusted CA are cut off, others come back (tls-rotation)."""
+        with self.cluster.lock:
+            if not tls.knows_agents():
+                strangers = [m for m in self.machines.values() if m.alive and not m.frozen]
+                for machine in strangers:
+                    machine.freeze()
+                self.strangers += strangers
+            else:
+                for machine in self.strangers:
+                    machine.come_back()
+                self.strangers = []
+
+    def reload_tls(self) -> str:
+        """SIGHUP. What is wrong with the files, if anything."""
+        if self.tls is None:
+            raise ValueError("this lab was started without TLS")
+        return self.tls.reload()
+
     def acl(self, enabled: bool = True, tokens: dict[str, Any] | None = None, policies: Any = None, roles: Any = None) -> None:
         """All tokens anew: secret -> kind, or {"policies", "roles", "type", "ttl", "name"}; policies: name -> HCL or data."""
         with self.cluster.lock:

@@ -8,14 +8,15 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import parse_qsl
+from urllib.parse import urlencode
 
 from lab.nomad import compare, recording
 from lab.nomad.clock import VirtualClock
 from lab.nomad.lab import Lab
 from lab.nomad.not_modelled import REQUESTS
 from lab.nomad.profile import PROFILES, Profile
-from lab.nomad.wire import Blocked, Response
+from lab.nomad.stream import Stream
+from lab.nomad.wire import Blocked, Query, Response
 
 # Real servers differ from run to run: clients report every 0.2 s, polls came every 0.3 to 1 s, a batch of the drainer takes up to 1 s.
 # An answer is right if it is the recorded one or that of the same question up to this much earlier or later, never across a write.
@@ -149,10 +150,12 @@ class Replay:
         body = q["body"]
         data = b"" if body is None else body.encode() if isinstance(body, str) else json.dumps(body).encode()
         path, _mark, rest = q["path"].partition("?")
-        query = {**dict(parse_qsl(rest, keep_blank_values=True)), **{key: str(value) for key, value in q["query"].items()}}
+        query = Query("&".join(part for part in (rest, q["query"] if isinstance(q["query"], str) else urlencode(q["query"])) if part))
         if query.get("index", "").isdigit():
             query["index"] = self._index(asked, query["index"])
         answer = self.lab.api.handle(q["method"], self._path(path, asked), query, data, self._token(q["token"]))
+        if isinstance(answer, Stream):
+            answer = answer.as_blocked()
         if isinstance(answer, Blocked):
             timed_out = (asked.line["response"]).get("error") == "TimeoutError"
             limit = self.clock.now() + (asked.line["took"] if timed_out else 40.0)

@@ -57,7 +57,13 @@ def anonymous(rules: str | None) -> Any:
 
 THIN_TOKENS = Scenario(before=thin, steps=[(0.108, anonymous('node { policy = "read" }')), (1.62, anonymous(None))], clients=2)
 GUARDED: dict[str, dict[str, Scenario]] = {
-    "1.1.2": {"acl": Scenario(before=guarded), "acl-thin-tokens": THIN_TOKENS, "acl-roles-expiry": Scenario(before=roles, clients=2)},
+    "1.1.2": {
+        "acl": Scenario(before=guarded),
+        "acl-thin-tokens": THIN_TOKENS,
+        "acl-roles-expiry": Scenario(before=roles, clients=2),
+        "event-stream-errors": Scenario(),
+    },
+    "0.5.6": {"event-stream": Scenario(), "event-stream-all-namespaces": Scenario()},
 }
 for version, found in GUARDED.items():
     SCENARIOS[version].update(found)

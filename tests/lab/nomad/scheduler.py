@@ -135,6 +135,7 @@ class Plan:
             self.c.add_allocation(allocation)
         for allocation in self.touched:
             self.c.touch_allocation(allocation, index, by_server=True)
+            self.c.tell("PlanResult", index, allocation)
 
     def after(self) -> None:
         for allocation in self.new:

@@ -8,11 +8,20 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
+from urllib.parse import parse_qsl
 
 from lab.nomad.policies import Rights
 
 TEXT = "text/plain; charset=utf-8"
 FOREVER = "9223372036854"  # X-Nomad-Lastcontact of a server that never had a leader (no-leader)
+
+
+class Query(dict[str, str]):
+    """The last value of each name; `pairs` has them all (topic=Node&topic=Allocation)."""
+
+    def __init__(self, text: str) -> None:
+        self.pairs = parse_qsl(text, keep_blank_values=True)
+        super().__init__(self.pairs)
 
 
 @dataclass
