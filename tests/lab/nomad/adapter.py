@@ -16,6 +16,7 @@ from urllib3 import HTTPResponse
 
 from lab.nomad.clock import VirtualClock
 from lab.nomad.faults import Fault, stale
+from lab.nomad.peers import Peer, Sole
 from lab.nomad.stream import Stream
 from lab.nomad.wire import Blocked, Query, Response
 
@@ -94,7 +95,8 @@ class LabAdapter(BaseAdapter):
         data = body.encode() if isinstance(body, str) else bytes(body)
         method = str(request.method)
         lab = self.lab
-        if not lab.cluster.server_up:
+        place = lab.place(str(found.hostname), found.netloc)
+        if not place.up:
             raise requests.ConnectionError("[Errno 111] Connection refused", request=request)
         entry = lab.journal.note(self.clock.now(), method, path, query, dict(request.headers), data, 0)
         fault = lab.faults.strike(method, path)
@@ -104,7 +106,7 @@ class LabAdapter(BaseAdapter):
             if answer is not None:
                 entry["status"] = answer.status
                 return self._build(request, answer)
-        answer = self._serve(request, method, path, query, data, limit)
+        answer = self._serve(place, request, (method, path, query, data, dict(request.headers)), limit)
         if isinstance(answer, Stream):
             entry["status"] = answer.status
             return self._listen(request, answer, stream, read)
@@ -142,9 +144,8 @@ class LabAdapter(BaseAdapter):
         self.clock.run_until(limit)
         raise requests.ReadTimeout("Read timed out.", request=request)
 
-    def _serve(self, request: requests.PreparedRequest, method: str, path: str, query: dict[str, str], data: bytes, limit: float | None) -> Response:
-        cluster = self.lab.cluster
-        answer = self.lab.api.handle(method, path, query, data, dict(request.headers))
+    def _serve(self, place: Sole | Peer, request: requests.PreparedRequest, call: tuple[Any, ...], limit: float | None) -> Response:
+        answer = place.handle(*call)
         while isinstance(answer, Blocked):
             due = self.clock.next_due()
             end = answer.until if limit is None else min(answer.until, limit)
@@ -156,7 +157,7 @@ class LabAdapter(BaseAdapter):
                 self.clock.run_until(answer.until)
                 answer = answer.expire()
                 break
-            if not cluster.server_up or cluster.epoch != answer.epoch:
+            if not place.up or place.epoch != answer.epoch:
                 raise requests.ConnectionError("[Errno 104] Connection reset by peer", request=request)
             answer = answer.poll() or answer
         return answer

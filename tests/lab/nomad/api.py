@@ -195,7 +195,7 @@ class Api(GuardRoutes):
         if rest == ["leader"]:
             return self.led(lambda: self.ok(Answer(dumps(self.address))))
         if rest == ["peers"]:
-            return self.ok(Answer(dumps([self.address])))
+            return self.ok(Answer(dumps(self.addresses())))
         return self._unknown()
 
     def _v1_regions(self, request: Request, rest: list[str], get: bool) -> Response | Blocked:
@@ -220,7 +220,7 @@ class Api(GuardRoutes):
             return self.ok(Answer(dumps(whole)))
         if rest == ["members"]:
             self.acl.node_read(request.rights)
-            return self.ok(Answer(dumps(shapes["members"])))
+            return self.ok(Answer(dumps(self.members(shapes["members"]))))
         return self._unknown()
 
     def _v1_system(self, request: Request, rest: list[str], get: bool) -> Response | Blocked:

@@ -4,7 +4,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from lab.nomad.acl import Acl
 from lab.nomad.api_acl import AclCalls
@@ -12,7 +12,10 @@ from lab.nomad.cluster import Cluster
 from lab.nomad.profile import Profile
 from lab.nomad.render import dumps
 from lab.nomad.stream import Broker
-from lab.nomad.wire import Answer, Blocked, Fail, Read, Request, Response
+from lab.nomad.wire import TEXT, Answer, Blocked, Fail, Read, Request, Response
+
+if TYPE_CHECKING:
+    from lab.nomad.peers import Peer
 
 PREEMPTION = {"BatchSchedulerEnabled": False, "ServiceSchedulerEnabled": False, "SystemSchedulerEnabled": True}
 SCHEDULER = {"SchedulerAlgorithm": "binpack", "MemoryOversubscriptionEnabled": False, "CreateIndex": 5, "ModifyIndex": 5}
@@ -26,6 +29,8 @@ class GuardRoutes:
     acl: Acl
     acl_calls: AclCalls
     broker: Broker
+    address: str
+    peers: "list[Peer] | None" = None  # with three servers
     _moved: Callable[[str, int, str], Response]
     get: Callable[[Request, Read], Response | Blocked]
     ok: Callable[[Answer], Response]
@@ -59,6 +64,9 @@ class GuardRoutes:
         return {**shape, "Name": name, "Description": "", "CreateIndex": index, "ModifyIndex": index}
 
     def _v1_operator(self, request: Request, rest: list[str], get: bool) -> Response | Blocked:
+        if rest == ["autopilot", "health"]:
+            self.only_get(get)
+            return self._autopilot(request)
         if rest != ["scheduler", "configuration"] or not self.profile.acl:
             return self._unknown()
         self.only_get(get)
@@ -84,3 +92,33 @@ class GuardRoutes:
             return self._moved("/ui/", 307, "Temporary Redirect")
         self.only_get(get)
         return self.broker.listen(request)
+
+    # --- several servers ---
+    def addresses(self) -> list[str]:
+        return [peer.address for peer in self.peers] if self.peers else [self.address]
+
+    def members(self, shape: dict[str, Any]) -> dict[str, Any]:
+        """A killed server counts as alive here for a while (drain-leader-change)."""
+        if not self.peers:
+            return shape
+        tags = {key: value for key, value in shape["Members"][0]["Tags"].items() if key != "bootstrap"}
+        more = [{"Name": f"{peer.name}.global", "Tags": {**tags, "expect": "3"}} for peer in self.peers]
+        return {**shape, "Members": [{**shape["Members"][0], **one} for one in more]}
+
+    def _autopilot(self, request: Request) -> Response:
+        """429 when a server is missing: not a limit of calls (drain-leader-change)."""
+        self.acl.need(request.rights, request.rights.operator_read)
+        alive = [(peer.name, peer.address, peer.alive) for peer in self.peers or []] or [("server", self.address, True)]
+        servers = [self._server(n, *one) for n, one in enumerate(alive)]
+        good = all(server["Healthy"] for server in servers)
+        leader = next((server["ID"] for server in servers if server["Leader"]), "")
+        body = {"Healthy": good, "FailureTolerance": max(0, (sum(s["Healthy"] for s in servers) - 1) // 2 if good else 0)}
+        whole = dumps({**body, "Leader": leader, "Voters": [server["ID"] for server in servers], "Servers": servers})
+        return self.ok(Answer(whole)) if good else Response(429, whole, {"Content-Type": TEXT})
+
+    def _server(self, number: int, name: str, address: str, alive: bool) -> dict[str, Any]:
+        leads = address == self.address and alive and self.cluster.has_leader
+        head = {"ID": f"{number + 1}0000000-0000-4000-8000-000000000000", "Name": f"{name}.global", "Address": address, "SerfStatus": "alive"}
+        log = {"LastTerm": 2 if alive else 0, "LastIndex": self.cluster.index if alive else 0, "LastContact": "0s" if leads or not alive else "20ms"}
+        since = self.cluster.stamp(0, whole=True)
+        return {**head, "Version": self.profile.version, "Leader": leads, **log, "Healthy": alive, "Voter": True, "StableSince": since}

@@ -119,6 +119,16 @@ class Control:
         self.lab.lose_leader(seconds)
         return {}
 
+    def post_leader_kill(self, seconds: float | None = None, elect: float | None = None) -> Any:
+        return {"killed": self.lab.kill_peer("", seconds, elect)}
+
+    def post_servers_kill(self, name: str, seconds: float | None = None, elect: float | None = None) -> Any:
+        return {"killed": self.lab.kill_peer(name, seconds, elect)}
+
+    def post_servers_start(self, name: str) -> Any:
+        self.lab.start_peer(name)
+        return {}
+
     def post_acl(self, enabled: bool = True, tokens: dict[str, Any] | None = None, policies: Any = None, roles: Any = None) -> Any:
         self.lab.acl(enabled, tokens, policies, roles)
         return {}

@@ -17,6 +17,7 @@ from lab.nomad.cluster import Cluster
 from lab.nomad.faults import Fault, Faults
 from lab.nomad.journal import Journal
 from lab.nomad.model import Job, Node
+from lab.nomad.peers import Peer, Peers, Sole
 from lab.nomad.profile import PROFILES, Profile
 from lab.nomad.snapshot import Snapshots
 from lab.nomad.tls import Tls
@@ -28,12 +29,23 @@ class Lab:
     """In process: Lab("1.1.2", clients=3), lab.session(), lab.build(...), lab.kill_client("c1"), lab.clock.sleep(10)."""
 
     def __init__(
-        self, profile: str | Profile = "1.1.2", clients: int = 3, clock: Clock | None = None, seed: int = 1, witness: Path | None = None, instances: bool = True
+        self,
+        profile: str | Profile = "1.1.2",
+        clients: int = 3,
+        clock: Clock | None = None,
+        seed: int = 1,
+        witness: Path | None = None,
+        instances: bool = True,
+        servers: int = 1,
     ) -> None:
         self.profile = PROFILES[profile] if isinstance(profile, str) else profile
         self.clock = clock or VirtualClock()
         self.cluster = Cluster(self.profile, self.clock, seed)
         self.api = Api(self.cluster)
+        if servers not in (1, 3):
+            raise ValueError(f"servers: {servers}; 1 or 3")
+        self.peers = Peers(self) if servers == 3 else None
+        self.places: list[Sole] | list[Peer] = self.peers.all if self.peers else [Sole(self)]
         self.faults = Faults()
         self.journal = Journal()
         self.snapshots = Snapshots(self.cluster)
@@ -222,16 +234,40 @@ class Lab:
                 job.children_lost = self.profile.restart_replays_log
                 job.text.clear()
             self.cluster.wake()
-            self.clock.after(leaderless, self._lead)
+            self.clock.after(leaderless, self.lead)
 
     def lose_leader(self, seconds: float | None = None) -> None:
         with self.cluster.lock:
             self.cluster.has_leader = False
             self.cluster.wake()
             if seconds is not None:
-                self.clock.after(seconds, self._lead)
+                self.clock.after(seconds, self.lead)
 
-    def _lead(self) -> None:
+    def place(self, *names: str) -> Sole | Peer:
+        """The server of that name or address; the first, if none has it."""
+        for place in self.places:
+            if place.name in names or getattr(place, "address", "") in names:
+                return place
+        return self.places[0]
+
+    def kill_peer(self, name: str = "", seconds: float | None = None, elect: float | None = None) -> str:
+        """kill -9 of one of three servers; without a name of the one that leads. Returns its name."""
+        if self.peers is None:
+            raise ValueError("this lab has one server: kill that, or start it with three")
+        with self.cluster.lock:
+            if not name and self.peers.leader is None:
+                raise ValueError("nobody leads at the moment")
+            name = name or str(self.peers.leader.name)  # type: ignore[union-attr]
+            self.peers.kill(name, seconds, elect)
+            return name
+
+    def start_peer(self, name: str) -> None:
+        if self.peers is None:
+            raise ValueError("this lab has one server")
+        with self.cluster.lock:
+            self.peers.start(name)
+
+    def lead(self) -> None:
         c = self.cluster
         if not c.server_up:
             return
@@ -300,6 +336,7 @@ class Lab:
 
     def get(self, path: str, **query: str) -> Any:
         """A quick look through the API, for tests' set-ups."""
-        response = self.session().get("http://lab" + path, params=query)
+        living = next((place for place in self.places if place.up), self.places[0])
+        response = self.session().get(f"http://{living.name}{path}", params=query)
         response.raise_for_status()
         return json.loads(response.text)

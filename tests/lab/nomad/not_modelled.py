@@ -16,7 +16,6 @@ SUBJECTS: dict[str, str] = {
     "dispatch, parameterized and periodic jobs": "builds are registered as plain batch jobs",
     "writing namespaces and quotas": "jobs may carry any namespace; they are listed, not written",
     "operator calls, scheduler configuration": "from later profiles on",
-    "several servers": "a lost leader is modelled by one server without a leader",
     "restarts of service and system tasks that end by themselves": "no caller of ours waits for one",
     "CSI, sysbatch, disconnected clients": "not in these versions' recordings",
     "the command line tool": "its calls are the ones replayed",

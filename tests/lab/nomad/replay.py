@@ -37,6 +37,7 @@ class Scenario:
     flags: dict[str, Any] = field(default_factory=dict)  # chances of that run: how long a heartbeat was
     clients: int = 3
     tolerance: float = TOLERANCE
+    servers: int = 1
 
 
 @dataclass
@@ -58,7 +59,7 @@ class Replay:
         self.lines = recording.load(version, name)
         self.slimmed = recording.is_slim(self.lines)
         self.clock = VirtualClock()
-        self.lab = Lab(self.profile, scenario.clients, self.clock, instances=version == "0.5.6")
+        self.lab = Lab(self.profile, scenario.clients, self.clock, instances=version == "0.5.6", servers=scenario.servers)
         self.asked: list[Asked] = []
         self.found: list[str] = []
 
@@ -127,7 +128,8 @@ class Replay:
         left = []
         for asked, held, limit in self.held:
             answer: Response | str | None
-            if not self.lab.cluster.server_up or self.lab.cluster.epoch != held.epoch:
+            place = self.lab.place(asked.line["agent"])
+            if not place.up or place.epoch != held.epoch:
                 answer = "ConnectionResetError"
             else:
                 answer = held.poll()
@@ -144,7 +146,8 @@ class Replay:
     def _ask(self, asked: Asked) -> None:
         q = asked.line["request"]
         asked.finished = self.clock.now() - self.zero
-        if not self.lab.cluster.server_up:
+        place = self.lab.place(asked.line["agent"])
+        if not place.up:
             asked.answer = "ConnectionRefusedError"
             return
         body = q["body"]
@@ -153,7 +156,7 @@ class Replay:
         query = Query("&".join(part for part in (rest, q["query"] if isinstance(q["query"], str) else urlencode(q["query"])) if part))
         if query.get("index", "").isdigit():
             query["index"] = self._index(asked, query["index"])
-        answer = self.lab.api.handle(q["method"], self._path(path, asked), query, data, self._token(q["token"]))
+        answer = place.handle(q["method"], self._path(path, asked), query, data, self._token(q["token"]))
         if isinstance(answer, Stream):
             answer = answer.as_blocked()
         if isinstance(answer, Blocked):

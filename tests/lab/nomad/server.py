@@ -16,6 +16,7 @@ from urllib.parse import unquote, urlsplit
 
 from lab.nomad.clock import RealClock
 from lab.nomad.faults import Fault, stale
+from lab.nomad.peers import Peer, Sole
 from lab.nomad.stream import Stream
 from lab.nomad.tls import Tls
 from lab.nomad.wire import Blocked, Query, Response
@@ -96,18 +97,18 @@ class Handler(BaseHTTPRequestHandler):
 
     def _serve(self, path: str, query: dict[str, str], data: bytes, headers: dict[str, str]) -> Response:
         lab = self.server.lab
-        cluster, clock = lab.cluster, lab.clock
+        cluster, clock, place = lab.cluster, lab.clock, self.server.place
         speed = clock.speed if isinstance(clock, RealClock) else None
         with cluster.lock:
-            if not cluster.server_up:
+            if not place.up:
                 raise Cut
-            answer = lab.api.handle(self.command, path, query, data, headers)
+            answer = place.handle(self.command, path, query, data, headers)
             while isinstance(answer, Blocked):
                 left = answer.until - clock.now()
                 if left <= 0:
                     return answer.expire()
                 cluster.news.wait(min(left / speed, 5.0) if speed else 0.5)
-                if self.server.stopping.is_set() or not cluster.server_up or cluster.epoch != answer.epoch:
+                if self.server.stopping.is_set() or not place.up or place.epoch != answer.epoch:
                     raise Cut
                 answer = answer.poll() or answer
         return answer
@@ -115,14 +116,14 @@ class Handler(BaseHTTPRequestHandler):
     def _listen(self, stream: Stream) -> None:
         """Lines as they come, until the stream is over or nobody reads any more."""
         self.close_connection = True
-        lab = self.server.lab
+        lab, place = self.server.lab, self.server.place
         self.send_response_only(200)
         for name, value in stream.headers.items():
             self.send_header(name, value)
         if stream.chunked:
             self.send_header("Transfer-Encoding", "chunked")
         self.end_headers()
-        epoch = lab.cluster.epoch
+        epoch = place.epoch
         try:
             while True:
                 with lab.cluster.lock:
@@ -132,7 +133,7 @@ class Handler(BaseHTTPRequestHandler):
                         data, over = stream.take(), stream.over
                 for line in data.splitlines():
                     self.wfile.write(self._chunk(line) + self._chunk(b"\n") if stream.chunked else line + b"\n")
-                if self.server.stopping.is_set() or not lab.cluster.server_up or lab.cluster.epoch != epoch:
+                if self.server.stopping.is_set() or not place.up or place.epoch != epoch:
                     raise Cut
                 if over or self._gone():
                     break
@@ -172,8 +173,8 @@ class Listener(ThreadingHTTPServer):
     allow_reuse_address = True
     request_queue_size = 1024
 
-    def __init__(self, lab: "Lab", port: int, stopping: threading.Event, tls: Tls | None = None) -> None:
-        self.lab, self.stopping, self.tls = lab, stopping, tls
+    def __init__(self, lab: "Lab", port: int, stopping: threading.Event, tls: Tls | None, place: Sole | Peer) -> None:
+        self.lab, self.stopping, self.tls, self.place = lab, stopping, tls, place
         self.live: dict[socket.socket, socket.socket] = {}  # as accepted -> as spoken through
         super().__init__(("127.0.0.1", port), Handler)
 
@@ -218,18 +219,18 @@ class Listener(ThreadingHTTPServer):
 
 
 class Server:
-    """Serves a lab; while the cluster's server is dead nobody listens on the port."""
+    """Serves a lab, or one of its servers; while that is dead nobody listens on the port."""
 
-    def __init__(self, lab: "Lab", port: int = 0, tls: Tls | None = None) -> None:
-        self.lab, self.tls = lab, tls
+    def __init__(self, lab: "Lab", port: int = 0, tls: Tls | None = None, place: Sole | Peer | None = None) -> None:
+        self.lab, self.tls, self.place = lab, tls, place or lab.places[0]
         self.stopping = threading.Event()
-        self.listener: Listener | None = Listener(lab, port, self.stopping, tls)
+        self.listener: Listener | None = Listener(lab, port, self.stopping, tls, self.place)
         self.port = int(self.listener.server_address[1])
         if tls is not None:
             lab.tls, tls.on_load = tls, lab.secured
-        lab.api.address = f"127.0.0.1:{self.port}"
+        self.place.at(f"127.0.0.1:{self.port}")
         self.threads = [threading.Thread(target=self._watch, daemon=True)]
-        if isinstance(lab.clock, RealClock):
+        if isinstance(lab.clock, RealClock) and self.place is lab.places[0]:
             self.threads.append(threading.Thread(target=self._pump, args=(lab.clock,), daemon=True))
 
     @property
@@ -252,7 +253,7 @@ class Server:
         self._deaf()
 
     def _listen(self) -> None:
-        listener = self.listener or Listener(self.lab, self.port, self.stopping, self.tls)
+        listener = self.listener or Listener(self.lab, self.port, self.stopping, self.tls, self.place)
         self.listener = listener
         threading.Thread(target=listener.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
 
@@ -268,7 +269,7 @@ class Server:
         while not self.stopping.is_set():
             with self.lab.cluster.lock:
                 self.lab.cluster.news.wait(0.1)
-                up = self.lab.cluster.server_up
+                up = self.place.up
             if up and self.listener is None:
                 with contextlib.suppress(OSError):  # the port may still be closing: again in a moment
                     self._listen()
