@@ -13,6 +13,7 @@ from lab.nomad.api_guard import GuardRoutes
 from lab.nomad.api_jobs import JobCalls
 from lab.nomad.api_nodes import NodeCalls
 from lab.nomad.cluster import Cluster
+from lab.nomad.intro import Introduction
 from lab.nomad.profile import Profile
 from lab.nomad.render import dumps
 from lab.nomad.stream import Broker
@@ -29,6 +30,7 @@ class Api(GuardRoutes):
         self.acl = Acl(cluster)
         self.acl_calls = AclCalls(self.acl)
         self.broker = Broker(self.acl)
+        self.introduction = Introduction(cluster)
         self.nodes = NodeCalls(cluster, self.acl)
         self.jobs = JobCalls(cluster, self.acl)
 
@@ -163,6 +165,8 @@ class Api(GuardRoutes):
         return self.get(request, self.nodes.listed)
 
     def _v1_node(self, request: Request, rest: list[str], get: bool) -> Response | Blocked:
+        if rest == ["pools"] and get and self.acl.guard.roles:
+            return self.get(request, self.pools)
         return self.nodes.route(self, request, "/".join(rest), get)
 
     def _v1_jobs(self, request: Request, rest: list[str], get: bool) -> Response | Blocked:

@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any
 from lab.nomad.acl import Acl
 from lab.nomad.api_acl import AclCalls
 from lab.nomad.cluster import Cluster
+from lab.nomad.intro import Introduction
 from lab.nomad.profile import Profile
 from lab.nomad.render import dumps
 from lab.nomad.stream import Broker
-from lab.nomad.wire import TEXT, Answer, Blocked, Fail, Read, Request, Response
+from lab.nomad.wire import TEXT, Answer, Blocked, Fail, Read, Request, Response, seconds
 
 if TYPE_CHECKING:
     from lab.nomad.peers import Peer
@@ -29,6 +30,8 @@ class GuardRoutes:
     acl: Acl
     acl_calls: AclCalls
     broker: Broker
+    introduction: Introduction
+    write: Callable[[Request, Callable[[Request], Response]], Response | Blocked]
     address: str
     peers: "list[Peer] | None" = None  # with three servers
     _moved: Callable[[str, int, str], Response]
@@ -40,7 +43,20 @@ class GuardRoutes:
     def _v1_acl(self, request: Request, rest: list[str], get: bool) -> Response | Blocked:
         if not self.profile.acl:
             return self._unknown()
+        if rest == ["identity", "client-introduction-token"] and self.acl.guard.introduction:
+            if get:
+                raise Fail(405, "Invalid method")
+            return self.write(request, self._introduce)
         return self.acl_calls.route(self, request, rest, get)  # type: ignore[arg-type]
+
+    def _introduce(self, request: Request) -> Response:
+        """No index; names and lifetimes are taken as they come (introduction-token)."""
+        self.acl.node_write(request.rights)
+        given = request.json("api.ACLIdentityClientIntroductionTokenRequest") if request.body.strip() else {}
+        ttl = given.get("TTL") or 0
+        wait = seconds(ttl) if isinstance(ttl, str) else ttl / 10**9
+        token = self.introduction.mint(given.get("NodeName") or "", given.get("NodePool") or "", wait)
+        return self.ok(Answer(dumps({"JWT": token})))
 
     def _v1_namespaces(self, request: Request, rest: list[str], get: bool) -> Response | Blocked:
         if not self.profile.namespaces:
@@ -76,6 +92,13 @@ class GuardRoutes:
         head = {"Index": 5, "KnownLeader": True, "LastContact": 0, **({"NextToken": ""} if newer else {})}
         body = dumps({**head, "SchedulerConfig": {**SCHEDULER, **newer, "PreemptionConfig": preemption}})
         return self.get(request, lambda r: Answer(body, 5))
+
+    def pools(self, request: Request) -> Answer:
+        """Those that the token may see: for one without rules about pools none (acl-thin-tokens)."""
+        self.acl.known(request.rights)
+        shape = {"CreateIndex": 1, "ModifyIndex": 1, "Hash": None, "Meta": None, "SchedulerConfiguration": None, **dict(self.acl.guard.pool_keys)}
+        named = {"all": "Node pool with all nodes in the cluster.", "default": "Default node pool."}
+        return Answer(dumps([{**shape, "Name": n, "Description": text} for n, text in named.items() if request.rights.sees_pool(n)]), 1)
 
     def _v1_metrics(self, request: Request, rest: list[str], get: bool) -> Response | Blocked:
         """Open to anybody, also where ACLs are on (acl-thin-tokens)."""

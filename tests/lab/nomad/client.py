@@ -17,6 +17,7 @@ SEES = 0.01  # the client's own blocking query wakes
 STARTS = 0.08  # received to started (node-allocations)
 DIES = 0.04  # an obedient task after its interrupt
 HEALTHY = 10.0  # min_healthy_time
+REFUSED = 15.0  # a registration that was refused is tried again
 RETRY = 1.0  # a report that found no leader is sent again
 
 
@@ -45,6 +46,8 @@ class Client:
         self.alive = True
         self.frozen = False  # stopped, not dead: wakes up where it was
         self.joined = False
+        self.introduction = ""  # token given at its start (1.11)
+        self.identity = ""  # in its state folder: the node id that it once joined as
         self.builds: dict[str, Build] = {}
         self.runs: dict[str, TaskRun] = {}  # what would be reported
         self.dirty: set[str] = set()
@@ -62,9 +65,12 @@ class Client:
             return
         if not self.alive:
             return
+        if not c.admits(self):  # the agent logs it and tries again; the API shows nothing of it
+            c.clock.after(REFUSED, lambda: self.join(ready_after))
+            return
         c.register_node(self.node)
         self.node = c.nodes[self.node.id]
-        self.joined = True
+        self.joined, self.identity = True, self.node.id
         self.notice()
         self.sync_soon()
         if ready_after:

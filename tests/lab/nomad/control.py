@@ -95,6 +95,14 @@ class Control:
     def post_clients_replace(self, client: str) -> Any:
         return {"node": self.lab.replace_client(client)}
 
+    def post_clients_introduce(self, client: str, **fields: Any) -> Any:
+        self.lab.introduce(client, **fields)
+        return {}
+
+    def post_introduction(self, enforcement: str) -> Any:
+        self.lab.enforce_introduction(enforcement)
+        return {}
+
     # --- builds ---
     def post_builds(self, job: str, **fields: Any) -> Any:
         return {"job": self.lab.build(job, **fields)}

@@ -27,6 +27,7 @@ class Guard:
     stub_keys: tuple[str, ...] = ()
     rules_keys: tuple[str, ...] = ("NodePools",)
     space_keys: tuple[str, ...] = ("Variables",)
+    pool_keys: tuple[tuple[str, int], ...] = ()
     stream: str = "yes"  # "404", "307", "yes"
     stream_hijacked: bool = False  # raw bytes after the headers, no chunks
     stream_denied: str = "500"  # "500", or "silence": 200 and nothing
@@ -47,6 +48,7 @@ NEWEST = Guard(
     self_expired="ACL token expired",
     stub_keys=("JobACL",),
     rules_keys=("NodePools", "ExtraKeysHCL", "Sentinel"),
+    pool_keys=(("NodeIdentityTTL", 86400 * 10**9),),
     stream_hijacked=True,
     stream_denied="silence",
     stream_any_namespace=False,

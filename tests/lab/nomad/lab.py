@@ -84,7 +84,9 @@ class Lab:
         version: str | None = None,
         node_id: str | None = None,
         memory: int = 24105,
+        introduction: str = "",
     ) -> str:
+        """`introduction`: the token with which it joins (1.11)."""
         with self.cluster.lock:
             self._numbers += 1
             number = self._numbers
@@ -97,8 +99,22 @@ class Lab:
                 node_id = f"{number}1111111-2222-4333-8444-55555555555{number}" if number < 10 else self.cluster.new_id()
             node = Node(node_id, name, number, node_class, datacenter, version or self.profile.version, instance_id, memory)
             self.machines[name] = Client(self.cluster, node, self._on_build)
+            self.machines[name].introduction = introduction
             self.machines[name].join()
             return node_id
+
+    def introduce(self, name: str, introduction: str | None = None, lost_state: bool = False, node_id: str = "") -> None:
+        """What a client starts with the next time: an introduction token, an empty state folder, or a copied one under another node id."""
+        with self.cluster.lock:
+            machine = self._machine(name)
+            if machine.alive:
+                raise ValueError(f"client {name} runs: kill it first")
+            machine.introduction = machine.introduction if introduction is None else introduction
+            machine.identity = "" if lost_state else machine.identity
+            if node_id:
+                old, machine.joined = machine.node, False
+                machine.node = Node(node_id, old.name, old.number, old.node_class, old.datacenter, old.version, old.instance_id, old.memory)
+                self.cluster.clients[node_id] = machine
 
     def _machine(self, name: str) -> Client:
         for client in self.machines.values():
@@ -306,6 +322,11 @@ class Lab:
         """All tokens anew: secret -> kind, or {"policies", "roles", "type", "ttl", "name"}; policies: name -> HCL or data."""
         with self.cluster.lock:
             self.api.acl.set(enabled, tokens or {}, policies, roles)
+
+    def enforce_introduction(self, enforcement: str) -> None:
+        """none, warn (as a server starts with) or strict."""
+        with self.cluster.lock:
+            self.api.introduction.enforce(enforcement)
 
     def policy(self, name: str, rules: Any) -> None:
         """HCL, or data like RulesJSON; None deletes it. "anonymous": what those without a token may do."""

@@ -221,6 +221,7 @@ class Renderer:
             "JobID": evaluation.job_id,
             "JobModifyIndex": evaluation.job_modify,
             "ModifyIndex": evaluation.modify,
+            "Namespace": self.cluster.namespace_of(evaluation.job_id),
             "NodeID": evaluation.node_id,
             "PreviousEval": evaluation.previous,
             "Priority": evaluation.priority,

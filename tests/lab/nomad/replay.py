@@ -179,7 +179,9 @@ class Replay:
         return chosen.headers.get("X-Nomad-Index", text) if isinstance(chosen, Response) else text
 
     def _path(self, path: str, asked: Asked) -> str:
-        """Recorded allocation ids are another run's: take ours of the same job."""
+        """Recorded ids of allocations and roles are another run's: take ours of the same job, of the only role."""
+        if path.startswith("/v1/acl/role/"):
+            return "/v1/acl/role/" + next(iter(self.lab.api.acl.roles), path.rpartition("/")[2])
         if not path.startswith("/v1/allocation/"):
             return path
         body = asked.line["response"].get("body")
@@ -288,6 +290,8 @@ class Replay:
             return self._allocations(ours, body, near)
         if isinstance(first, dict) and "StatusDescription" in first and "NodeClass" in first:
             return self._nodes(ours, body)
+        if isinstance(first, dict) and "TriggeredBy" in first and isinstance(body, list):
+            ours, body = (sorted(x, key=lambda e: e["CreateIndex"]) for x in (ours, body))
         if self.name == "agent-self" or (isinstance(body, dict) and "Gauges" in body):
             return compare.shape(ours, body)
         return compare.shape(ours, body) + compare.values(ours, body)

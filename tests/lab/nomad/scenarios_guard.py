@@ -3,8 +3,11 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
+from dataclasses import replace
 from typing import Any
 
+from lab.nomad import recording
+from lab.nomad.guard import GUARDS
 from lab.nomad.lab import Lab
 from lab.nomad.replay import Scenario
 from lab.nomad.scenarios import SCENARIOS, SPEAK, both, ran, rest, spec
@@ -45,25 +48,61 @@ def thin(lab: Lab) -> None:
     lab.clock.sleep(1)
 
 
-def roles(lab: Lab) -> None:
-    thin(lab)
-    lab.token("gone-token", name="gone", policies=["drain-and-read-job"])
-    lab.token("gone-token", gone=True)
+def when(version: str, name: str, text: str, until: bool = False) -> float:
+    """The time of a recorded note, or of the request before it."""
+    lines = recording.load(version, name)
+    number = next(n for n, line in enumerate(lines) if line.get("note", "").startswith(text))
+    return float(lines[number - 1 if until else number]["t"])
 
 
 def anonymous(rules: str | None) -> Any:
     return lambda lab: lab.policy("anonymous", rules)
 
 
-THIN_TOKENS = Scenario(before=thin, steps=[(0.108, anonymous('node { policy = "read" }')), (1.62, anonymous(None))], clients=2)
+def thin_tokens(version: str) -> Scenario:
+    opened, closed = (when(version, "acl-thin-tokens", text) for text in ("anonymous may", "drain-only drains"))
+    return Scenario(before=thin, steps=[(opened, anonymous('node { policy = "read" }')), (closed, anonymous(None))], clients=2)
+
+
+def swept(at: float) -> Scenario:
+    """1.11.3: a denied listener hears nothing until the server's garbage collection closes his connection, at that time."""
+    newest = replace(GUARDS["1.11.3"], stream_ends=(900.0, 900.0))
+    return Scenario(before=guarded, steps=[(at, lambda lab: lab.api.broker.sweep())], flags={"guard": newest})
+
+
+def gone(lab: Lab) -> None:
+    lab.token("gone-token", name="gone", policies=["drain-and-read-job"])
+    lab.token("gone-token", gone=True)
+
+
+def eligible(how: str) -> Any:
+    body = b'{"Eligibility": "%s"}' % how.encode()
+    return lambda lab: lab.api.handle("PUT", f"/v1/node/{NODE}/eligibility", {}, body, {"X-Nomad-Token": "management-token"})
+
+
+def roles(version: str) -> Scenario:
+    """A token by its role, which is deleted; a token of 9 s."""
+    over = when(version, "acl-roles-expiry", "role deleted")
+    short = when(version, "acl-roles-expiry", "blocking query and")
+    return Scenario(
+        before=both(thin, gone),
+        steps=[
+            (0.0035, lambda lab: lab.token("by-role-token", name="by-role", roles=["drainers"])),
+            (over, lambda lab: lab.role("drainers", None)),
+            (short - 0.0035, lambda lab: lab.token("short-token", name="short", policies=["drain-and-read-job"], ttl=9)),
+            (short + 2, eligible("eligible")),
+            (short + 12, eligible("ineligible")),
+        ],
+        clients=2,
+    )
+
+
+PLAIN_STREAM = {"event-stream": Scenario(), "event-stream-all-namespaces": Scenario()}  # where there is none
+STREAM_ERRORS = {"event-stream-errors": Scenario()}
 GUARDED: dict[str, dict[str, Scenario]] = {
-    "1.1.2": {
-        "acl": Scenario(before=guarded),
-        "acl-thin-tokens": THIN_TOKENS,
-        "acl-roles-expiry": Scenario(before=roles, clients=2),
-        "event-stream-errors": Scenario(),
-    },
-    "0.5.6": {"event-stream": Scenario(), "event-stream-all-namespaces": Scenario()},
+    "0.5.6": PLAIN_STREAM,
+    "1.1.2": {"acl": Scenario(before=guarded), "acl-thin-tokens": thin_tokens("1.1.2"), "acl-roles-expiry": Scenario(before=both(thin, gone), clients=2)},
 }
+GUARDED["1.1.2"].update(STREAM_ERRORS)
 for version, found in GUARDED.items():
     SCENARIOS[version].update(found)

@@ -72,10 +72,12 @@ def story(messages: list[Any]) -> list[tuple[Any, ...]]:
     """What was told, in order; reports of a task that is not running yet may come or not."""
     told = []
     for message in messages:
-        for event in message.get("Events", []) if isinstance(message, dict) else []:
+        events = message.get("Events", []) if isinstance(message, dict) else []
+        reports = [event["Payload"]["Allocation"]["ClientStatus"] for event in events if event["Topic"] == "Allocation"]
+        if events and events[0]["Type"] == "AllocationUpdated" and set(reports) == {"pending"}:
+            continue
+        for event in events:
             thing = event["Payload"].get("Node") or event["Payload"].get("Allocation")
-            if event["Type"] == "AllocationUpdated" and thing.get("ClientStatus") == "pending":
-                continue
             how = [thing.get(key) for key in ("Status", "SchedulingEligibility", "Drain", "DesiredStatus", "ClientStatus", "JobID", "Name")]
             told.append((event["Topic"], event["Type"], event["Namespace"], (event["FilterKeys"] or [""])[0], *how))
     return [event for event, _same in itertools.groupby(told)]
@@ -172,17 +174,18 @@ def plain(parts: list[list[Any]]) -> list[tuple[int, str]]:
 
 def listeners(version: str, profile: Profile, swept: bool) -> list[str]:
     lab = Lab(profile, 2, RealClock(SPEED), instances=True)
-    with lab.cluster.lock:
-        thin(lab)
     server, found = Server(lab).start(), []
     try:
+        thin(lab)
+        while any(a.client != "running" for a in lab.cluster.allocations.values()):
+            lab.clock.sleep(0.2)
         lines = recording.load(version, "acl-event-stream")
         ends = [line["took"] for line in lines if line["end"] == "closed"]
         if swept and ends:
             with lab.cluster.lock:
                 lab.clock.after(max(ends), lab.api.broker.sweep)
         with ThreadPoolExecutor(len(lines)) as pool:
-            all_heard = list(pool.map(lambda line: heard(server, line["request"]["token"], line["request"]["path"], 33), lines))
+            all_heard = list(pool.map(lambda line: heard(server, line["request"]["token"], line["request"]["path"], 45), lines))
         for line, (parts, end) in zip(lines, all_heard, strict=True):
             if plain(parts) != plain(line["bytes"]) or end != line["end"]:
                 found.append(f"{line['request']}: {plain(parts)} {end} for {plain(line['bytes'])} {line['end']}")
