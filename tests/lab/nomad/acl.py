@@ -190,8 +190,11 @@ class Acl:
         return token is not None and token.roles is not None and not token.policies and not any(r in self.roles for r in token.roles)
 
     def accessor(self, rights: Rights) -> str:
+        """Who drained, as LastDrain says it."""
         token = self.tokens.get(rights.secret)
-        return token.accessor if self.enabled and token else ""
+        if not self.enabled:
+            return self.guard.accessor and self.guard.accessor + "acls-disabled"
+        return self.guard.accessor + token.accessor if token else ""
 
     # --- checks; texts as recorded ---
     def known(self, rights: Rights) -> None:

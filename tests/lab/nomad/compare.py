@@ -151,6 +151,13 @@ def same_allocation(ours: dict[str, Any], near: list[dict[str, Any] | None], sli
 
 
 # --- whole answers ---
+def autopilot(body: dict[str, Any]) -> dict[str, Any]:
+    """Who leads and who is healthy; ids, terms and moments are of that run."""
+    servers = {s["Name"]: [s[key] for key in ("Leader", "Healthy", "Voter", "SerfStatus", "Version")] for s in body["Servers"]}
+    leader = [s["Name"] for s in body["Servers"] if s["ID"] == body["Leader"]]
+    return {"healthy": body["Healthy"], "tolerance": body["FailureTolerance"], "leaders": len(leader), "voters": len(body["Voters"]), **servers}
+
+
 def relations(body: Any, index: str | None) -> dict[str, bool | int]:
     """How the index header stands to the indexes inside."""
     if index is None:

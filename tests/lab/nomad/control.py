@@ -127,11 +127,11 @@ class Control:
         self.lab.lose_leader(seconds)
         return {}
 
-    def post_leader_kill(self, seconds: float | None = None, elect: float | None = None) -> Any:
-        return {"killed": self.lab.kill_peer("", seconds, elect)}
+    def post_leader_kill(self, **fields: Any) -> Any:
+        return {"killed": self.lab.kill_peer("", **fields)}
 
-    def post_servers_kill(self, name: str, seconds: float | None = None, elect: float | None = None) -> Any:
-        return {"killed": self.lab.kill_peer(name, seconds, elect)}
+    def post_servers_kill(self, name: str, **fields: Any) -> Any:
+        return {"killed": self.lab.kill_peer(name, **fields)}
 
     def post_servers_start(self, name: str) -> Any:
         self.lab.start_peer(name)

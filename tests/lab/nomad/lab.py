@@ -266,15 +266,16 @@ class Lab:
                 return place
         return self.places[0]
 
-    def kill_peer(self, name: str = "", seconds: float | None = None, elect: float | None = None) -> str:
-        """kill -9 of one of three servers; without a name of the one that leads. Returns its name."""
+    def kill_peer(self, name: str = "", **fields: Any) -> str:
+        """kill -9 of one of three servers; without a name of the one that leads. Returns its name.
+        `seconds` until it is back, `elect` until another leads, `then`: that one, `forget` until the others stop calling the dead one."""
         if self.peers is None:
             raise ValueError("this lab has one server: kill that, or start it with three")
         with self.cluster.lock:
             if not name and self.peers.leader is None:
                 raise ValueError("nobody leads at the moment")
             name = name or str(self.peers.leader.name)  # type: ignore[union-attr]
-            self.peers.kill(name, seconds, elect)
+            self.peers.kill(name, **fields)
             return name
 
     def start_peer(self, name: str) -> None:

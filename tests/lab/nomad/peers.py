@@ -3,9 +3,11 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
+import json
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from lab.nomad.render import dumps
 from lab.nomad.wire import TEXT, Blocked, Response
 
 if TYPE_CHECKING:
@@ -69,6 +71,8 @@ class Peer:
         answer = peers.api.handle(method, path, query, body, headers)
         if isinstance(answer, Blocked):
             return self._held(answer, local or stale)
+        if path == "/v1/agent/members" and answer.status == 200:
+            answer.body = dumps({**json.loads(answer.body), "ServerName": self.name})
         return self._seen(answer) if stale else answer
 
     def _held(self, held: Blocked, local: bool) -> Blocked:
@@ -128,8 +132,9 @@ class Peers:
         self.leader = self.last = self.named(name)
         self.tell()
 
-    def kill(self, name: str, seconds: float | None = None, elect: float | None = None) -> None:
-        """kill -9 of one. Of the leader: nobody can write or read a fresh answer until another leads, `elect` s later."""
+    def kill(self, name: str, seconds: float | None = None, elect: float | None = None, then: str = "", forget: float | None = None) -> None:
+        """kill -9 of one. Of the leader: nobody can write or read a fresh answer until another leads, `elect` s later: `then`, or any.
+        For `forget` s the others go on calling the dead one."""
         peer, c = self.named(name), self.cluster
         if not peer.alive:
             raise ValueError(f"server {name} is dead already")
@@ -142,8 +147,8 @@ class Peers:
             self.calls_the_dead = True
             c.has_leader = False
             losses = self.losses
-            c.clock.after(c.random.uniform(*FORGETS), lambda: self._forget(losses))
-            c.clock.after(c.random.uniform(*ELECTS) if elect is None else elect, lambda: self._elect(losses))
+            c.clock.after(c.random.uniform(*FORGETS) if forget is None else forget, lambda: self._forget(losses))
+            c.clock.after(c.random.uniform(*ELECTS) if elect is None else elect, lambda: self._elect(losses, then))
         c.wake()
         if seconds is not None:
             c.clock.after(seconds, lambda: self.start(peer.name))
@@ -163,12 +168,12 @@ class Peers:
             self.calls_the_dead = False
             self.cluster.wake()
 
-    def _elect(self, losses: int) -> None:
+    def _elect(self, losses: int, then: str = "") -> None:
         """A majority chooses; less than that waits for somebody to come back."""
         if self.losses != losses or self.leader is not None or not self._enough():
             return
         living = [peer for peer in self.all if peer.alive]
-        self.leader = self.last = self.cluster.random.choice(living)
+        self.leader = self.last = self.named(then) if then else self.cluster.random.choice(living)
         self.calls_the_dead = False
         self.tell()
         self.lab.lead()

@@ -279,6 +279,8 @@ class Replay:
         if isinstance(ours, str) or isinstance(body, str) or body is None:
             same = [compare.PORT.sub(":0", x) if isinstance(x, str) else x for x in (ours, body)]
             return found + ([] if same[0] == same[1] else [f"{ours!r} for {body!r}"])
+        if isinstance(ours, dict) and "JWT" in ours and re.fullmatch(r"[\w-]+\.[\w-]+\.[\w-]+", ours["JWT"]):
+            ours = {**ours, "JWT": "<jwt>"}
         a, b = compare.relations(ours, answer.headers.get("X-Nomad-Index")), compare.relations(body, theirs["headers"].get("X-Nomad-Index"))
         found += [f"{key}: {a[key]} for {b[key]}" for key in a.keys() & b.keys() if a[key] != b[key]]
         return found + self._body(ours, body, near)
@@ -290,8 +292,13 @@ class Replay:
             return self._allocations(ours, body, near)
         if isinstance(first, dict) and "StatusDescription" in first and "NodeClass" in first:
             return self._nodes(ours, body)
+        if isinstance(first, dict) and "Members" in first:
+            ours, body = ({**x, "Members": sorted(x["Members"], key=lambda m: m["Name"])} for x in (ours, body))
         if isinstance(first, dict) and "TriggeredBy" in first and isinstance(body, list):
             ours, body = (sorted(x, key=lambda e: e["CreateIndex"]) for x in (ours, body))
+        if isinstance(first, dict) and "FailureTolerance" in first:
+            a, b = compare.autopilot(ours), compare.autopilot(body)
+            return compare.shape(ours, body) + [f"{key}: {a.get(key)} for {b[key]}" for key in b if a.get(key) != b[key] and b[key] != []]
         if self.name == "agent-self" or (isinstance(body, dict) and "Gauges" in body):
             return compare.shape(ours, body)
         return compare.shape(ours, body) + compare.values(ours, body)

@@ -9,7 +9,7 @@ from typing import Any
 from lab.nomad import recording
 from lab.nomad.guard import GUARDS
 from lab.nomad.lab import Lab
-from lab.nomad.replay import Scenario
+from lab.nomad.replay import NOBODY, Scenario
 from lab.nomad.scenarios import SCENARIOS, SPEAK, both, ran, rest, spec
 
 READ_JOB = 'node { policy = "write" } namespace "*" { capabilities = ["read-job"] }'
@@ -94,6 +94,70 @@ def roles(version: str) -> Scenario:
             (short + 12, eligible("ineligible")),
         ],
         clients=2,
+    )
+
+
+def leader_change(version: str, leader: str, then: str) -> Scenario:
+    """Three servers, two clients; the leader is killed in mid drain, 3.5 s later another leads."""
+
+    def before(lab: Lab) -> None:
+        assert lab.peers is not None
+        lab.peers.lead(leader)
+        ran(BUILD, spec("pinned", script="exec sleep 6", node="c1"))(lab)
+
+    at = when(version, "drain-leader-change", f"{leader} killed") - 0.003
+    lines = recording.load(version, "drain-leader-change")
+    calling = max(line["until"] for line in lines if "until" in line and "connection refused" in str(line["response"]["body"]))
+    forget = calling + 0.0005 - at
+    return Scenario(before=before, steps=[(at, lambda lab: lab.kill_peer(elect=3.53, then=then, forget=forget))], clients=2, servers=3)
+
+
+def introduction(version: str) -> Scenario:
+    """c1 joins, dies, is purged, loses its state and is cloned, where a client needs a token to join."""
+    at = lambda text: when(version, "introduction-token", text)  # noqa: E731
+    tokens: dict[str, str] = {}
+
+    def before(lab: Lab) -> None:
+        lab.enforce_introduction("strict")
+        lab.cluster.tables = dict.fromkeys(lab.cluster.tables, 0)
+
+    def mint(lab: Lab) -> None:
+        tokens.update({name: lab.api.introduction.mint(name) for name in ("c1", "c2")})
+
+    def first(lab: Lab) -> None:
+        lab.add_client("c1", node_id=NODE)
+
+    def again(token: str = "", ready_after: float = 0.0, heartbeat: float | None = None, **how: Any) -> Any:
+        def act(lab: Lab) -> None:
+            if lab.machines["c1"].alive:
+                lab.kill_client("c1", heartbeat=0.5)
+            lab.introduce("c1", tokens.get(token, ""), **how)
+            lab.return_client("c1", ready_after, heartbeat)
+
+        return act
+
+    def dies(lab: Lab) -> None:
+        lab.kill_client("c1", heartbeat=3.2)
+
+    cloned = at("the state folder with another")
+    return Scenario(
+        before=before,
+        steps=[
+            (0.002, first),
+            (at("c1 with c2's"), both(mint, again("c2"))),
+            (at("c1 with its own"), again("c1", 0.05)),
+            (24.33, dies),
+            (at("restarted without"), again(ready_after=1.9)),
+            (38.0, dies),
+            (at("purged while down, restarted"), again(ready_after=7.8, heartbeat=5.0)),
+            (51.0, dies),
+            (at("purged while down, its state"), again(lost_state=True)),
+            (at("the same machine with"), again("c1", 0.1)),
+            (68.9, dies),
+            (cloned, again("c1", node_id=NOBODY)),
+        ],
+        flags={"purged_back": (3.2, 3.9)},
+        clients=0,
     )
 
 
