@@ -95,6 +95,9 @@ class Control:
     def post_clients_replace(self, client: str) -> Any:
         return {"node": self.lab.replace_client(client)}
 
+    def post_clients_shutdown(self, client: str, **fields: Any) -> Any:
+        return {"drains": self.lab.shut_down_client(client, **fields)}
+
     def post_clients_introduce(self, client: str, **fields: Any) -> Any:
         self.lab.introduce(client, **fields)
         return {}

@@ -40,6 +40,7 @@ class Guard:
     stream_expired: str = ""  # line of text with the next event, then the end; empty: silence
     over_limit: bytes = REFUSAL  # what one connection too many reads
     introduction: bool = False  # introduction tokens, node identities
+    drains_on_shutdown: bool = True
     drains_on_shutdown_with_acl: bool = True
 
 
@@ -71,6 +72,7 @@ OLD = Guard(
     stream_all_without_allocations=True,
     stream_node_of_allocation=False,
     over_limit=b"",
+    drains_on_shutdown=False,
 )
 OLDER = replace(OLD, wildcard="literal", namespaces_text="Nomad Enterprise only endpoint", stream="404")
 OLDEST = replace(OLDER, self_anonymous="acl token lookup failed: index error: UUID must be 36 characters", allocation_hidden="", stream="307")

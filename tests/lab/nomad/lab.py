@@ -19,6 +19,7 @@ from lab.nomad.journal import Journal
 from lab.nomad.model import Job, Node
 from lab.nomad.peers import Peer, Peers, Sole
 from lab.nomad.profile import PROFILES, Profile
+from lab.nomad.shutdown import Leaving
 from lab.nomad.snapshot import Snapshots
 from lab.nomad.tls import Tls
 
@@ -142,6 +143,13 @@ class Lab:
         and with `heartbeat` below that the server calls it down in between (node-gc)."""
         with self.cluster.lock:
             self._machine(name).come_back(ready_after, heartbeat)
+
+    def shut_down_client(self, name: str, deadline: float = 3600.0, ignore_system: bool = True) -> bool:
+        """SIGTERM of an agent with drain_on_shutdown. False: it was not allowed to drain, and ended all the same."""
+        if not self.profile.guards.drains_on_shutdown:
+            raise ValueError(f"Nomad {self.profile.version} has no drain_on_shutdown: kill the client")
+        with self.cluster.lock:
+            return Leaving(self, self._machine(name), deadline, ignore_system).begin()
 
     def replace_client(self, name: str) -> str:
         """The machine lost its data: the same instance id comes back under a new node id."""

@@ -161,6 +161,17 @@ def introduction(version: str) -> Scenario:
     )
 
 
+def shutdown(version: str) -> Scenario:
+    """The agent of a busy client, with drain_on_shutdown of 6 s, is told to end."""
+
+    def before(lab: Lab) -> None:
+        lab.acl(True, {"management-token": "management"})
+        ran(spec("long", node="c1"))(lab)
+
+    at = when(version, "shutdown-drain-acl", "SIGTERM") - 0.125
+    return Scenario(before=before, steps=[(max(0.0, at), lambda lab: lab.shut_down_client("c1", 6.0))], flags={"heartbeat_lost": (6.0, 6.5)})
+
+
 PLAIN_STREAM = {"event-stream": Scenario(), "event-stream-all-namespaces": Scenario()}  # where there is none
 STREAM_ERRORS = {"event-stream-errors": Scenario()}
 GUARDED: dict[str, dict[str, Scenario]] = {
