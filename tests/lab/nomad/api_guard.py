@@ -59,10 +59,10 @@ class GuardRoutes:
         return self.ok(Answer(dumps({"JWT": token})))
 
     def _v1_namespaces(self, request: Request, rest: list[str], get: bool) -> Response | Blocked:
+        if self.acl.guard.namespaces_text and self.profile.acl:
+            raise Fail(501, self.acl.guard.namespaces_text)
         if not self.profile.namespaces:
             return self._unknown()
-        if self.acl.guard.namespaces_text:
-            raise Fail(501, self.acl.guard.namespaces_text)
         self.acl.known(request.rights)
         shape = self.profile.shapes["namespaces"][0]
 

@@ -38,6 +38,7 @@ class Guard:
     stream_all_without_allocations: bool = False  # * shows no Allocation events
     stream_node_of_allocation: bool = True  # topic Node also has AllocationUpdated
     stream_expired: str = ""  # line of text with the next event, then the end; empty: silence
+    limits_connections: bool = True
     over_limit: bytes = REFUSAL  # what one connection too many reads
     introduction: bool = False  # introduction tokens, node identities
     drains_on_shutdown: bool = True
@@ -75,5 +76,7 @@ OLD = Guard(
     drains_on_shutdown=False,
 )
 OLDER = replace(OLD, wildcard="literal", namespaces_text="Nomad Enterprise only endpoint", stream="404")
-OLDEST = replace(OLDER, self_anonymous="acl token lookup failed: index error: UUID must be 36 characters", allocation_hidden="", stream="307")
+OLDEST = replace(
+    OLDER, self_anonymous="acl token lookup failed: index error: UUID must be 36 characters", allocation_hidden="", stream="307", limits_connections=False
+)
 GUARDS = {"0.5.6": OLDER, "0.9.3": OLDEST, "0.11.3": OLDER, "1.1.2": OLD, "1.6.1": replace(MIDDLE, accessor=""), "1.7.7": MIDDLE, "1.11.3": NEWEST}

@@ -46,6 +46,7 @@ class Profile:
     max_wait: float = 600.0
     keep_events: int = 10
     max_connections: int | None = 100  # the next one of the same address is refused (guard: over_limit)
+    shapes_of: str = ""  # another version whose shapes are used, where there are no recordings to take them from
     guard: Guard | None = None  # what stands between it and its callers; by default that of the version
 
     @property
@@ -54,7 +55,7 @@ class Profile:
 
     @property
     def shapes(self) -> dict[str, Any]:
-        return load_shapes(self.version)
+        return load_shapes(self.shapes_of or self.version)
 
     def but(self, **flags: Any) -> "Profile":
         """The same version with other behaviour: a simulator broken on purpose."""
@@ -93,5 +94,10 @@ PROFILES = {
         heartbeat_lost=(10.0, 18.0),
         max_connections=None,
     ),
+    "0.9.3": Profile(version="0.9.3", drain_meta=False, namespaces=False),
+    "0.11.3": Profile(version="0.11.3", drain_meta=False, namespaces=False),
     "1.1.2": Profile(version="1.1.2"),
+    "1.6.1": Profile(version="1.6.1", shapes_of="1.7.7"),
+    "1.7.7": Profile(version="1.7.7"),
+    "1.11.3": Profile(version="1.11.3"),
 }

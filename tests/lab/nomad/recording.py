@@ -45,8 +45,9 @@ def names(version: str) -> list[str]:
     return sorted(path.stem for path in (FOLDER / version).glob("*.jsonl"))
 
 
-def is_slim(lines: list[dict[str, Any]]) -> bool:
-    return any("until" in line for line in lines)
+def is_slim(lines: list[dict[str, Any]], version: str) -> bool:
+    """Recordings of newer versions and those of the second script leave more out."""
+    return tuple(int(part) for part in version.split(".")[:2]) >= (1, 2) or any("until" in line for line in lines)
 
 
 def cut(value: Any) -> Any:

@@ -57,7 +57,7 @@ class Replay:
         self.version, self.name, self.scenario = version, name, scenario
         self.profile = (profile or PROFILES[version]).but(**scenario.flags)
         self.lines = recording.load(version, name)
-        self.slimmed = recording.is_slim(self.lines)
+        self.slimmed = recording.is_slim(self.lines, version)
         self.clock = VirtualClock()
         self.lab = Lab(self.profile, scenario.clients, self.clock, instances=version == "0.5.6", servers=scenario.servers)
         self.asked: list[Asked] = []
@@ -198,7 +198,8 @@ class Replay:
             if "request" not in line or "status" not in line["response"] or "index" in line["request"]["query"]:
                 continue
             index = int(line["response"]["headers"].get("X-Nomad-Index", 0))
-            if line["request"]["method"] != "GET" or line["t"] > min([at for at, _step in self.scenario.steps], default=1e9):
+            written = line["request"]["method"] != "GET" and line["response"]["status"] != 403
+            if written or line["t"] > min([at for at, _step in self.scenario.steps], default=1e9):
                 return first + 1 if first else index
             first = max(first, index)
         return first + 1

@@ -3,6 +3,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -172,12 +173,33 @@ def shutdown(version: str) -> Scenario:
     return Scenario(before=before, steps=[(max(0.0, at), lambda lab: lab.shut_down_client("c1", 6.0))], flags={"heartbeat_lost": (6.0, 6.5)})
 
 
-PLAIN_STREAM = {"event-stream": Scenario(), "event-stream-all-namespaces": Scenario()}  # where there is none
-STREAM_ERRORS = {"event-stream-errors": Scenario()}
-GUARDED: dict[str, dict[str, Scenario]] = {
-    "0.5.6": PLAIN_STREAM,
-    "1.1.2": {"acl": Scenario(before=guarded), "acl-thin-tokens": thin_tokens("1.1.2"), "acl-roles-expiry": Scenario(before=both(thin, gone), clients=2)},
+def quiet(version: str) -> Scenario:
+    return Scenario()
+
+
+def told(version: str) -> Scenario:
+    """Guarded by tokens; in 1.11.3 with the moment when the denied listener was let go."""
+    return swept(5.529) if version == "1.11.3" else Scenario(before=guarded)
+
+
+def ends(version: str) -> Scenario:
+    return roles(version) if GUARDS[version].roles else Scenario(before=both(thin, gone), clients=2)
+
+
+def changes(version: str) -> Scenario:
+    return leader_change(version, *{"1.7.7": ("server", "s3"), "1.11.3": ("s3", "server")}[version])
+
+
+MAKERS: dict[str, Callable[[str], Scenario]] = {
+    "acl": told,
+    "acl-thin-tokens": thin_tokens,
+    "acl-roles-expiry": ends,
+    "event-stream-errors": quiet,
+    "drain-leader-change": changes,
+    "shutdown-drain-acl": shutdown,
+    "introduction-token": introduction,
 }
-GUARDED["1.1.2"].update(STREAM_ERRORS)
-for version, found in GUARDED.items():
-    SCENARIOS[version].update(found)
+for _version, _guard in GUARDS.items():
+    _silent = {"event-stream": quiet, "event-stream-all-namespaces": quiet} if _guard.stream != "yes" else {}  # where there is none
+    _made = {name: make(_version) for name, make in {**MAKERS, **_silent}.items() if name in recording.names(_version)}
+    SCENARIOS.setdefault(_version, {}).update(_made)

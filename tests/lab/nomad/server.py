@@ -181,7 +181,7 @@ class Listener(ThreadingHTTPServer):
     def verify_request(self, request: Any, client_address: Any) -> bool:
         """One address may hold so many connections; one more is closed, without a byte or with a 429 before any request (too-many-connections)."""
         most = self.lab.profile.max_connections
-        if most is None or self.lab.journal.open_now < most:
+        if most is None or not self.lab.profile.guards.limits_connections or self.lab.journal.open_now < most:
             return True
         with contextlib.suppress(OSError):
             request.sendall(self.lab.profile.guards.over_limit)

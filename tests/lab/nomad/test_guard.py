@@ -111,6 +111,77 @@ def test_control_routes_write_policies_and_tokens() -> None:
         control.http.server_close()
 
 
+def test_a_token_may_end_in_the_middle_of_a_wait() -> None:
+    lab = Lab("1.7.7")
+    lab.acl(True, {"boss": "management", "short": {"policies": ["drainer"], "ttl": 9}}, {"drainer": DRAINER})
+    shown = ask(lab, "/acl/token/self", "short")[1]
+    assert shown["ExpirationTTL"] == "9s" and shown["ExpirationTime"] > shown["CreateTime"]
+    index = lab.session().get(f"{URL}/nodes", headers={"X-Nomad-Token": "short"}).headers["X-Nomad-Index"]
+    began = lab.clock.now()
+    assert ask(lab, f"/nodes?index={index}&wait=14s", "short")[0] == 200 and lab.clock.now() > began + 13, "a wait over the end is answered in full"
+    assert ask(lab, "/nodes", "short") == (403, "Permission denied")
+    assert ask(lab, "/acl/token/self", "short")[0] == 200, "1.7.7 still tells of it"
+
+
+def test_a_role_lends_its_policies_and_takes_them_away() -> None:
+    lab = Lab("1.11.3")
+    lab.acl(True, {"boss": "management"}, {"drainer": DRAINER}, {"drainers": ["drainer"]})
+    lab.token("bot", roles=["drainers"])
+    assert [p["Name"] for p in ask(lab, "/acl/policies", "bot")[1]] == ["drainer"] and ask(lab, "/nodes", "bot")[0] == 200
+    lab.role("drainers", None)
+    assert ask(lab, "/nodes", "bot")[0] == 403 and ask(lab, "/acl/token/self", "bot")[1]["Roles"] == []
+    with pytest.raises(ValueError, match="role"):
+        lab.token("other", roles=["drainers"])
+    with pytest.raises(ValueError, match="policy"):
+        lab.role("drainers", ["ghost"])
+
+
+# --- introduction tokens, agents that drain themselves ---
+def seen(lab: Lab, name: str) -> bool:
+    return any(node["Name"] == name for node in lab.get("/v1/nodes"))
+
+
+def test_a_client_without_a_token_does_not_join_where_enforcement_is_strict() -> None:
+    lab = Lab("1.11.3", clients=1)
+    lab.enforce_introduction("strict")
+    token = lab.session().post(f"{URL}/acl/identity/client-introduction-token", json={"NodeName": "c2", "TTL": "10s"}).json()["JWT"]
+    lab.add_client("c3", introduction=token)
+    assert not seen(lab, "c3"), "another's token"
+    lab.add_client("c2", introduction=token)
+    lab.add_client("old", version="1.7.7", introduction=lab.api.introduction.mint())
+    assert seen(lab, "c2") and not seen(lab, "old"), "older clients cannot be introduced"
+    lab.clock.sleep(11)
+    lab.add_client("c4", introduction=token)
+    lab.kill_client("c2", heartbeat=1)
+    lab.clock.sleep(3)
+    lab.return_client("c2")
+    assert not seen(lab, "c4") and lab.get(f"/v1/node/{lab.node_id('c2')}")["Status"] == "ready", "who joined once needs no token"
+    lab.enforce_introduction("warn")
+    lab.clock.sleep(16)
+    assert seen(lab, "c3") and seen(lab, "old"), "the refused ask again"
+    with pytest.raises(ValueError, match="no introduction tokens"):
+        Lab("1.7.7").enforce_introduction("strict")
+    with pytest.raises(ValueError, match="kill it first"):
+        lab.introduce("c2", lost_state=True)
+
+
+@pytest.mark.parametrize(("version", "acl", "drains"), [("1.7.7", False, True), ("1.7.7", True, False), ("1.11.3", True, True)])
+def test_an_agent_drains_itself_if_it_may(version: str, acl: bool, drains: bool) -> None:
+    lab = Lab(version)
+    lab.build("long", "c1", seconds=None)
+    lab.clock.sleep(1)
+    if acl:
+        lab.acl(True, {"boss": "management"})
+    assert lab.shut_down_client("c1", 6) == drains
+    lab.clock.sleep(1)
+    lab.acl(False)
+    node = lab.get(f"/v1/node/{lab.node_id('c1')}")
+    assert bool(node["DrainStrategy"]) == drains and node["SchedulingEligibility"] == ("ineligible" if drains else "eligible")
+    lab.clock.sleep(30)
+    assert lab.get(f"/v1/node/{lab.node_id('c1')}")["Status"] == "down"
+    assert {a["ClientStatus"] for a in lab.get(f"/v1/node/{lab.node_id('c1')}/allocations")} == {"lost"}
+
+
 # --- simulators broken on purpose ---
 BROKEN: list[tuple[str, str, dict[str, Any]]] = [
     ("1.1.2", "acl", {"unknown_text": "Permission denied"}),

@@ -122,7 +122,9 @@ def differences(version: str, name: str, profile: Profile) -> list[str]:
     for message in theirs:
         for event in message.get("Events", []):
             alike = [e for m in ours if isinstance(m, dict) for e in m.get("Events", []) if (e["Topic"], e["Type"]) == (event["Topic"], event["Type"])]
-            shapes = [compare.shape(recording.as_recorded(e, name, recording.is_slim(recording.load(version, name))), event, event["Type"]) for e in alike]
+            shapes = [
+                compare.shape(recording.as_recorded(e, name, recording.is_slim(recording.load(version, name), version)), event, event["Type"]) for e in alike
+            ]
             found += min(shapes, key=len) if shapes and all(shapes) else []
     return found
 
