@@ -177,7 +177,3 @@ class Peers:
         self.calls_the_dead = False
         self.tell()
         self.lab.lead()
-
-    # --- as the API shows them ---
-    def healthy(self) -> bool:
-        return all(peer.alive for peer in self.all)

@@ -9,9 +9,12 @@ from typing import Any
 import pytest
 
 from lab.nomad import policies
+from lab.nomad.api_guard import GuardRoutes
 from lab.nomad.control import Control
 from lab.nomad.guard import GUARDS
+from lab.nomad.intro import Introduction
 from lab.nomad.lab import Lab
+from lab.nomad.peers import Peer, Peers
 from lab.nomad.policies import Rights
 from lab.nomad.profile import PROFILES
 from lab.nomad.replay import Replay
@@ -194,7 +197,22 @@ BROKEN: list[tuple[str, str, dict[str, Any]]] = [
     ("1.1.2", "acl-thin-tokens", {"wildcard_evaluations": True}),
     ("1.1.2", "acl-thin-tokens", {"rules_keys": ("NodePools",)}),
     ("1.1.2", "acl-thin-tokens", {"roles": True}),
+    ("1.7.7", "acl-roles-expiry", {"self_expired": "ACL token expired"}),
+    ("1.7.7", "shutdown-drain-acl", {"drains_on_shutdown_with_acl": True}),
+    ("1.11.3", "acl-roles-expiry", {"self_expired": ""}),
+    ("1.11.3", "acl-roles-expiry", {"stub_keys": ()}),
+    ("0.9.3", "acl", {"allocation_hidden": "Unknown allocation"}),
+    ("0.9.3", "acl", {"self_anonymous": "acl token lookup failed: missing secret id"}),
+    ("0.11.3", "acl", {"namespaces_text": ""}),
+    ("1.7.7", "acl", {"unknown_text": "ACL token not found"}),
+    ("1.7.7", "acl-thin-tokens", {"wildcard": "blind"}),
+    ("1.7.7", "acl-thin-tokens", {"space_keys": ()}),
+    ("1.11.3", "acl", {"stream_denied": "500"}),
+    ("1.11.3", "acl-thin-tokens", {"self_anonymous": "acl token lookup failed: missing secret id"}),
+    ("1.11.3", "acl-thin-tokens", {"pool_keys": ()}),
+    ("1.11.3", "shutdown-drain-acl", {"drains_on_shutdown_with_acl": False}),
 ]
+BROKEN = [row for row in BROKEN if row[1] in SCENARIOS[row[0]]]
 
 
 @pytest.mark.parametrize(("version", "name", "flags"), BROKEN, ids=str)
@@ -216,6 +234,35 @@ MUTANTS: list[tuple[str, str, Any]] = [
 def test_a_mutant_of_rights_is_found_out(monkeypatch: pytest.MonkeyPatch, what: str, name: str, wrong: Any) -> None:
     monkeypatch.setattr(Rights, name, wrong(getattr(Rights, name)))
     assert Replay("1.1.2", "acl-thin-tokens", SCENARIOS["1.1.2"]["acl-thin-tokens"]).run(), what
+
+
+# Of several servers and of introduction: where, what, and how it is wrong.
+CHANGE = "drain-leader-change"
+OTHERS: list[tuple[str, Any, str, Any, str, str]] = [
+    ("a dead leader is not missed", Peers, "_forget", lambda right: lambda self, losses: self._elect(losses), "1.7.7", CHANGE),
+    ("nobody is elected", Peers, "_elect", lambda right: lambda self, losses, then="": None, "1.7.7", CHANGE),
+    ("followers know it all", Peer, "handle", lambda right: lambda self, *call: self.peers.api.handle(*call), "1.7.7", CHANGE),
+    ("a held question outlives its leader", Peer, "_held", lambda right: lambda self, held, local: held, "1.11.3", CHANGE),
+    ("the dead are healthy", GuardRoutes, "_server", lambda right: lambda self, n, name, at, alive: right(self, n, name, at, True), "1.11.3", CHANGE),
+    ("everybody joins", Introduction, "admits", lambda right: lambda self, client: True, "1.11.3", "introduction-token"),
+    ("nobody joins without a token", Introduction, "admits", lambda right: _no_identity(right), "1.11.3", "introduction-token"),
+]
+
+
+def _no_identity(right: Any) -> Any:
+    def admits(self: Introduction, client: Any) -> bool:
+        client.identity = ""
+        return bool(right(self, client))
+
+    return admits
+
+
+@pytest.mark.parametrize(
+    ("what", "where", "name", "wrong", "version", "file"), [row for row in OTHERS if row[5] in SCENARIOS[row[4]]], ids=lambda v: str(v)[:40]
+)
+def test_a_mutant_of_servers_is_found_out(monkeypatch: pytest.MonkeyPatch, what: str, where: Any, name: str, wrong: Any, version: str, file: str) -> None:
+    monkeypatch.setattr(where, name, wrong(getattr(where, name)))
+    assert Replay(version, file, SCENARIOS[version][file]).run(), what
 
 
 @pytest.mark.parametrize("name", ["node_read", "node_write"])

@@ -295,6 +295,14 @@ BROKEN: list[tuple[str, Callable[[], list[str]]]] = [
     ("1.1.2 shows Allocation events of *", lambda: differences("1.1.2", ALL, broken("1.1.2", {"stream_all_without_allocations": False}))),
     ("1.1.2 tells of nodes with allocations", lambda: differences("1.1.2", "event-stream", broken("1.1.2", {"stream_node_of_allocation": True}))),
     ("a denied listener waits in silence", lambda: listeners("1.1.2", broken("1.1.2", {"stream_denied": "silence"}), False)),
+    ("1.7.7 refuses the unknown with 500", lambda: listeners("1.7.7", broken("1.7.7", {"stream_unknown_403": False}), False)),
+    ("1.11.3 refuses the denied", lambda: listeners("1.11.3", broken("1.11.3", {"stream_denied": "500"}), False)),
+    ("1.11.3 lets one namespace see all", lambda: listeners("1.11.3", broken("1.11.3", {"stream_any_namespace": True}), True)),
+    ("1.11.3 sends chunks", lambda: listeners("1.11.3", broken("1.11.3", {"stream_hijacked": False}), True)),
+    ("1.7.7 falls silent at a token's end", lambda: over_the_end("1.7.7", broken("1.7.7", {"stream_expired": ""}))),
+    ("1.11.3 says a word at a token's end", lambda: over_the_end("1.11.3", broken("1.11.3", {"stream_expired": "ACL token expired"}))),
+    ("1.7.7 closes without a word", lambda: crowd("1.7.7", broken("1.7.7", {"over_limit": b""}))),
+    ("0.9.3 has a limit", lambda: crowd("0.9.3", broken("0.9.3", {"limits_connections": True}))),
     ("an unknown token is 403", lambda: listeners("1.1.2", broken("1.1.2", {"stream_unknown_403": True}), False)),
 ]
 ALL = "event-stream-all-namespaces"
