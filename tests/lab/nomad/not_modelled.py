@@ -15,7 +15,7 @@ SUBJECTS: dict[str, str] = {
     "metrics": "open to anybody, as recorded, but nearly empty: no caller of ours reads them",
     "dispatch, parameterized and periodic jobs": "builds are registered as plain batch jobs",
     "writing namespaces and quotas": "jobs may carry any namespace; they are listed, not written",
-    "operator calls, scheduler configuration": "from later profiles on",
+    "operator calls, writing the scheduler configuration": "from later profiles on",
     "restarts of service and system tasks that end by themselves": "no caller of ours waits for one",
     "CSI, sysbatch, disconnected clients": "not in these versions' recordings",
     "the command line tool": "its calls are the ones replayed",
