@@ -192,9 +192,10 @@ class Acl:
     def accessor(self, rights: Rights) -> str:
         """Who drained, as LastDrain says it."""
         token = self.tokens.get(rights.secret)
-        if not self.enabled:
-            return self.guard.accessor and self.guard.accessor + "acls-disabled"
-        return self.guard.accessor + token.accessor if token else ""
+        accessor = (token.accessor if token else "") if self.enabled else ""
+        if self.cluster.profile.accessor_kind:
+            return "token:" + (accessor if self.enabled else "acls-disabled")
+        return accessor
 
     # --- checks; texts as recorded ---
     def known(self, rights: Rights) -> None:

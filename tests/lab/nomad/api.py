@@ -53,7 +53,7 @@ class Api(GuardRoutes):
         return {"X-Nomad-Index": str(index), "X-Nomad-Knownleader": str(leader).lower(), "X-Nomad-Lastcontact": contact}
 
     def ok(self, answer: Answer) -> Response:
-        headers = {"Content-Type": "application/json"}
+        headers = {"Content-Type": "application/json", **answer.headers}
         if answer.index is not None:
             headers.update(self._index_headers(answer.index))
         return Response(answer.status, answer.body, headers)
@@ -137,7 +137,8 @@ class Api(GuardRoutes):
             return self._unknown()
         parts = path[4:].split("/")
         if path in ("/v1/node", "/v1/job", "/v1/allocation", "/v1/evaluation"):
-            return self._moved(path + "/", 301, "Moved Permanently")
+            code = self.profile.slash_added
+            return self._moved(path + "/", code, "Moved Permanently" if code == 301 else "Temporary Redirect")
         handler = getattr(self, "_v1_" + parts[0].replace("-", "_"), None)
         if handler is None:
             return self._unknown()

@@ -96,6 +96,9 @@ class JobCalls:
         self.acl.job(request, "submit-job")
         evaluation = self.c.deregister_job(job_id, request.query.get("purge") == "true")
         body = dict(self.c.profile.shapes["deregister"])
+        if evaluation is None:
+            body.update(Index=0, EvalID="", EvalCreateIndex=0, JobModifyIndex=0)
+            return Response(200, dumps(body), {"Content-Type": "application/json", "X-Nomad-Index": "0"})
         body.update(Index=evaluation.create, EvalID=evaluation.id, EvalCreateIndex=evaluation.create, JobModifyIndex=evaluation.job_modify)
         return Response(200, dumps(body), {"Content-Type": "application/json", "X-Nomad-Index": str(evaluation.create)})
 

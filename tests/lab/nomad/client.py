@@ -47,10 +47,12 @@ class Client:
         self.frozen = False  # stopped, not dead: wakes up where it was
         self.joined = False
         self.introduction = ""  # token given at its start (1.11)
+        self.asking: Timer | None = None
         self.identity = ""  # in its state folder: the node id that it once joined as
         self.builds: dict[str, Build] = {}
         self.runs: dict[str, TaskRun] = {}  # what would be reported
         self.dirty: set[str] = set()
+        self.hurry = False  # something of what is dirty is urgent
         self.syncing: Timer | None = None
         self.noticed: Timer | None = None
         self.down: Timer | None = None
@@ -66,8 +68,12 @@ class Client:
         if not self.alive:
             return
         if not c.admits(self):  # the agent logs it and tries again; the API shows nothing of it
-            c.clock.after(REFUSED, lambda: self.join(ready_after))
+            if self.asking is not None:
+                self.asking.cancel()
+            self.asking = c.clock.after(REFUSED, lambda: self.join(ready_after))
             return
+        if self.asking is not None:
+            self.asking.cancel()
         c.register_node(self.node)
         self.node = c.nodes[self.node.id]
         self.joined, self.identity = True, self.node.id
@@ -84,7 +90,9 @@ class Client:
         if self.down is not None:
             self.down.cancel()
             self.down = None
-        self.cluster.node_status(self.node, "ready", "Node reregistered by heartbeat" if self.node.status == "down" else "")
+        silent = self.node.was_down and not self.cluster.profile.says_reregistered
+        self.node.was_down = False
+        self.cluster.node_status(self.node, "ready", "Node reregistered by heartbeat" if silent or self.node.status == "down" else "")
         self.notice()
         self.sync_soon()
 
@@ -331,12 +339,26 @@ class Client:
         self.sync_soon()
 
     def sync_soon(self) -> None:
-        if self.dirty and (self.syncing is None or not self.syncing.live):
-            every = self.cluster.profile.client_sync
-            now = self.cluster.clock.now()
-            phase = (self.node.number * 0.037) % every
-            next_tick = (int((now - phase) / every) + 1) * every + phase
+        if not self.dirty:
+            return
+        every = self.cluster.profile.client_sync if self._urgent() else self.cluster.profile.quiet_sync
+        now = self.cluster.clock.now()
+        phase = (self.node.number * 0.037) % self.cluster.profile.client_sync
+        next_tick = (int((now - phase) / every) + 1) * every + phase
+        if self.syncing is not None and self.syncing.live and self.syncing.at > next_tick:
+            self.syncing.cancel()
+        if self.syncing is None or not self.syncing.live:
             self.syncing = self.cluster.clock.at(next_tick, self._sync)
+
+    def _urgent(self) -> bool:
+        """An end or a health goes at the next tick; a start and a task's events may wait (drain-while-stopping of 1.7.7)."""
+        if self.hurry:
+            return True
+        for key in self.dirty:
+            allocation, status = self.cluster.allocations.get(key), self._status(self.runs[key])[0]
+            if allocation is not None and status not in ("running", allocation.client):
+                return True
+        return False
 
     def _sync(self) -> None:
         c = self.cluster
@@ -354,23 +376,31 @@ class Client:
             self._describe(allocation, self.runs[allocation_id].copy())
             changed.append(allocation)
         self.dirty.clear()
+        self.hurry = False
         if changed:
             c.client_update(changed)
 
+    @staticmethod
+    def _status(run: TaskRun) -> tuple[str, str]:
+        if run.state == "dead":
+            return ("failed", "Failed tasks") if run.failed else ("complete", "All tasks have completed")
+        return ("running", "Tasks are running") if run.state == "running" else ("pending", "")
+
     def _describe(self, allocation: Allocation, run: TaskRun) -> None:
         allocation.task = run
-        if run.state == "dead":
-            allocation.client = "failed" if run.failed else "complete"
-            allocation.client_text = "Failed tasks" if run.failed else "All tasks have completed"
-        elif run.state == "running":
-            allocation.client, allocation.client_text = "running", "Tasks are running"
-        if not allocation.job.type == "service" or not self.cluster.profile.deployments:
+        if run.state != "pending":
+            allocation.client, allocation.client_text = self._status(run)
+        profile = self.cluster.profile
+        watched = ("service", "system") if profile.system_deployments else ("service",)
+        if allocation.job.type not in watched or not profile.deployments:
             return
         if allocation.client == "running" and allocation.health is None and allocation.desired == "run":
-            self.cluster.clock.after(HEALTHY, lambda: self._healthy(allocation))
+            since = self.cluster.clock.now() - self.builds[allocation.id].started
+            self.cluster.clock.after(HEALTHY - since, lambda: self._healthy(allocation))
         elif allocation.client_terminal and allocation.health is None and allocation.deployment:
             allocation.health = self._health(False)
-            self.cluster.clock.after(1.0, lambda: self._reschedule(allocation))
+            if allocation.job.type == "service":
+                self.cluster.clock.after(1.0, lambda: self._reschedule(allocation))
 
     def _health(self, good: bool) -> dict[str, Any]:
         return {"Canary": False, "Healthy": good, "ModifyIndex": self.cluster.index + 1, "Timestamp": self.cluster.stamp()}
@@ -378,6 +408,7 @@ class Client:
     def _healthy(self, allocation: Allocation) -> None:
         if self.alive and allocation.client == "running" and allocation.desired == "run" and allocation.health is None:
             allocation.health = self._health(True)
+            self.hurry = True
             self._report(allocation.id)
 
     def _reschedule(self, allocation: Allocation) -> None:

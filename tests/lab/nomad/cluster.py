@@ -110,9 +110,9 @@ class Cluster:
             node.text.clear()
             self.tell("NodeRegistration", node.create, node)
         else:
-            was_down = known.status == "down"
+            was_down = known.was_down = known.status == "down"
             known.status = "initializing"
-            self.touch_node(known, "Node re-registered" if was_down else "", whole=True)
+            self.touch_node(known, "Node re-registered" if was_down and self.profile.says_reregistered else "", whole=True)
 
     def node_status(self, node: Node, status: str, message: str = "") -> None:
         """The heartbeat's news; a change to ready or down is work for the scheduler."""
@@ -124,21 +124,24 @@ class Cluster:
             self.evaluate_node(node, "node-update")
         if status == "ready":
             self.scheduler.unblock()
-        self.drainer.look(node)
+        if not self.profile.drain_watches_jobs:
+            self.drainer.look(node)
 
-    def evaluate_node(self, node: Node, trigger: str) -> list[Evaluation]:
-        """An evaluation for each job with an allocation here, and for each system job."""
+    def evaluate_node(self, node: Node, trigger: str) -> tuple[int, list[Evaluation]]:
+        """An evaluation for each job with an allocation here, and for each system job; and their index, 0 if there is no such job."""
         jobs = {allocation.job.id: allocation.job for allocation in self.of_node.get(node.id, ())}
         for job in self.jobs.values():
             if job.type == "system" and not job.stop and job.fits(node):
                 jobs.setdefault(job.id, job)
         jobs = {key: job for key, job in jobs.items() if key in self.jobs}
         if not jobs:
-            return []
+            return 0, []
         index = self.commit("evals")
-        return [self.scheduler.enqueue(job, trigger, index=index, node_id=node.id) for job in jobs.values()]
+        live = {a.job.id for a in self.of_node.get(node.id, ()) if not a.client_terminal}
+        wanted = [job for job in jobs.values() if self.profile.evaluates_ended or job.type == "system" or job.id in live]
+        return index, [self.scheduler.enqueue(job, trigger, index=index, node_id=node.id) for job in wanted]
 
-    def forget_node(self, node: Node) -> list[Evaluation]:
+    def forget_node(self, node: Node) -> tuple[int, list[Evaluation]]:
         """Purge: the record goes with its drain; what runs there is lost as soon as the scheduler looks."""
         del self.nodes[node.id]
         self.tell("NodeDeregistration", self.commit("nodes"), node)
@@ -172,14 +175,16 @@ class Cluster:
             job.allocations = known.allocations
             for allocation in job.allocations:
                 allocation.job = job
-        if job.type == "service" and self.profile.deployments:
+        if self.profile.deployments and (job.type == "service" or (job.type == "system" and self.profile.system_deployments)):
             job.deployment = self.new_id()
         self.jobs[job.id] = job
         job.snapshot = self.render.job(job)
         return job, self.scheduler.enqueue(job, "job-register")
 
-    def deregister_job(self, job_id: str, purge: bool) -> Evaluation:
-        """Stop a job. Below 0.6 it is forgotten at once; an unknown job gets an evaluation all the same."""
+    def deregister_job(self, job_id: str, purge: bool) -> Evaluation | None:
+        """Stop a job. Below 0.6 it is forgotten at once; an unknown job gets an evaluation all the same, later versions do nothing."""
+        if job_id not in self.jobs and not self.profile.unknown_job_evaluates:
+            return None
         index = self.commit("jobs", "summaries")
         job = self.jobs.get(job_id)
         if job is None:
@@ -192,7 +197,22 @@ class Cluster:
         job.text.clear()
         if purge or self.profile.dereg_purges:
             self.jobs.pop(job_id, None)
+            job.purged = self.profile.purge_takes_allocations
+            self._drop_purged(job.allocations)
         return self.scheduler.enqueue(job, "job-deregister", index=index)
+
+    def _drop_purged(self, allocations: Iterable[Allocation]) -> None:
+        gone = [a for a in allocations if a.job.purged and a.client_terminal and a.id in self.allocations]
+        for allocation in gone:
+            self._drop(allocation)
+        if gone:
+            self.tables["allocs"] = self.index
+
+    def _drop(self, allocation: Allocation) -> None:
+        del self.allocations[allocation.id]
+        self.of_node.get(allocation.node_id, []).remove(allocation)
+        if allocation in allocation.job.allocations:
+            allocation.job.allocations.remove(allocation)
 
     def keep_evaluation(self, evaluation: Evaluation) -> None:
         self.evaluations[evaluation.id] = evaluation
@@ -245,10 +265,9 @@ class Cluster:
         self.refresh_jobs([a.job for a in changes], index)
         for allocation in ended:
             self.scheduler.after_end(allocation)
-        for node_id in {a.node_id for a in changes}:
-            if node_id in self.nodes:
-                self.drainer.look(self.nodes[node_id])
+        self.drainer.ended(changes)
         self.drainer.services_changed([a.job for a in changes])
+        self._drop_purged(ended)
 
     def tell_clients(self, allocations: Iterable[Allocation]) -> None:
         for allocation in allocations:
@@ -265,10 +284,7 @@ class Cluster:
                 self.commit("jobs", "summaries")
         gone = [a for a in self.allocations.values() if a.client_terminal and (a.job.id not in self.jobs or a.job.stop)]
         for allocation in gone:
-            del self.allocations[allocation.id]
-            self.of_node.get(allocation.node_id, []).remove(allocation)
-            if allocation in allocation.job.allocations:
-                allocation.job.allocations.remove(allocation)
+            self._drop(allocation)
         if gone:
             self.commit("allocs", "evals")
         for node in [n for n in self.nodes.values() if n.status == "down" and all(a.terminal for a in self.of_node.get(n.id, ()))]:

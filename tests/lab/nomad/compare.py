@@ -14,6 +14,7 @@ UNLIKE = re.compile(
     r"Index$|^Index|Time$|At$|^ID$|^EvalIDs?$|Eval$|ID$|Hash|Timestamp|^Deadline$|ForceDeadline|SnapshotIndex"
     r"|AllocationTime|Nodes[A-Z]\w*|Score|HeartbeatTTL|^[Pp]ort$|^id$"
 )
+SECRET = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 PORT = re.compile(r"(?<=127\.0\.0\.1):\d+")
 RANK = {"Received": 0, "Task Setup": 1, "Started": 2, "Killing": 3, "Terminated": 4, "Not Restarting": 5, "Killed": 5}
 Found = list[str]
@@ -74,7 +75,7 @@ def node_view(node: dict[str, Any], since: int) -> dict[str, Any]:
         if force:
             view["force after"] = round(instant(force) - instant(strategy["StartedAt"]), 1)
         view["last drain is this"] = last is None or instant(last["StartedAt"]) == int(instant(strategy["StartedAt"]))
-    view["last"] = last and (last["Status"], last["Meta"], bool(last["AccessorID"]))
+    view["last"] = last and (last["Status"], last["Meta"], SECRET.sub("id", last["AccessorID"]))
     if node.get("Events") is not None:
         fresh = node["CreateIndex"] >= since
         events = [e for e in node["Events"] if e["CreateIndex"] >= since or fresh]
@@ -144,7 +145,8 @@ def same_allocation(ours: dict[str, Any], near: list[dict[str, Any] | None], sli
     if slimmed:
         ranks = [RANK[view["events"][-1]] for view in seen if view["events"]]
         mine = RANK[ours["events"][-1]] if ours["events"] else -1
-        return [] if ranks and min(ranks) <= mine <= max(ranks) else [f"last event {ours['events']} for {[v['events'] for v in seen]}"]
+        swapped = ours["events"][-1:] in (["Killing"], ["Killed"]) and RANK["Terminated"] in ranks  # of a re-attached task: at any time (client-killed)
+        return [] if ranks and (min(ranks) <= mine <= max(ranks) or swapped) else [f"last event {ours['events']} for {[v['events'] for v in seen]}"]
     between = any(ours["events"] == view["events"][: len(ours["events"])] and ours["said"] == view["said"][: len(ours["said"])] for view in seen)
     enough = any(len(ours["events"]) >= len(view["events"]) for view in seen)
     return [] if between and enough else [f"events {ours['events']} for {[v['events'] for v in seen]}"]

@@ -18,7 +18,6 @@ class Guard:
     self_anonymous: str = "acl token lookup failed: missing secret id"  # 500; empty: 200, the anonymous token
     self_unknown_404: bool = True
     self_expired: str = ""  # 500 with this text; empty: 200
-    accessor: str = "token:"  # before the AccessorID of a drain; without ACLs "acls-disabled" follows
     allocation_hidden: str = 'Unknown allocation "%s"'  # 500; empty: 403
     wildcard: str = "denied"  # a list over namespace * for who may see none: "blind" 200 [], "denied" 403, "literal": no wildcard at all
     wildcard_evaluations: bool = True  # else * is the name of a namespace
@@ -61,7 +60,6 @@ MIDDLE = Guard(stream_expired="ACL token expired", drains_on_shutdown_with_acl=F
 OLD = Guard(
     unknown_text="ACL token not found",
     malformed_500=True,
-    accessor="",
     wildcard="blind",
     wildcard_evaluations=False,
     roles=False,
@@ -79,4 +77,4 @@ OLDER = replace(OLD, wildcard="literal", namespaces_text="Nomad Enterprise only 
 OLDEST = replace(
     OLDER, self_anonymous="acl token lookup failed: index error: UUID must be 36 characters", allocation_hidden="", stream="307", limits_connections=False
 )
-GUARDS = {"0.5.6": OLDER, "0.9.3": OLDEST, "0.11.3": OLDER, "1.1.2": OLD, "1.6.1": replace(MIDDLE, accessor=""), "1.7.7": MIDDLE, "1.11.3": NEWEST}
+GUARDS = {"0.5.6": OLDER, "0.9.3": OLDEST, "0.11.3": OLDER, "1.1.2": OLD, "1.6.1": MIDDLE, "1.7.7": MIDDLE, "1.11.3": NEWEST}

@@ -299,7 +299,7 @@ class Lab:
         c.has_leader = True
         self.snapshots.replay()
         for node in c.nodes.values():
-            c.drainer.look(node)
+            c.drainer.begin(node)
         c.wake()
 
     def restore_server(self, back: int | None = None) -> int:

@@ -38,10 +38,12 @@ class Node:
     memory: int = 24105
     status: str = "initializing"
     status_at: float = 0.0
+    was_down: bool = False  # before it registered again
     eligible: bool = True
     drain: bool = False
     strategy: Strategy | None = None
     last_drain: dict[str, Any] | None = None
+    watched: set[str] = field(default_factory=set)  # jobs whose end the drainer notices here
     events: list[dict[str, Any]] = field(default_factory=list)
     create: int = 0
     modify: int = 0
@@ -105,6 +107,7 @@ class Job:
     priority: int = 50
     status: str = "pending"
     stop: bool = False
+    purged: bool = False
     version: int = 0
     queued: int = 0
     summary_create: int = 0

@@ -36,13 +36,21 @@ class Renderer:
 
     def node_stub(self, node: Node) -> bytes:
         if "stub" not in node.text:
-            shape = self.shapes["node_stub"]
-            whole = self.node_value(node)
-            stub = {key: whole.get(key, shape[key]) for key in shape}
-            if "Version" in shape:
-                stub["Version"] = node.version
-            node.text["stub"] = dumps(stub)
+            node.text["stub"] = dumps(self.node_stub_value(node))
         return node.text["stub"]
+
+    def node_stub_value(self, node: Node, system: bool = False, resources: bool = False) -> dict[str, Any]:
+        """One of the list; on request with the operating system and the resources."""
+        shape = self.shapes["node_stub"]
+        whole = self.node_value(node)
+        stub = {key: whole.get(key, shape[key]) for key in shape}
+        if "Version" in shape:
+            stub["Version"] = node.version
+        if system:
+            stub["Attributes"] = {"os.name": whole["Attributes"].get("os.name", "")}
+        if resources:
+            stub.update(NodeResources=whole["NodeResources"], ReservedResources=whole["ReservedResources"])
+        return stub
 
     def node_value(self, node: Node) -> dict[str, Any]:
         value = dict(self.shapes["node"])
@@ -154,7 +162,10 @@ class Renderer:
         return allocation.text["full"]
 
     def _transition(self, allocation: Allocation) -> dict[str, Any]:
-        return {"ForceReschedule": None, "Migrate": allocation.migrate or None, "Reschedule": allocation.reschedule or None}
+        wish = {"ForceReschedule": None, "Migrate": allocation.migrate or None, "Reschedule": allocation.reschedule or None}
+        if self.profile.disable_placement:
+            wish["MigrateDisablePlacement"] = (allocation.migrate and allocation.job.type == "batch") or None
+        return {**wish, "NoShutdownDelay": None} if self.profile.no_shutdown_delay else wish
 
     def allocation_stub(self, allocation: Allocation) -> bytes:
         if "stub" in allocation.text:
@@ -178,7 +189,8 @@ class Renderer:
         return job.text["full"]
 
     def summary_value(self, job: Job) -> dict[str, Any]:
-        counts = dict.fromkeys(("Complete", "Failed", "Lost", "Queued", "Running", "Starting"), 0)
+        names = ("Complete", "Failed", "Lost", "Queued", "Running", "Starting", *(("Unknown",) if self.profile.unknown_state else ()))
+        counts = dict.fromkeys(names, 0)
         for allocation in job.allocations:
             counts[{"pending": "Starting"}.get(allocation.client, allocation.client.capitalize())] += 1
         counts["Queued"] = job.queued

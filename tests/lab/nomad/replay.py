@@ -6,7 +6,7 @@
 import json
 import re
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 from urllib.parse import urlencode
 
@@ -35,6 +35,7 @@ class Scenario:
     before: Callable[[Lab], None] = lambda lab: None
     steps: list[Step] = field(default_factory=list)
     flags: dict[str, Any] = field(default_factory=dict)  # chances of that run: how long a heartbeat was
+    guard: dict[str, Any] = field(default_factory=dict)  # the same of what guards the server
     clients: int = 3
     tolerance: float = TOLERANCE
     servers: int = 1
@@ -55,11 +56,12 @@ class Asked:
 class Replay:
     def __init__(self, version: str, name: str, scenario: Scenario, profile: Profile | None = None) -> None:
         self.version, self.name, self.scenario = version, name, scenario
-        self.profile = (profile or PROFILES[version]).but(**scenario.flags)
+        chosen = profile or PROFILES[version]
+        self.profile = chosen.but(guard=replace(chosen.guards, **scenario.guard), **scenario.flags)
         self.lines = recording.load(version, name)
-        self.slimmed = recording.is_slim(self.lines, version)
+        self.slimmed = recording.is_slim(version, name)
         self.clock = VirtualClock()
-        self.lab = Lab(self.profile, scenario.clients, self.clock, instances=version == "0.5.6", servers=scenario.servers)
+        self.lab = Lab(self.profile, scenario.clients, self.clock, instances=self.profile.metadata, servers=scenario.servers)
         self.asked: list[Asked] = []
         self.found: list[str] = []
 
@@ -94,6 +96,7 @@ class Replay:
                 todo.append((line["until"], 1, lambda asked=again: self._ask(asked)))  # type: ignore[misc]
         todo += [(at, 0, lambda act=act: act(self.lab)) for at, act in self.scenario.steps]  # type: ignore[misc]
         self.held: list[tuple[Asked, Blocked, float]] = []
+        self.postponed: list[Asked] = []
         for at, _order, action in sorted(todo, key=lambda item: item[:2]):
             self._until(self.zero + at)
             action()
@@ -142,9 +145,23 @@ class Replay:
             else:
                 asked.answer, asked.finished = answer, self.clock.now() - self.zero
         self.held = left
+        again, self.postponed = self.postponed, []
+        for asked in again:
+            self._ask(asked)
+
+    def _awaited(self, asked: Asked) -> bool:
+        """The asker went on from an answer that we have not given yet: it will ask as soon as it has it."""
+        q = asked.line["request"]
+        same = [a for a in self.asked if a.line["request"]["path"] == q["path"] and a is not asked]
+        same = [a for a in same if a.line["response"].get("headers", {}).get("X-Nomad-Index") == q["query"]["index"]]
+        open_yet = [held[0] for held in self.held] + self.postponed
+        return not any(a.answer for a in same) and any(a in same and a.number < asked.number for a in open_yet)
 
     def _ask(self, asked: Asked) -> None:
         q = asked.line["request"]
+        if "index" in q["query"] and self._awaited(asked):
+            self.postponed.append(asked)
+            return
         asked.finished = self.clock.now() - self.zero
         place = self.lab.place(asked.line["agent"])
         if not place.up:

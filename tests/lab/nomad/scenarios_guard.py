@@ -4,14 +4,14 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
 from lab.nomad import recording
 from lab.nomad.guard import GUARDS
 from lab.nomad.lab import Lab
 from lab.nomad.replay import NOBODY, Scenario
-from lab.nomad.scenarios import SCENARIOS, SPEAK, both, ran, rest, spec
+from lab.nomad.scenarios import SPEAK, both, has, ran, rest, spec
+from lab.nomad.scenarios_later import SCENARIOS
 
 READ_JOB = 'node { policy = "write" } namespace "*" { capabilities = ["read-job"] }'
 THIN = {
@@ -43,10 +43,12 @@ def thin(lab: Lab) -> None:
     tokens: dict[str, Any] = {f"{name}-token": {"name": name, "policies": [name]} for name in THIN}
     tokens["no-such-policy-token"] = {"name": "x", "policies": ["ghost"]}
     lab.acl(True, {"management-token": "management", **tokens}, THIN)
-    lab.register(BUILD)
+    ran(BUILD)(lab)
     lab.clock.sleep(1)
     hidden(lab)
     lab.clock.sleep(1)
+    while not has(lab, "hidden", "running"):
+        lab.clock.sleep(0.1)
 
 
 def when(version: str, name: str, text: str, until: bool = False) -> float:
@@ -67,8 +69,7 @@ def thin_tokens(version: str) -> Scenario:
 
 def swept(at: float) -> Scenario:
     """1.11.3: a denied listener hears nothing until the server's garbage collection closes his connection, at that time."""
-    newest = replace(GUARDS["1.11.3"], stream_ends=(900.0, 900.0))
-    return Scenario(before=guarded, steps=[(at, lambda lab: lab.api.broker.sweep())], flags={"guard": newest})
+    return Scenario(before=guarded, steps=[(at, lambda lab: lab.api.broker.sweep())], guard={"stream_ends": (900.0, 900.0)})
 
 
 def gone(lab: Lab) -> None:

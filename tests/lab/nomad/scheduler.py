@@ -10,7 +10,6 @@ from lab.nomad.model import LOST, Allocation, Evaluation, Job, Node
 if TYPE_CHECKING:
     from lab.nomad.cluster import Cluster
 
-THINK = 0.003  # a worker dequeues, plans and applies within milliseconds in all recordings
 NOT_NEEDED = "alloc not needed due to job update"
 MIGRATED = "alloc is being migrated"
 
@@ -30,7 +29,7 @@ class Scheduler:
             c.new_id(), job.id, job.type, trigger, index, index, c.clock.nanoseconds(), node_id=node_id, job_modify=job.job_modify, priority=job.priority
         )
         c.keep_evaluation(evaluation)
-        c.clock.after(THINK, lambda: self.run(job, evaluation))
+        c.clock.after(c.profile.think, lambda: self.run(job, evaluation))
         return evaluation
 
     def run(self, job: Job, evaluation: Evaluation) -> None:
@@ -54,9 +53,7 @@ class Scheduler:
         evaluation.queued = missing
         c.refresh_jobs([job], index)
         plan.after()
-        for node_id in {a.node_id for a in plan.touched}:
-            if node_id in c.nodes:
-                c.drainer.look(c.nodes[node_id])
+        c.drainer.ended(plan.touched)
 
     def _block(self, job: Job, evaluation: Evaluation, missing: int) -> None:
         """What found no room waits as a blocked evaluation."""
@@ -89,7 +86,9 @@ class Scheduler:
         for job in list(self.blocked.values()):
             if job.blocked is not None:
                 blocked = job.blocked
-                self.cluster.clock.after(THINK, lambda job=job, blocked=blocked: self.run(job, blocked) if job.blocked is blocked else None)
+                self.cluster.clock.after(
+                    self.cluster.profile.think, lambda job=job, blocked=blocked: self.run(job, blocked) if job.blocked is blocked else None
+                )
 
     def after_end(self, allocation: Allocation) -> None:
         """A client reported an end: room for the blocked, a start for a replacement, work if the end was not wished."""
@@ -174,7 +173,7 @@ class Plan:
         for allocation in job.allocations:
             if allocation.desired == "run":
                 have += 1
-            elif job.type == "batch" and c.profile.done_when_complete and allocation.succeeded:
+            elif job.type == "batch" and c.profile.done_when_complete and (self._done(allocation) or self._struck(allocation)):
                 have += 1
         missing = job.count - have
         kept = c.profile.done_when_complete and job.type == "batch"
@@ -192,6 +191,17 @@ class Plan:
             self._place(node, number, previous)
             missing -= 1
         return max(0, missing)
+
+    def _done(self, allocation: Allocation) -> bool:
+        """A good end counts; from 1.11 on not if it was stopped because its node was lost (client-killed)."""
+        wished = allocation.desired == "run" or allocation.migrate or not self.c.profile.struck_stays_away
+        return allocation.succeeded and wished
+
+    def _struck(self, allocation: Allocation) -> bool:
+        """From 1.11 on a build that a drain stops is not replaced, unless its node is open again before it has ended (drain-force-then-eligible)."""
+        node = self.c.nodes.get(allocation.node_id)
+        away = node is not None and not node.eligible and node.status == "ready"
+        return self.c.profile.struck_stays_away and allocation.migrate and not allocation.client_terminal and away
 
     def _room(self) -> Node | None:
         """An open node that fits, the emptiest one: ids do not matter, so the order of registration decides a tie."""

@@ -258,7 +258,9 @@ def _no_identity(right: Any) -> Any:
 
 
 @pytest.mark.parametrize(
-    ("what", "where", "name", "wrong", "version", "file"), [row for row in OTHERS if row[5] in SCENARIOS[row[4]]], ids=lambda v: str(v)[:40]
+    ("what", "where", "name", "wrong", "version", "file"),
+    [row for row in OTHERS if row[5] in SCENARIOS[row[4]]],
+    ids=[row[0] for row in OTHERS if row[5] in SCENARIOS[row[4]]],
 )
 def test_a_mutant_of_servers_is_found_out(monkeypatch: pytest.MonkeyPatch, what: str, where: Any, name: str, wrong: Any, version: str, file: str) -> None:
     monkeypatch.setattr(where, name, wrong(getattr(where, name)))

@@ -80,6 +80,7 @@ class Answer:
     body: bytes
     index: int | None = None
     status: int = 200
+    headers: dict[str, str] = field(default_factory=dict)
 
 
 Read = Callable[[Request], Answer]
