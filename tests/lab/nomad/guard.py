@@ -14,7 +14,10 @@ class Guard:
     """Sources: tests/lab/recordings/nomad/<version>/acl*, event-stream*, too-many-connections."""
 
     unknown_text: str = "Permission denied"  # 403 for a token that nobody has
-    malformed_500: bool = False  # a secret that is no UUID is an index error
+    malformed_500: bool = False  # a secret that is no UUID is an index error everywhere
+    self_malformed: str = "acl token lookup failed: index error: UUID must be 36 characters"  # 500 of token/self
+    rules_json: bool = True  # a policy has its rules parsed, too (hashicorp/nomad#6017: after 0.9.3)
+    scale_more: tuple[str, ...] = ()
     self_anonymous: str = "acl token lookup failed: missing secret id"  # 500; empty: 200, the anonymous token
     self_unknown_404: bool = True
     self_expired: str = ""  # 500 with this text; empty: 200
@@ -47,6 +50,8 @@ class Guard:
 NEWEST = Guard(
     self_anonymous="",
     self_unknown_404=False,
+    self_malformed="failed to parse signed token: go-jose/go-jose: compact JWS format must have three parts",
+    scale_more=("read-job", "submit-recommendation"),
     self_expired="ACL token expired",
     stub_keys=("JobACL",),
     rules_keys=("NodePools", "ExtraKeysHCL", "Sentinel"),

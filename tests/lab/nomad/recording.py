@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 FOLDER = Path(__file__).parents[1] / "recordings" / "nomad"
-WHOLE = ("agent-self", "node-read", "node-allocations", "job-read", "allocation-read")
+WHOLE = ("agent-self", "node-read", "node-allocations", "job-read", "allocation-read", "acl-more")
+FEW_HEADERS = ("acl-more",)  # only Content-Type was kept
 DROPPED = frozenset(
     "Resources NodeResources ReservedResources Reserved AllocatedResources TaskResources SharedResources Metrics LogConfig RestartPolicy "
     "ReschedulePolicy EphemeralDisk Update Drivers Templates Artifacts Services Affinities Spreads DispatchPayload Vault Networks "

@@ -9,7 +9,7 @@ from typing import Any
 from lab.nomad import recording
 from lab.nomad.guard import GUARDS
 from lab.nomad.lab import Lab
-from lab.nomad.replay import NOBODY, Scenario
+from lab.nomad.replay import NOBODY, Scenario, Step
 from lab.nomad.scenarios import SPEAK, both, has, ran, rest, spec
 from lab.nomad.scenarios_later import SCENARIOS
 
@@ -187,12 +187,36 @@ def ends(version: str) -> Scenario:
     return roles(version) if GUARDS[version].roles else Scenario(before=both(thin, gone), clients=2)
 
 
+def more(version: str) -> Scenario:
+    """A server without clients: what happens to a token of each kind."""
+    at = lambda text: when(version, "acl-more", text)  # noqa: E731
+    steps: list[Step] = [
+        (at("the policy is written"), lambda lab: lab.policy("drain-and-read-job", READ_JOB)),
+        (at("token deleted"), lambda lab: lab.token("gone-token", gone=True)),
+        (at("anonymous may"), anonymous(READ_JOB)),
+    ]
+
+    def before(lab: Lab) -> None:
+        tokens = {f"{name}-token": {"name": "t", "policies": [policy]} for name, policy in (("drain-and-read-job",) * 2, ("scale",) * 2, ("gone", "scale"))}
+        lab.acl(True, {"management-token": "management", **tokens}, {"drain-and-read-job": READ_JOB, "scale": 'namespace "*" { policy = "scale" }'})
+
+    def short(lab: Lab) -> None:
+        lab.token("short-token", name="t", policies=["drain-and-read-job"], ttl=2)
+        lab.role("drainers", ["drain-and-read-job"])
+        lab.token("by-role-token", name="t", roles=["drainers"])
+
+    if GUARDS[version].roles:
+        steps += [(at("token expired") - 3, short), (at("role deleted"), lambda lab: lab.role("drainers", None))]
+    return Scenario(before=before, steps=steps, clients=0)
+
+
 def changes(version: str) -> Scenario:
     return leader_change(version, *{"1.7.7": ("server", "s3"), "1.11.3": ("s3", "server")}[version])
 
 
 MAKERS: dict[str, Callable[[str], Scenario]] = {
     "acl": told,
+    "acl-more": more,
     "acl-thin-tokens": thin_tokens,
     "acl-roles-expiry": ends,
     "event-stream-errors": quiet,
