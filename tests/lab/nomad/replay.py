@@ -202,7 +202,8 @@ class Replay:
                 continue
             index = int(line["response"]["headers"].get("X-Nomad-Index", 0))
             if line["request"]["method"] != "GET" or line["t"] > min([at for at, _step in self.scenario.steps], default=1e9):
-                return first + 1 if first else index
+                own = re.fullmatch("/v1/node/[^/]+", line["request"]["path"]) is not None  # then its index is that of the node's last change
+                return first + 1 if first else index + own
             first = max(first, index)
         return first + 1
 
