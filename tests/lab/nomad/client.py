@@ -4,11 +4,11 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from lab.nomad.build import Build
 from lab.nomad.clock import Timer
-from lab.nomad.model import Allocation, Node, TaskRun, Work, work_of
+from lab.nomad.model import SEC, Allocation, Node, TaskRun, work_of
 
 if TYPE_CHECKING:
     from lab.nomad.cluster import Cluster
@@ -19,23 +19,6 @@ DIES = 0.04  # an obedient task after its interrupt
 HEALTHY = 10.0  # min_healthy_time
 REFUSED = 15.0  # a registration that was refused is tried again
 RETRY = 1.0  # a report that found no leader is sent again
-
-
-@dataclass
-class Build:
-    """A task as the machine knows it: the truth, whatever the server believes."""
-
-    allocation: str
-    job: str
-    node: str
-    client: str
-    work: Work
-    started: float
-    ended: float | None = None
-    how: str = "running"
-    stopping: Timer | None = None
-    ending: Timer | None = None
-    recovered: bool = False
 
 
 class Client:
@@ -56,6 +39,7 @@ class Client:
         self.syncing: Timer | None = None
         self.noticed: Timer | None = None
         self.down: Timer | None = None
+        self.later: list[float] = []  # the next waits for a heartbeat, where they are known
         self.seen: dict[str, str] = {}  # allocation -> desired status as last acted on
         cluster.clients[node.id] = self
 
@@ -111,7 +95,15 @@ class Client:
             self.down = c.clock.after(1.0, self._missed)
             return
         self.down = None
-        if c.nodes.get(self.node.id) is self.node:
+        if c.nodes.get(self.node.id) is not self.node:
+            return
+        live = [a for a in c.of_node.get(self.node.id, ()) if a.desired == "run" and not a.client_terminal]
+        if any(a.job.may_be_away for a in live):
+            if self.node.status == "disconnected":  # asked again and again as long as something may return (drain-then-disconnect)
+                c.touch_node(self.node, "Node heartbeat missed")
+            c.node_status(self.node, "disconnected", "Node heartbeat missed")
+            self.silent(self.later.pop(0) if self.later else None)
+        else:
             c.node_status(self.node, "down", "Node heartbeat missed")
 
     def forgotten(self) -> None:
@@ -152,7 +144,35 @@ class Client:
             self.joined = False
             self.rejoin()
             return
-        self.ready()
+        self._reconnect()
+        if self.node.status != "disconnected":
+            self.ready()
+            return
+        self.cluster.node_status(self.node, "initializing")
+        self.cluster.evaluate_node(self.node, "node-update")
+        self.cluster.clock.after(0.3, self.ready)
+
+    def _reconnect(self) -> None:
+        """What the server calls unknown goes on; what should have become healthy meanwhile is."""
+        for allocation in self.cluster.of_node.get(self.node.id, ()):
+            run = self.runs.get(allocation.id)
+            if allocation.client != "unknown" or run is None:
+                continue
+            if run.state == "running":
+                self._event(run, "Reconnected", "Client reconnected")
+            if allocation.health is None and self._watches_health(allocation):
+                self.cluster.clock.after(self._healthy_in(allocation), lambda a=allocation: self._healthy(a))
+            self._report(allocation.id)
+
+    def _watches_health(self, allocation: Allocation) -> bool:
+        profile = self.cluster.profile
+        return profile.deployments and allocation.job.type in (("service", "system") if profile.system_deployments else ("service",))
+
+    def _healthy_in(self, allocation: Allocation) -> float:
+        """From now: the time of the update block in a deployment, else that of the migrate block (drain-migrate-block)."""
+        block = allocation.job.group.get("Update" if allocation.deployment else "Migrate") or {}
+        wanted = block.get("MinHealthyTime") or HEALTHY * SEC
+        return float(wanted) / SEC - (self.cluster.clock.now() - self.builds[allocation.id].started)
 
     def come_back(self, ready_after: float = 0.0, heartbeat: float | None = None) -> None:
         """The agent starts again and finds the tasks that still run."""
@@ -214,11 +234,12 @@ class Client:
         if here is not None:
             return here.state != "dead"
         previous = self.cluster.allocations.get(allocation.previous)
-        return previous is not None and not previous.client_terminal
+        return previous is not None and not previous.client_terminal and previous.client != "unknown"
 
     def _start(self, allocation: Allocation) -> None:
         c = self.cluster
         build = Build(allocation.id, allocation.job.id, self.node.id, self.node.name, work_of(allocation.job.task), c.clock.now())
+        build.plugin = allocation.job.is_plugin
         run = TaskRun()
         self.builds[allocation.id], self.runs[allocation.id] = build, run
         self._event(run, "Received", "Task received by client")
@@ -294,6 +315,10 @@ class Client:
 
     def _was_killed(self, build: Build, run: TaskRun) -> None:
         if not self.alive:
+            return
+        if build.plugin and self.cluster.profile.plugin_stop_fails:
+            run.failed = True
+            self._finished(build, run)
             return
         if self.cluster.profile.says_terminated:
             if build.work.stop_seconds == 0:
@@ -390,13 +415,10 @@ class Client:
         allocation.task = run
         if run.state != "pending":
             allocation.client, allocation.client_text = self._status(run)
-        profile = self.cluster.profile
-        watched = ("service", "system") if profile.system_deployments else ("service",)
-        if allocation.job.type not in watched or not profile.deployments:
+        if not self._watches_health(allocation):
             return
         if allocation.client == "running" and allocation.health is None and allocation.desired == "run":
-            since = self.cluster.clock.now() - self.builds[allocation.id].started
-            self.cluster.clock.after(HEALTHY - since, lambda: self._healthy(allocation))
+            self.cluster.clock.after(self._healthy_in(allocation), lambda: self._healthy(allocation))
         elif allocation.client_terminal and allocation.health is None and allocation.deployment:
             allocation.health = self._health(False)
             if allocation.job.type == "service":
@@ -406,7 +428,8 @@ class Client:
         return {"Canary": False, "Healthy": good, "ModifyIndex": self.cluster.index + 1, "Timestamp": self.cluster.stamp()}
 
     def _healthy(self, allocation: Allocation) -> None:
-        if self.alive and allocation.client == "running" and allocation.desired == "run" and allocation.health is None:
+        wanted = allocation.desired == "run" or allocation.unknown_since is not None
+        if self.alive and not self.frozen and wanted and allocation.client in ("running", "unknown") and allocation.health is None:
             allocation.health = self._health(True)
             self.hurry = True
             self._report(allocation.id)

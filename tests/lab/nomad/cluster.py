@@ -120,7 +120,7 @@ class Cluster:
             return
         node.status = status
         self.touch_node(node, message)
-        if status in ("ready", "down"):
+        if status in ("ready", "down", "disconnected"):
             self.evaluate_node(node, "node-update")
         if status == "ready":
             self.scheduler.unblock()
@@ -267,7 +267,15 @@ class Cluster:
             self.scheduler.after_end(allocation)
         self.drainer.ended(changes)
         self.drainer.services_changed([a.job for a in changes])
+        for job in {a.job.id: a.job for a in changes if a.health}.values():
+            self._deployed(job)
         self._drop_purged(ended)
+
+    def _deployed(self, job: Job) -> None:
+        """A second after the last one is healthy the deployment is called successful (drain-migrate-block)."""
+        healthy = [a for a in job.allocations if a.desired == "run" and a.health and a.health["Healthy"]]
+        if len(healthy) >= job.count and not job.deployed:
+            self.clock.after(1.05, lambda: setattr(job, "deployed", True))
 
     def tell_clients(self, allocations: Iterable[Allocation]) -> None:
         for allocation in allocations:

@@ -16,7 +16,7 @@ UNLIKE = re.compile(
 )
 SECRET = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 PORT = re.compile(r"(?<=127\.0\.0\.1):\d+")
-RANK = {"Received": 0, "Task Setup": 1, "Started": 2, "Killing": 3, "Terminated": 4, "Not Restarting": 5, "Killed": 5}
+RANK = {"Received": 0, "Reconnected": 2, "Task Setup": 1, "Started": 2, "Killing": 3, "Terminated": 4, "Not Restarting": 5, "Killed": 5}
 Found = list[str]
 
 
@@ -107,6 +107,7 @@ def allocation_key(items: list[dict[str, Any]]) -> dict[str, tuple[str, str, int
 
 def allocation_view(item: dict[str, Any]) -> dict[str, Any]:
     view = {key: item.get(key) for key in ("DesiredStatus", "ClientStatus", "ClientDescription", "DesiredDescription", "Name", "TaskGroup", "NodeName")}
+    view["Name"] = re.sub(r"\[\d+\]", "[n]", view["Name"])  # which of several is which depends on their ids (drain-migrate-block)
     wish = item.get("DesiredTransition") or {}
     view["migrate"], view["reschedule"] = bool(wish.get("Migrate")), bool(wish.get("Reschedule"))
     view["health"] = (item.get("DeploymentStatus") or {}).get("Healthy")

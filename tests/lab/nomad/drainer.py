@@ -44,7 +44,7 @@ class Drainer:
     def begin(self, node: Node) -> None:
         """A drain began or changed, or a new leader looks: which jobs are to be watched, and is it done already?"""
         here = self.cluster.of_node.get(node.id, ())
-        node.watched = {a.job.id for a in here if not a.terminal and a.job.type not in ("system", "sysbatch")}
+        node.watched = {a.job.id for a in here if not a.terminal and not a.job.system and not a.job.is_plugin}
         self.look(node)
 
     def ended(self, allocations: Iterable[Allocation]) -> None:
@@ -103,14 +103,16 @@ class Drainer:
             c.clock.after(0.2, lambda: self._look(node))
             return
         if not any(self._busy(a) for a in c.of_node.get(node.id, ())):
-            if not node.strategy.ignore_system:
-                self._mark([a for a in c.of_node.get(node.id, ()) if a.job.type == "system" and not a.terminal])
+            ignored = node.strategy.ignore_system
+            rest = [a for a in c.of_node.get(node.id, ()) if not a.terminal]
             self._complete(node, None)
+            self._mark([a for a in rest if not (ignored and a.job.type == "system")])
         else:
             self.services_changed([a.job for a in c.of_node.get(node.id, ()) if a.job.type == "service" and not a.terminal])
 
     def _busy(self, allocation: Allocation) -> bool:
-        if allocation.job.type == "system":
+        """System jobs and CSI plugins are stopped when all else is done (drain-csi-plugin)."""
+        if allocation.job.type == "system" or allocation.job.is_plugin:
             return False
         if self.cluster.profile.drain_judges_by_wish:
             return not allocation.terminal
@@ -168,7 +170,7 @@ class Drainer:
         parallel = (job.group.get("Migrate") or {}).get("MaxParallel") or 1
         room = len(healthy) - (job.count - parallel)
         draining = [a for a in healthy if a.node_id in c.nodes and c.nodes[a.node_id].strategy is not None]
-        return draining[: max(0, room)]
+        return sorted(draining, key=lambda a: a.id)[: max(0, room)]
 
     def _move(self, job: Job) -> None:
         self.moving.discard(job.id)

@@ -11,7 +11,8 @@ import requests
 
 from lab.nomad.adapter import LabAdapter
 from lab.nomad.api import Api
-from lab.nomad.client import Build, Client
+from lab.nomad.build import Build
+from lab.nomad.client import Client
 from lab.nomad.clock import Clock, VirtualClock
 from lab.nomad.cluster import Cluster
 from lab.nomad.faults import Fault, Faults

@@ -12,6 +12,7 @@ from typing import Any
 SEC = 10**9
 TERMINAL = ("complete", "failed", "lost")
 LOST = "alloc is lost since its node is down"
+UNKNOWN = "alloc is unknown since its node is disconnected"
 
 
 @dataclass
@@ -114,6 +115,7 @@ class Job:
     summary_modify: int = 0
     allocations: list["Allocation"] = field(default_factory=list)
     deployment: str = ""
+    deployed: bool = False  # its allocations have all been healthy once: no more a deployment
     blocked: "Evaluation | None" = None
     children_lost: bool = False  # a restarted 0.5.6 writes Children null (server-killed)
     snapshot: bytes = b""  # the job's JSON inside its allocations, as it was when they were made
@@ -132,6 +134,21 @@ class Job:
     @property
     def memory(self) -> int:
         return int((self.task.get("Resources") or {}).get("MemoryMB") or 10)
+
+    @property
+    def is_plugin(self) -> bool:
+        return bool(self.task.get("CSIPluginConfig"))
+
+    @property
+    def system(self) -> bool:
+        """Runs on every node that fits, for ever or once."""
+        return self.type in ("system", "sysbatch")
+
+    @property
+    def may_be_away(self) -> float:
+        """Seconds that its client may be cut off before its allocations count as lost; 0: none."""
+        old, new = self.group.get("MaxClientDisconnect") or 0, (self.group.get("Disconnect") or {}).get("LostAfter") or 0
+        return float(old or new) / SEC
 
     def fits(self, node: Node) -> bool:
         """Datacenter and constraints."""
@@ -194,6 +211,8 @@ class Allocation:
     task: TaskRun | None = None
     deployment: str = ""
     health: dict[str, Any] | None = None
+    unknown_since: float | None = None
+    states: list[dict[str, Any]] = field(default_factory=list)  # changes of ClientStatus to and from unknown
     job_text: bytes = b""
     job_version: int = 0
     text: dict[str, bytes] = field(default_factory=dict)
@@ -247,13 +266,16 @@ def overlay(shape: Any, given: Any) -> Any:
 
 def complete_spec(given: dict[str, Any], shapes: dict[str, Any]) -> dict[str, Any]:
     """The whole JSON of a job that somebody registers."""
-    kind = shapes["types"][given.get("Type") or "service"]
+    types = shapes["types"]
+    kind = types.get(given.get("Type") or "service", types["system"])
     base = {**shapes["job"], "Constraints": None, "Meta": None, "Update": kind["update"], "ParameterizedJob": None}
     spec: dict[str, Any] = overlay(base, {k: v for k, v in given.items() if k != "TaskGroups" and k in base})
     spec["Type"] = given.get("Type") or "service"
     groups = []
     for group in given.get("TaskGroups") or []:
-        whole = overlay(kind["group"], {k: v for k, v in group.items() if k in kind["group"] or k == "Migrate"})
+        whole = overlay(
+            kind["group"], {k: v for k, v in group.items() if k in kind["group"] or k in ("Migrate", "Update", "MaxClientDisconnect", "Disconnect")}
+        )
         tasks = [overlay({**kind["task"], "Meta": None, "Config": None}, {k: v for k, v in t.items() if k in kind["task"]}) for t in group.get("Tasks") or []]
         groups.append({**whole, "Tasks": tasks})
     spec["TaskGroups"] = groups

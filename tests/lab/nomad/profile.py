@@ -38,6 +38,8 @@ class Profile:
     struck_stays_away: bool = False  # a batch build struck by a drain is not placed anew while its node is closed (from 1.11)
     unknown_job_evaluates: bool = False  # DELETE of an unknown job writes an evaluation (to 1.1.2)
     evaluates_ended: bool = True  # a changed node is work for jobs whose allocations there have all ended, too (to 1.7.7)
+    plugin_stop_fails: bool = False  # a CSI plugin that is stopped ends as failed (1.7.7 drain-csi-plugin)
+    unknown_is_kept: bool = False  # an unknown allocation is not stopped before its client returns (1.11 drain-then-disconnect)
     purge_takes_allocations: bool = True  # purging a job takes its ended allocations along (from 1.6)
     think: float = 0.003  # a worker dequeues, plans and applies within milliseconds in all recordings
     says_reregistered: bool = False  # a down node that returns has the event "Node re-registered" first (to 1.1.2)
@@ -54,6 +56,7 @@ class Profile:
     drain_batch: float = 1.0  # the drainer gathers transitions for 1 s (drain-force, drain-deadline-strikes)
     client_sync: float = 0.2  # clients report allocation changes in batches of 0.2 s
     quiet_sync: float = 1.0  # and what changes no status, as a task's event, every second (from 1.6)
+    hand_over: float = 0.6  # from the reported end of a task to the start of its replacement on another client (drain-migrate-block)
     recovered_stop: float = 4.15  # a task re-attached after an agent's restart takes that much longer to end
     leader_wait: float = 5.0  # a request without a leader is held that long (no-leader)
     default_wait: float = 300.0
@@ -102,6 +105,7 @@ BEFORE_1_2 = Profile(
     purge_takes_allocations=False,
     quiet_sync=0.2,
     recovered_stop=1.85,
+    hand_over=0.0,
 )
 PROFILES = {
     "0.5.6": replace(
@@ -133,8 +137,15 @@ PROFILES = {
     "0.11.3": replace(BEFORE_1_2, version="0.11.3", drain_meta=False, namespaces=False),
     "1.1.2": BEFORE_1_2,
     "1.6.1": Profile(version="1.6.1", shapes_of="1.7.7"),
-    "1.7.7": Profile(version="1.7.7", accessor_kind=True),
+    "1.7.7": Profile(version="1.7.7", accessor_kind=True, plugin_stop_fails=True),
     "1.11.3": Profile(
-        version="1.11.3", accessor_kind=True, disable_placement=True, struck_stays_away=True, system_deployments=True, evaluates_ended=False, slash_added=307
+        version="1.11.3",
+        accessor_kind=True,
+        disable_placement=True,
+        struck_stays_away=True,
+        system_deployments=True,
+        evaluates_ended=False,
+        unknown_is_kept=True,
+        slash_added=307,
     ),
 }

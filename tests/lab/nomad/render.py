@@ -155,6 +155,8 @@ class Renderer:
                 value["DesiredTransition"] = self._transition(allocation)
             if tasks is not None:
                 value["TaskStates"] = tasks
+            if allocation.states:
+                value["AllocStates"] = allocation.states
         else:
             value["TaskStates"] = tasks
         text = dumps(value)

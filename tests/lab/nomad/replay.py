@@ -39,6 +39,7 @@ class Scenario:
     clients: int = 3
     tolerance: float = TOLERANCE
     servers: int = 1
+    since: int = 0  # the first recorded index that is its own, where the first answer came after the first deed
 
 
 @dataclass
@@ -210,6 +211,8 @@ class Replay:
     # --- where it began ---
     def _since(self) -> int:
         """The first recorded index of this scenario."""
+        if self.scenario.since:
+            return self.scenario.since
         first = 0
         for line in self.lines:
             if "request" not in line or "status" not in line["response"] or "index" in line["request"]["query"]:
@@ -217,7 +220,8 @@ class Replay:
             index = int(line["response"]["headers"].get("X-Nomad-Index", 0))
             written = line["request"]["method"] != "GET" and line["response"]["status"] != 403
             if written or line["t"] > min([at for at, _step in self.scenario.steps], default=1e9):
-                return first + 1 if first else index
+                own = re.fullmatch("/v1/node/[^/]+", line["request"]["path"]) is not None  # then its index is that of the node's last change
+                return first + 1 if first else index + own
             first = max(first, index)
         return first + 1
 

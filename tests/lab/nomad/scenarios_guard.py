@@ -171,7 +171,8 @@ def shutdown(version: str) -> Scenario:
         ran(spec("long", node="c1"))(lab)
 
     at = when(version, "shutdown-drain-acl", "SIGTERM") - 0.125
-    return Scenario(before=before, steps=[(max(0.0, at), lambda lab: lab.shut_down_client("c1", 6.0))], flags={"heartbeat_lost": (6.0, 6.5)})
+    steps: list[Step] = [(max(0.0, at), lambda lab: lab.shut_down_client("c1", 6.0))]
+    return Scenario(before=before, steps=steps, flags={"heartbeat_lost": (6.0, 6.5)}, since=19 if version == "1.11.3" else 0)
 
 
 def quiet(version: str) -> Scenario:

@@ -45,14 +45,48 @@ def busy(pause: float) -> dict[str, Scenario]:
 
 SLOW = s.spec("slow", script=s.SLOW, node="c1", kill=8)
 SLOW2 = {**SLOW, "ID": "slow2", "Name": "slow2"}
+ONCE, FOREVER, SYS1 = s.spec("once", "sysbatch", "exec sleep 6", "c1"), s.spec("long", "sysbatch", node="c1"), s.spec("sys", "system", node="c1")
+SHORT = s.spec("build", script="exec sleep 5", node="c1")
+MOVES = {"MaxParallel": 1, "HealthCheck": "task_states", "MinHealthyTime": s.SEC, "HealthyDeadline": 10 * s.SEC}
+THREE = s.spec("svc", "service", s.SLOW, "c[12]", 8)
+THREE["TaskGroups"][0] |= {"Count": 3, "Migrate": MOVES}
+
+
+def sysbatch(second: float, phase: float = 0.0) -> Scenario:
+    return Scenario(before=s.rest(phase), steps=[(0.01, s.start(ONCE)), (second, s.chain((FOREVER, "running"), (SYS1, "running")))])
+
+
+def csi(reset: float, build: float) -> Scenario:
+    clean = [s.cancel(name, purge=True) for name in ("build", "csi-service", "csi-system")]
+    return Scenario(before=s.rest(0.2), steps=[(0.01, s.start(SHORT)), (reset, s.both(*clean, s.gate("c1", True))), (build, s.start(SHORT))])
+
+
+def away(new: bool, frozen: float, back: float, missed: tuple[float, ...]) -> Scenario:
+    """Jobs that may be cut off for 120 s; the agent is frozen, its heartbeats are missed after so many seconds each."""
+    jobs = [s.spec("build", node="c1"), s.spec("svc", "service", node="c[12]")]
+    for job in jobs:
+        job["TaskGroups"][0] |= {"Disconnect": {"LostAfter": 120 * s.SEC, "Replace": False}} if new else {"MaxClientDisconnect": 120 * s.SEC}
+
+    def freeze(lab: Lab) -> None:
+        lab.machines["c1"].later = list(missed[1:])
+        lab.freeze_client("c1", missed[0])
+
+    return Scenario(before=s.movable(*jobs), steps=[(frozen, freeze), (back, s.back("c1"))])
+
+
 SAME = {
     **{name: scenario for name, scenario in s.NEW.items() if name != "acl"},
     "node-allocations": Scenario(steps=[(0.01, START_ALL)]),
+    "drain-migrate-block": Scenario(before=s.both(s.rest(0.75), s.movable(THREE))),
 }
 
 V_1_7_7 = {
     **SAME,
     **jobs(3.8478, 3.888, 4.6035),
+    "drain-sysbatch": sysbatch(23.6),
+    "drain-csi-plugin": csi(10.46, 10.8),
+    "drain-then-disconnect": away(False, 0.012, 18.498, (4.3, 6.45, 6.4)),
+    "disconnect-then-drain": away(False, 0.003, 19.409, (3.7, 5.2, 6.0)),
     **busy(0.3),
     "nodes-list": Scenario(steps=[(0.01, s.start(s.BUILD)), (0.486, s.gate("c2", False)), (0.5, s.start(s.BUILD2)), (1.55, s.kill("c3", 5.8))]),
     "purge-down-node": Scenario(
@@ -86,6 +120,10 @@ V_1_7_7 = {
 V_1_11_3 = {
     **SAME,
     **jobs(4.2245, 4.2755, 5.0),
+    "drain-sysbatch": sysbatch(23.15, 0.55),
+    "drain-csi-plugin": csi(10.5, 10.6),
+    "drain-then-disconnect": away(True, 0.009, 18.4395, (4.9, 4.9, 5.0, 8.0)),
+    "disconnect-then-drain": away(True, 0.009, 22.125, (6.5, 5.5, 6.4)),
     **busy(0.3),
     "nodes-list": Scenario(steps=[(0.01, s.start(s.BUILD)), (1.1365, s.gate("c2", False)), (1.14, s.start(s.BUILD2)), (2.2, s.kill("c3", 6.2))]),
     "purge-down-node": Scenario(

@@ -5,7 +5,7 @@
 
 from typing import TYPE_CHECKING
 
-from lab.nomad.model import LOST, Allocation, Evaluation, Job, Node
+from lab.nomad.model import LOST, UNKNOWN, Allocation, Evaluation, Job, Node
 
 if TYPE_CHECKING:
     from lab.nomad.cluster import Cluster
@@ -97,7 +97,7 @@ class Scheduler:
         for node_id in c.waiting_for_previous.pop(allocation.id, []):
             client = c.clients.get(node_id)
             if client is not None:
-                client.notice()
+                c.clock.after(c.profile.hand_over, client.notice)
         if allocation.desired == "run" and (job.type != "batch" or allocation.client == "failed"):
             self.enqueue(job, "alloc-failure" if allocation.client == "failed" else "job-register")
         self.unblock()
@@ -121,7 +121,7 @@ class Plan:
                 if not allocation.terminal:
                     self._stop(allocation, NOT_NEEDED)
             missing = 0
-        elif self.job.type == "system":
+        elif self.job.system:
             missing = self._system()
         else:
             missing = self._count()
@@ -149,16 +149,28 @@ class Plan:
         self.changed.append(allocation)
 
     def _lost(self) -> None:
-        """On a node that is down or gone everything is lost; on a drained one (0.5.6) what was told to stop and has not yet."""
+        """On a node that is down or gone everything is lost; on a drained one (0.5.6) what was told to stop and has not yet.
+        On a disconnected one an allocation is unknown as long as its job allows, even when the node is then called down."""
+        c = self.c
         for allocation in self.job.allocations:
             if allocation.client_terminal:
                 continue
             node = self.c.nodes.get(allocation.node_id)
             away = node is None or node.status == "down"
             slow = self.c.profile.marks_lost_on_drained and node is not None and node.drain and allocation.desired == "stop"
-            if away or slow:
+            if node is not None and node.status == "disconnected" and self.job.may_be_away and allocation.client != "unknown":
+                self._unknown(allocation)
+            late = allocation.unknown_since is not None and c.clock.now() >= allocation.unknown_since + self.job.may_be_away
+            if (away or slow or late) and (allocation.client != "unknown" or late or node is None):
                 allocation.client = "lost"
                 self._stop(allocation, LOST)
+
+    def _unknown(self, allocation: Allocation) -> None:
+        c, job = self.c, self.job
+        allocation.client, allocation.client_text, allocation.unknown_since = "unknown", UNKNOWN, c.clock.now()
+        allocation.states.append({"Field": 0, "Time": c.stamp(), "Value": "unknown"})
+        self.changed.append(allocation)
+        c.clock.after(job.may_be_away + 0.01, lambda: c.scheduler.enqueue(job, "max-disconnect-timeout") if allocation.client == "unknown" else None)
 
     # --- batch and service ---
     def _count(self) -> int:
@@ -167,7 +179,9 @@ class Plan:
         for allocation in job.allocations:
             node = c.nodes.get(allocation.node_id)
             leaving = node is not None and node.drain and not allocation.client_terminal if old else allocation.migrate
-            if leaving and allocation.desired == "run" and not allocation.client_terminal:
+            kept = c.profile.unknown_is_kept and allocation.client == "unknown" and node is not None and node.status == "disconnected"
+            if leaving and allocation.desired == "run" and not allocation.client_terminal and not kept:
+                allocation.states = [] if c.profile.unknown_is_kept else allocation.states
                 self._stop(allocation, MIGRATED)
         have = 0
         for allocation in job.allocations:
@@ -195,7 +209,7 @@ class Plan:
     def _done(self, allocation: Allocation) -> bool:
         """A good end counts; from 1.11 on not if it was stopped because its node was lost (client-killed)."""
         wished = allocation.desired == "run" or allocation.migrate or not self.c.profile.struck_stays_away
-        return allocation.succeeded and wished
+        return allocation.succeeded and wished and allocation.unknown_since is None
 
     def _struck(self, allocation: Allocation) -> bool:
         """From 1.11 on a build that a drain stops is not replaced, unless its node is open again before it has ended (drain-force-then-eligible)."""
@@ -222,7 +236,7 @@ class Plan:
         c, job = self.c, self.job
         now = c.clock.nanoseconds()
         allocation = Allocation(c.new_id(), job, node.id, node.name, self.evaluation, 0, 0, 0, now, now, index=number)
-        allocation.deployment = job.deployment if previous is None else ""
+        allocation.deployment = "" if job.deployed else job.deployment
         allocation.job_text, allocation.job_version = job.snapshot, job.version
         if previous is not None:
             allocation.previous = previous.id
@@ -243,7 +257,8 @@ class Plan:
                 self._stop(allocation, c.profile.system_stop_text)
         for node in c.nodes.values():
             mine = here.get(node.id, [])
-            if node.open and job.fits(node) and not any(a.desired == "run" and not a.client_terminal for a in mine):
+            once = job.type == "sysbatch" and any(a.succeeded for a in mine)
+            if node.open and job.fits(node) and not once and not any(a.desired == "run" and not a.client_terminal for a in mine):
                 ended = [a for a in mine if not a.next]
                 self._place(node, 0, ended[-1] if ended else None)
         return 0
