@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from lab.nomad import policies
+from lab.nomad import policies, recording
 from lab.nomad.api_guard import GuardRoutes
 from lab.nomad.control import Control
 from lab.nomad.guard import GUARDS
@@ -137,6 +137,59 @@ def test_a_role_lends_its_policies_and_takes_them_away() -> None:
         lab.token("other", roles=["drainers"])
     with pytest.raises(ValueError, match="policy"):
         lab.role("drainers", ["ghost"])
+
+
+@pytest.mark.parametrize(
+    ("path", "least"),
+    [
+        ("/agent/self", 'agent { policy = "read" }'),
+        ("/agent/members", 'node { policy = "read" }'),
+        ("/operator/scheduler/configuration", 'operator { policy = "read" }'),
+        ("/operator/autopilot/health", 'operator { policy = "read" }'),
+        ("/jobs", 'namespace "default" { capabilities = ["list-jobs"] }'),
+        ("/jobs?namespace=*", 'namespace "other" { capabilities = ["list-jobs"] }'),
+        ("/allocations", 'namespace "default" { capabilities = ["read-job"] }'),
+        ("/job/build", 'namespace "def*" { policy = "read" }'),
+        ("/evaluations?namespace=*", 'namespace "*" { policy = "write" }'),
+    ],
+)
+def test_the_least_right_is_enough_and_any_other_is_not(path: str, least: str) -> None:
+    lab = Lab("1.7.7")
+    lab.build("build", "c1")
+    lab.build("hidden", "c1", namespace="other")
+    lab.clock.sleep(2)
+    kind = least.split()[0]
+    others = [
+        text for text in ('quota { policy = "write" }', "node", "agent", "operator", 'namespace "third" { policy = "write" }') if not text.startswith(kind)
+    ]
+    rest = " ".join(text if " " in text else f'{text} {{ policy = "write" }}' for text in others)
+    lab.acl(True, {"least": {"policies": ["least"]}, "rest": {"policies": ["rest"]}}, {"least": least, "rest": rest})
+    assert ask(lab, path, "least")[0] == 200
+    assert ask(lab, path, "rest") == (403, "Permission denied")
+
+
+def test_pools_are_seen_by_rules_about_pools() -> None:
+    lab = Lab("1.7.7")
+    held = {"one": {"policies": ["one"]}, "none": {"policies": ["none"]}}
+    lab.acl(True, held, {"one": 'node_pool "def*" { policy = "read" }', "none": 'node_pool "*" { policy = "deny" } node { policy = "write" }'})
+    assert [pool["Name"] for pool in ask(lab, "/node/pools", "one")[1]] == ["default"] and ask(lab, "/node/pools", "none")[1] == []
+
+
+def test_a_job_is_written_only_with_the_right_in_its_own_namespace() -> None:
+    lab = Lab("1.7.7")
+    lab.acl(True, {"ci": {"policies": ["ci"]}}, {"ci": 'namespace "ci" { policy = "write" } namespace "default" { policy = "read" }'})
+    job = {"ID": "b", "Name": "b", "Type": "batch", "Datacenters": ["dc1"], "TaskGroups": [{"Name": "g", "Tasks": [{"Name": "t", "Driver": "raw_exec"}]}]}
+    assert ask(lab, "/jobs", "ci", "PUT", json={"Job": job}) == (403, "Permission denied")
+    assert ask(lab, "/jobs", "ci", "PUT", json={"Job": {**job, "Namespace": "ci"}})[0] == 200
+    assert ask(lab, "/job/b", "ci", "DELETE") == (403, "Permission denied") and ask(lab, "/job/b?namespace=ci", "ci", "DELETE")[0] == 200
+
+
+def test_the_guards_of_all_versions_are_replayed() -> None:
+    for version in ("1.1.2", "1.7.7", "1.11.3"):
+        assert {"acl", "acl-more", "acl-thin-tokens", "acl-roles-expiry", "event-stream-errors"} <= SCENARIOS[version].keys() & set(recording.names(version))
+    for version in ("1.7.7", "1.11.3"):
+        assert {"drain-leader-change", "shutdown-drain-acl"} <= SCENARIOS[version].keys()
+    assert "introduction-token" in SCENARIOS["1.11.3"]
 
 
 # --- introduction tokens, agents that drain themselves ---
