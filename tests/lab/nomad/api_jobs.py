@@ -42,9 +42,16 @@ class JobCalls:
             raise Fail(404, "job not found", self.c.tables[table])
         return job
 
+    def _named(self, request: Request, job_id: str) -> str:
+        """A job of that name in another namespace is another job: not there."""
+        job = self.c.jobs.get(job_id)
+        elsewhere = job is not None and self.c.profile.acl and job.namespace != request.query.get("namespace", "default")
+        return "elsewhere/" + job_id if elsewhere else job_id
+
     def route(self, api: "Api", request: Request, rest: str, get: bool) -> Response | Blocked:
-        rest = unquote(rest)
+        rest = self._named(request, unquote(rest))
         job_id, slash, tail = rest.rpartition("/")
+        job_id = self._named(request, job_id)
         if slash and tail in ("allocations", "summary", "evaluations"):
             api.only_get(get)
             return api.get(request, lambda r: getattr(self, "job_" + tail)(r, job_id))

@@ -184,6 +184,15 @@ def test_a_job_is_written_only_with_the_right_in_its_own_namespace() -> None:
     assert ask(lab, "/job/b", "ci", "DELETE") == (403, "Permission denied") and ask(lab, "/job/b?namespace=ci", "ci", "DELETE")[0] == 200
 
 
+def test_a_right_in_one_namespace_shows_no_job_of_another() -> None:
+    lab = Lab("1.7.7")
+    lab.build("hidden", "c1", namespace="other")
+    lab.acl(True, {"bot": {"policies": ["p"]}}, {"p": 'namespace "default" { policy = "write" }'})
+    assert ask(lab, "/job/hidden", "bot")[0] == 404 and ask(lab, "/job/hidden?namespace=other", "bot")[0] == 403
+    ask(lab, "/job/hidden", "bot", "DELETE")
+    assert not lab.cluster.jobs["hidden"].stop
+
+
 def test_the_guards_of_all_versions_are_replayed() -> None:
     for version in ("1.1.2", "1.7.7", "1.11.3"):
         assert {"acl", "acl-more", "acl-thin-tokens", "acl-roles-expiry", "event-stream-errors"} <= SCENARIOS[version].keys() & set(recording.names(version))
