@@ -70,6 +70,7 @@ class Lab:
         version: str | None = None,
         node_id: str | None = None,
         memory: int = 24105,
+        pool: str = "default",
     ) -> str:
         with self.cluster.lock:
             self._numbers += 1
@@ -81,7 +82,7 @@ class Lab:
                 instance_id = f"i-{number:017x}"
             if node_id is None:
                 node_id = f"{number}1111111-2222-4333-8444-55555555555{number}" if number < 10 else self.cluster.new_id()
-            node = Node(node_id, name, number, node_class, datacenter, version or self.profile.version, instance_id, memory)
+            node = Node(node_id, name, number, node_class, datacenter, version or self.profile.version, instance_id, memory, pool)
             self.machines[name] = Client(self.cluster, node, self._on_build)
             self.machines[name].join()
             return node_id
@@ -101,6 +102,15 @@ class Lab:
             raise ValueError("builds: live or die")
         with self.cluster.lock:
             self._machine(name).die(builds, heartbeat)
+
+    def shutdown_client(self, name: str, deadline: float = 60.0) -> None:
+        """SIGTERM of an agent with drain_on_shutdown and leave_on_terminate. With access control on, 1.7.7 drains nothing and just ends."""
+        with self.cluster.lock:
+            client = self._machine(name)
+            if self.api.acl.enabled and not self.profile.shutdown_drains_with_acl:
+                client.die("live")
+            else:
+                client.leave(deadline, "token:acls-disabled" if self.profile.accessor_kind and not self.api.acl.enabled else "")
 
     def freeze_client(self, name: str, heartbeat: float | None = None) -> None:
         """The agent stops answering (SIGSTOP, a cut cable); its builds go on."""

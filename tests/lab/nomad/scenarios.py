@@ -215,7 +215,7 @@ OLD = {
 
 NEW = {
     **COMMON,
-    "acl": Scenario(before=guarded),
+    "acl": Scenario(before=guarded, logs_of=("build",)),
     "nodes-list": Scenario(steps=[(0.01, start(BUILD)), (0.362, gate("c2", False)), (0.37, start(BUILD2)), (0.674, kill("c3", 4.95))]),
     "purge-down-node": Scenario(
         before=both(ran(BUILD), gate("c2", False), ran(BUILD2), drain("c1"), kill("c3", 5.0), rest(6)),
