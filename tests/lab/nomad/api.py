@@ -9,9 +9,12 @@ from collections.abc import Callable
 
 from lab.nomad.acl import Acl
 from lab.nomad.api_acl import AclCalls
+from lab.nomad.api_agents import AgentCalls
+from lab.nomad.api_dispatch import DispatchCalls
 from lab.nomad.api_guard import GuardRoutes
 from lab.nomad.api_jobs import JobCalls
 from lab.nomad.api_nodes import NodeCalls
+from lab.nomad.api_operator import OperatorCalls
 from lab.nomad.cluster import Cluster
 from lab.nomad.intro import Introduction
 from lab.nomad.profile import Profile
@@ -32,17 +35,22 @@ class Api(GuardRoutes):
         self.broker = Broker(self.acl)
         self.introduction = Introduction(cluster)
         self.nodes = NodeCalls(cluster, self.acl)
-        self.jobs = JobCalls(cluster, self.acl)
+        self.agents = AgentCalls(cluster, self.acl)
+        self.operator = OperatorCalls(cluster, self.acl)
+        self.dispatches = DispatchCalls(cluster, self.acl)
+        self.jobs = JobCalls(cluster, self.acl, self.dispatches)
 
-    def handle(self, method: str, path: str, query: dict[str, str], body: bytes = b"", headers: dict[str, str] | None = None) -> Response | Blocked:
-        request = Request(method, path, query, body, {k.lower(): v for k, v in (headers or {}).items()})
+    def handle(
+        self, method: str, path: str, query: dict[str, str], body: bytes = b"", headers: dict[str, str] | None = None, agent: str = "server"
+    ) -> Response | Blocked:
+        request = Request(method, path, query, body, {k.lower(): v for k, v in (headers or {}).items()}, agent=agent)
         try:
             return self._route(request)
         except Fail as fail:
             return self._failed(fail)
 
     def _failed(self, fail: Fail) -> Response:
-        headers = {"Content-Type": TEXT}
+        headers = {"Content-Type": fail.form}
         if fail.index is not None:
             headers.update(self._index_headers(fail.index))
         return Response(fail.status, fail.text.encode(), headers)
@@ -166,8 +174,10 @@ class Api(GuardRoutes):
         return self.get(request, self.nodes.listed)
 
     def _v1_node(self, request: Request, rest: list[str], get: bool) -> Response | Blocked:
-        if rest == ["pools"] and get and self.acl.guard.roles:
-            return self.get(request, self.pools)
+        if self.profile.node_pools and rest == ["pools"]:
+            return self.operator.pools(self, request)
+        if self.profile.node_pools and rest[0] == "pool" and len(rest) > 1:
+            return self.operator.pool(self, request, rest[1:])
         return self.nodes.route(self, request, "/".join(rest), get)
 
     def _v1_jobs(self, request: Request, rest: list[str], get: bool) -> Response | Blocked:
@@ -190,10 +200,10 @@ class Api(GuardRoutes):
         return self.get(request, lambda r: self.jobs.allocation(r, rest[0] if rest else ""))
 
     def _v1_evaluations(self, request: Request, rest: list[str], get: bool) -> Response | Blocked:
-        if rest:
+        if rest and (rest != ["count"] or not self.profile.list_filters):
             return self._unknown()
         self.only_get(get)
-        return self.get(request, self.jobs.evaluations)
+        return self.get(request, self.dispatches.count if rest else self.dispatches.evaluations)
 
     def _v1_status(self, request: Request, rest: list[str], get: bool) -> Response | Blocked:
         self.only_get(get)
@@ -211,6 +221,8 @@ class Api(GuardRoutes):
         if rest == ["health"]:
             if not self.profile.health:
                 return self._unknown()
+            if request.agent != "server" or "type" in request.query:
+                return self.agents.health(request)
             good = self.ok(Answer(dumps(shapes["health"])))
             bad = Response(500, dumps({"server": {"ok": False, "message": "No cluster leader"}}), {"Content-Type": TEXT})
             held = self.led(lambda: good)
@@ -227,6 +239,21 @@ class Api(GuardRoutes):
             self.acl.node_read(request.rights)
             return self.ok(Answer(dumps(self.members(shapes["members"]))))
         return self._unknown()
+
+    def _v1_client(self, request: Request, rest: list[str], get: bool) -> Response | Blocked:
+        return self.agents.route(request, rest) or self._unknown()
+
+    def _v1_metrics(self, request: Request, rest: list[str], get: bool) -> Response | Blocked:
+        if "metrics" not in self.profile.shapes:
+            return self._unknown()
+        return self.ok(self.agents.metrics(request))
+
+    def _v1_operator(self, request: Request, rest: list[str], get: bool) -> Response | Blocked:
+        if rest == ["autopilot", "health"] and get:
+            return self.autopilot(request)
+        if rest != ["scheduler", "configuration"] or "scheduler" not in self.profile.shapes:
+            return self._unknown()
+        return self.operator.scheduler(self, request)
 
     def _v1_system(self, request: Request, rest: list[str], get: bool) -> Response | Blocked:
         if rest != ["gc"]:

@@ -18,9 +18,6 @@ from lab.nomad.wire import TEXT, Answer, Blocked, Fail, Read, Request, Response,
 if TYPE_CHECKING:
     from lab.nomad.peers import Peer
 
-PREEMPTION = {"BatchSchedulerEnabled": False, "ServiceSchedulerEnabled": False, "SystemSchedulerEnabled": True}
-SCHEDULER = {"SchedulerAlgorithm": "binpack", "MemoryOversubscriptionEnabled": False, "CreateIndex": 5, "ModifyIndex": 5}
-
 
 class GuardRoutes:
     """A part of the API."""
@@ -79,34 +76,6 @@ class GuardRoutes:
         index = self.cluster.spaces.get(name, 1)
         return {**shape, "Name": name, "Description": "", "CreateIndex": index, "ModifyIndex": index}
 
-    def _v1_operator(self, request: Request, rest: list[str], get: bool) -> Response | Blocked:
-        if rest == ["autopilot", "health"]:
-            self.only_get(get)
-            return self._autopilot(request)
-        if rest != ["scheduler", "configuration"] or not self.profile.acl:
-            return self._unknown()
-        self.only_get(get)
-        self.acl.need(request.rights, request.rights.operator_read)
-        newer: dict[str, Any] = {"PauseEvalBroker": False, "RejectJobRegistration": False} if self.acl.guard.roles else {}
-        preemption = {**PREEMPTION, **({"SysBatchSchedulerEnabled": False} if newer else {})}
-        head = {"Index": 5, "KnownLeader": True, "LastContact": 0, **({"NextToken": ""} if newer else {})}
-        body = dumps({**head, "SchedulerConfig": {**SCHEDULER, **newer, "PreemptionConfig": preemption}})
-        return self.get(request, lambda r: Answer(body, 5))
-
-    def pools(self, request: Request) -> Answer:
-        """Those that the token may see: for one without rules about pools none (acl-thin-tokens)."""
-        self.acl.known(request.rights)
-        shape = {"CreateIndex": 1, "ModifyIndex": 1, "Hash": None, "Meta": None, "SchedulerConfiguration": None, **dict(self.acl.guard.pool_keys)}
-        named = {"all": "Node pool with all nodes in the cluster.", "default": "Default node pool."}
-        return Answer(dumps([{**shape, "Name": n, "Description": text} for n, text in named.items() if request.rights.sees_pool(n)]), 1)
-
-    def _v1_metrics(self, request: Request, rest: list[str], get: bool) -> Response | Blocked:
-        """Open to anybody, also where ACLs are on (acl-thin-tokens)."""
-        self.only_get(get)
-        gauge = {"Labels": {"host": "host"}, "Name": "nomad.nomad.blocked_evals.total_blocked", "Value": 0.0}
-        moment = self.cluster.clock.wall().strftime("%Y-%m-%d %H:%M:%S +0000 UTC")
-        return self.ok(Answer(dumps({"Counters": [], "Gauges": [gauge], "Points": [], "Samples": [], "Timestamp": moment})))
-
     def _v1_event(self, request: Request, rest: list[str], get: bool) -> Response | Blocked:
         """0.5.6, 0.11.3: 404; 0.9.3 sends unknown paths to its pages."""
         if rest != ["stream"] or self.acl.guard.stream == "404":
@@ -128,7 +97,7 @@ class GuardRoutes:
         more = [{"Name": f"{peer.name}.global", "Tags": {**tags, "expect": "3"}} for peer in self.peers]
         return {**shape, "Members": [{**shape["Members"][0], **one} for one in more]}
 
-    def _autopilot(self, request: Request) -> Response:
+    def autopilot(self, request: Request) -> Response:
         """429 when a server is missing: not a limit of calls (drain-leader-change)."""
         self.acl.need(request.rights, request.rights.operator_read)
         alive = [(peer.name, peer.address, peer.alive) for peer in self.peers or []] or [("server", self.address, True)]

@@ -25,3 +25,8 @@ class Build:
     ending: Timer | None = None
     recovered: bool = False
     plugin: bool = False
+
+    def output(self, kind: str) -> str:
+        """What it has printed so far on stdout or stderr."""
+        first = self.work.says[kind == "stderr"]
+        return first + (self.work.ends_with if kind == "stdout" and self.how == "itself" else "")

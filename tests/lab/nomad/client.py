@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from lab.nomad.build import Build
 from lab.nomad.clock import Timer
-from lab.nomad.model import SEC, Allocation, Node, TaskRun, work_of
+from lab.nomad.events import Events
+from lab.nomad.model import LOST, SEC, Allocation, Node, TaskRun, work_of
 
 if TYPE_CHECKING:
     from lab.nomad.cluster import Cluster
@@ -21,19 +22,21 @@ REFUSED = 15.0  # a registration that was refused is tried again
 RETRY = 1.0  # a report that found no leader is sent again
 
 
-class Client:
+class Client(Events):
     """One machine with an agent. Alive, frozen or dead; its tasks may outlive the agent."""
 
     def __init__(self, cluster: "Cluster", node: Node, on_build: Callable[[Build], None]) -> None:
         self.cluster, self.node, self.on_build = cluster, node, on_build
         self.alive = True
         self.frozen = False  # stopped, not dead: wakes up where it was
+        self.leaving = False  # drain_on_shutdown: it waits for its own drain and does nothing more
         self.joined = False
         self.introduction = ""  # token given at its start (1.11)
         self.asking: Timer | None = None
         self.identity = ""  # in its state folder: the node id that it once joined as
         self.builds: dict[str, Build] = {}
         self.runs: dict[str, TaskRun] = {}  # what would be reported
+        self.collected: set[str] = set()  # builds whose directories are gone
         self.dirty: set[str] = set()
         self.hurry = False  # something of what is dirty is urgent
         self.syncing: Timer | None = None
@@ -133,6 +136,20 @@ class Client:
                     self._over(build, "lost")
         self.silent(heartbeat)
 
+    def leave(self, deadline: float, accessor: str, heartbeat: float = 2.2) -> None:
+        """SIGTERM of an agent with drain_on_shutdown: it drains itself and is gone soon after, whatever still runs (shutdown-drain)."""
+        c = self.cluster
+        c.drainer.set(self.node, int(deadline * SEC), True, {"message": "shutting down"}, accessor)
+        self.leaving = True
+
+        def look() -> None:
+            if self.node.strategy is None:
+                self.die("live", heartbeat)
+            else:
+                c.clock.after(0.005, look)
+
+        look()
+
     def freeze(self, heartbeat: float | None = None) -> None:
         """SIGSTOP, or a cut cable: nothing is sent or seen, the tasks go on."""
         self.frozen = True
@@ -170,8 +187,10 @@ class Client:
 
     def _healthy_in(self, allocation: Allocation) -> float:
         """From now: the time of the update block in a deployment, else that of the migrate block (drain-migrate-block)."""
-        block = allocation.job.group.get("Update" if allocation.deployment else "Migrate") or {}
-        wanted = block.get("MinHealthyTime") or HEALTHY * SEC
+        group, names = allocation.job.group, ("Update",) if allocation.deployment else ("Migrate",)
+        if self.cluster.profile.quick_health and not allocation.deployment:
+            names = ("Update", "Migrate")
+        wanted = min((group.get(name) or {}).get("MinHealthyTime") or HEALTHY * SEC for name in names)
         return float(wanted) / SEC - (self.cluster.clock.now() - self.builds[allocation.id].started)
 
     def come_back(self, ready_after: float = 0.0, heartbeat: float | None = None) -> None:
@@ -180,7 +199,7 @@ class Client:
             self.thaw()
         if self.alive:
             return
-        self.alive = True
+        self.alive, self.leaving = True, False
         for build in self.builds.values():
             build.recovered = True
             allocation = self.cluster.allocations.get(build.allocation)
@@ -193,6 +212,8 @@ class Client:
                 elif build.ended is not None and run.state != "dead":
                     self._event_terminated(run, build.work.exit_code, 0)
                     run.failed = build.work.exit_code != 0
+                    if build.how == "killed":
+                        self._event(run, "Killed", "Task successfully killed")
                     self._dead(run)
                 self.dirty.add(build.allocation)
         self._renew()
@@ -209,7 +230,7 @@ class Client:
     def _pull(self) -> None:
         c = self.cluster
         self.noticed = None
-        if not self.alive or not self.joined or self.frozen:
+        if not self.alive or not self.joined or self.frozen or self.leaving:
             return
         if not c.reachable:
             self.noticed = c.clock.after(RETRY, self._pull)
@@ -330,6 +351,19 @@ class Client:
         self._event(run, "Killed", "Task successfully killed")
         self._finished(build, run)
 
+    def collect(self, allocation_id: str = "") -> int:
+        """Throw away the directories of ended builds; their tasks then have one more event, Killing (operator-calls)."""
+        chosen = [b for b in self.builds.values() if b.ended is not None and b.allocation not in self.collected and allocation_id in ("", b.allocation)]
+        for build in chosen:
+            self.collected.add(build.allocation)
+            self._event(self.runs[build.allocation], "Killing", "Sent interrupt. Waiting 5s before force killing", {"kill_timeout": "5s"}, KillTimeout=5 * SEC)
+            self._report(build.allocation)
+        return len(chosen)
+
+    def ends(self, build: Build) -> None:
+        """The task dies; an agent that is away learns of it when it is back."""
+        self._over(build, "killed")
+
     def _over(self, build: Build, how: str) -> None:
         build.ended, build.how = self.cluster.clock.now(), how
         for timer in (build.ending, build.stopping):
@@ -341,24 +375,6 @@ class Client:
         run.state, run.finished = "dead", self.cluster.stamp()
 
     # --- events and reports ---
-    def _event(self, run: TaskRun, kind: str, text: str, details: dict[str, str] | None = None, **fields: Any) -> None:
-        c = self.cluster
-        event = {**c.profile.shapes["task_event"], "Type": kind, "Time": c.clock.nanoseconds(), "Message": "", **fields}
-        if "DisplayMessage" in event:
-            event["DisplayMessage"], event["Details"] = text, details or {}
-        run.events.append(event)
-        del run.events[:-10]
-
-    def _event_gives_up(self, run: TaskRun) -> None:
-        reason = "Policy allows no restarts"
-        details = {"fails_task": "true", "restart_reason": reason}
-        self._event(run, "Not Restarting", reason, details, RestartReason=reason, FailsTask=True)
-
-    def _event_terminated(self, run: TaskRun, code: int, signal: int) -> None:
-        text = f"Exit Code: {code}" + (f", Signal: {signal}" if signal else "")
-        details = {"exit_code": str(code), "oom_killed": "false", "signal": str(signal)}
-        self._event(run, "Terminated", text, details, ExitCode=code, Signal=signal)
-
     def _report(self, allocation_id: str) -> None:
         self.dirty.add(allocation_id)
         self.sync_soon()
@@ -421,7 +437,7 @@ class Client:
             self.cluster.clock.after(self._healthy_in(allocation), lambda: self._healthy(allocation))
         elif allocation.client_terminal and allocation.health is None and allocation.deployment:
             allocation.health = self._health(False)
-            if allocation.job.type == "service":
+            if allocation.job.type == "service" and allocation.desired_text != LOST:
                 self.cluster.clock.after(1.0, lambda: self._reschedule(allocation))
 
     def _health(self, good: bool) -> dict[str, Any]:

@@ -39,6 +39,7 @@ class Cluster:
         self.evaluations: dict[str, Evaluation] = {}
         self.of_job_evaluations: dict[str, list[Evaluation]] = {}
         self.clients: dict[str, Client] = {}  # by node id
+        self.pools: dict[str, dict[str, Any]] = {pool["Name"]: pool for pool in profile.shapes.get("node_pools", ()) if pool["Name"] in ("all", "default")}
         self.server_up = True
         self.has_leader = True
         self.epoch = 0  # counts deaths of the server: a held connection of an earlier one is cut
@@ -85,6 +86,13 @@ class Cluster:
         job = self.jobs.get(job_id)
         return job.namespace if job else "default"
 
+    def keep_pool(self, name: str, description: str = "") -> int:
+        """A pool is made by a call, or by the first client that joins it."""
+        index = self.commit()
+        known = self.pools.get(name) or {**self.pools["default"], "CreateIndex": index}
+        self.pools[name] = {**known, "Name": name, "Description": description, "ModifyIndex": index}
+        return index
+
     # --- nodes ---
     def touch_node(self, node: Node, message: str = "", *, subsystem: str = "Cluster", details: dict[str, str] | None = None, whole: bool = False) -> int:
         """Write a changed node, with an event if the version has them."""
@@ -100,6 +108,8 @@ class Cluster:
 
     def register_node(self, node: Node) -> None:
         known = self.nodes.get(node.id)
+        if self.profile.node_pools and node.pool not in self.pools:
+            self.keep_pool(node.pool)
         if known is None:
             node.create = node.modify = self.commit("nodes")
             node.status_at = self.epoch_second()
@@ -178,8 +188,27 @@ class Cluster:
         if self.profile.deployments and (job.type == "service" or (job.type == "system" and self.profile.system_deployments)):
             job.deployment = self.new_id()
         self.jobs[job.id] = job
+        job.children = known.children if known else []
+        if job.parameterized:
+            job.status = "running"
+            return job, None
         job.snapshot = self.render.job(job)
         return job, self.scheduler.enqueue(job, "job-register")
+
+    def dispatch_job(self, parent: Job, payload: str | None, meta: dict[str, Any], token: str) -> tuple[Job, Evaluation]:
+        """A child of a parameterized job: the same job, dispatched, with its payload."""
+        name = f"{parent.id}/dispatch-{self.epoch_second()}-{self.random.getrandbits(32):08x}"
+        index = self.commit("jobs", "summaries")
+        spec = {**parent.spec, "ID": name, "Name": name, "ParentID": parent.id, "Dispatched": True, "Payload": payload, "Meta": meta or None}
+        if "DispatchIdempotencyToken" in spec:
+            spec["DispatchIdempotencyToken"] = token
+        child = Job(name, spec, parent.type, parent.count, index, index, index, self.clock.nanoseconds(), parent.namespace, parent.priority, parent=parent)
+        child.summary_create = child.summary_modify = parent.summary_modify = index
+        parent.children.append(child)
+        parent.text.clear()
+        self.jobs[name] = child
+        child.snapshot = self.render.job(child)
+        return child, self.scheduler.enqueue(child, "job-register")
 
     def deregister_job(self, job_id: str, purge: bool) -> Evaluation | None:
         """Stop a job. Below 0.6 it is forgotten at once; an unknown job gets an evaluation all the same, later versions do nothing."""
@@ -199,7 +228,9 @@ class Cluster:
             self.jobs.pop(job_id, None)
             job.purged = self.profile.purge_takes_allocations
             self._drop_purged(job.allocations)
-        return self.scheduler.enqueue(job, "job-deregister", index=index)
+        evaluation = self.scheduler.enqueue(job, "job-deregister", index=index)
+        evaluation.type = self.profile.deregister_type or job.type
+        return evaluation
 
     def _drop_purged(self, allocations: Iterable[Allocation]) -> None:
         gone = [a for a in allocations if a.job.purged and a.client_terminal and a.id in self.allocations]
@@ -252,6 +283,9 @@ class Cluster:
                 job.modify = index
                 job.text.clear()
                 self.tables["jobs"] = max(self.tables["jobs"], index)
+                if job.parent is not None:
+                    job.parent.summary_modify = index
+                    job.parent.text.clear()
 
     def client_update(self, changes: list[Allocation]) -> None:
         """A client's batch has been applied: one index for all."""
@@ -275,7 +309,12 @@ class Cluster:
         """A second after the last one is healthy the deployment is called successful (drain-migrate-block)."""
         healthy = [a for a in job.allocations if a.desired == "run" and a.health and a.health["Healthy"]]
         if len(healthy) >= job.count and not job.deployed:
-            self.clock.after(1.05, lambda: setattr(job, "deployed", True))
+            self.clock.after(1.05, lambda: self._successful(job))
+
+    def _successful(self, job: Job) -> None:
+        if not job.deployed:
+            job.deployed = True
+            self.scheduler.enqueue(job, "deployment-watcher")
 
     def tell_clients(self, allocations: Iterable[Allocation]) -> None:
         for allocation in allocations:

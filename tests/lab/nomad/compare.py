@@ -8,11 +8,12 @@ from datetime import datetime
 from typing import Any
 
 OPEN = frozenset(
-    "Scores Attributes Meta Details Config Env Summary TaskStates TaskGroups FailedTGAllocs QueuedAllocations ClassFiltered ConstraintFiltered Tags".split()
+    "Scores Attributes Meta Details Config Env Summary TaskStates TaskGroups FailedTGAllocs QueuedAllocations ClassEligibility "
+    "ClassFiltered ConstraintFiltered Tags".split()
 )
 UNLIKE = re.compile(
     r"Index$|^Index|Time$|At$|^ID$|^EvalIDs?$|Eval$|ID$|Hash|Timestamp|^Deadline$|ForceDeadline|SnapshotIndex"
-    r"|AllocationTime|Nodes[A-Z]\w*|Score|HeartbeatTTL|^[Pp]ort$|^id$"
+    r"|^exp$|^iat$|^nbf$|^jti$|AllocationTime|Nodes[A-Z]\w*|Score|HeartbeatTTL|^[Pp]ort$|^id$"
 )
 SECRET = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 PORT = re.compile(r"(?<=127\.0\.0\.1):\d+")
@@ -59,8 +60,27 @@ def values(ours: Any, theirs: Any, at: str = "") -> Found:
             return [f"{at}: {len(ours)} items for {len(theirs)}"]
         return [text for n, (a, b) in enumerate(zip(ours, theirs, strict=True)) for text in values(a, b, f"{at}[{n}]")]
     if isinstance(ours, str) and isinstance(theirs, str):
-        ours, theirs = PORT.sub(":0", ours), PORT.sub(":0", theirs)
+        ours, theirs = (SECRET.sub("id", PORT.sub(":0", text)) for text in (ours, theirs))
     return [] if ours == theirs else [f"{at}: {ours!r} for {theirs!r}"]
+
+
+def gauges(ours: dict[str, Any], theirs: dict[str, Any]) -> Found:
+    """How many clients there are and what is about the job; the others lag behind or depend on what ran before."""
+    found = shape(ours, {**theirs, "Gauges": [], "Samples": []})
+    steady = re.compile(r"heartbeat\.active$|job_summary\.")
+    left, right = ({(g["Name"], g["Labels"].get("job")): g["Value"] for g in x["Gauges"]} for x in (ours, theirs))
+    found += [f"{key}: {left[key]} for {value}" for key, value in right.items() if key in left and steady.search(key[0]) and left[key] != value]
+    missing = [key for key in right if key not in left and not re.search(r"job_summary|blocked_evals\.|broker\.\w+\.", key[0])]
+    return found + [f"gauge {key} is missing" for key in missing]
+
+
+def in_order(value: Any) -> Any:
+    """Evaluations come by their ids, dispatched jobs by a chance of their names: here by job and age."""
+    if not isinstance(value, list) or not value or not isinstance(value[0], dict):
+        return value
+    if "TriggeredBy" in value[0]:
+        return sorted(value, key=lambda e: (e["JobID"], e["CreateIndex"], e["ModifyIndex"]))
+    return sorted(value, key=lambda j: j["ID"]) if "JobSummary" in value[0] else value
 
 
 # --- nodes ---

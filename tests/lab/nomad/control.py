@@ -96,7 +96,7 @@ class Control:
         return {"node": self.lab.replace_client(client)}
 
     def post_clients_shutdown(self, client: str, **fields: Any) -> Any:
-        return {"drains": self.lab.shut_down_client(client, **fields)}
+        return {"drains": self.lab.shutdown_client(client, **fields)}
 
     def post_clients_introduce(self, client: str, **fields: Any) -> Any:
         self.lab.introduce(client, **fields)

@@ -30,7 +30,6 @@ class Guard:
     stub_keys: tuple[str, ...] = ()
     rules_keys: tuple[str, ...] = ("NodePools",)
     space_keys: tuple[str, ...] = ("Variables",)
-    pool_keys: tuple[tuple[str, int], ...] = ()
     stream: str = "yes"  # "404", "307", "yes"
     stream_hijacked: bool = False  # raw bytes after the headers, no chunks
     stream_denied: str = "500"  # "500", or "silence": 200 and nothing
@@ -44,7 +43,6 @@ class Guard:
     over_limit: bytes = REFUSAL  # what one connection too many reads
     introduction: bool = False  # introduction tokens, node identities
     drains_on_shutdown: bool = True
-    drains_on_shutdown_with_acl: bool = True
 
 
 NEWEST = Guard(
@@ -55,13 +53,12 @@ NEWEST = Guard(
     self_expired="ACL token expired",
     stub_keys=("JobACL",),
     rules_keys=("NodePools", "ExtraKeysHCL", "Sentinel"),
-    pool_keys=(("NodeIdentityTTL", 86400 * 10**9),),
     stream_hijacked=True,
     stream_denied="silence",
     stream_any_namespace=False,
     introduction=True,
 )
-MIDDLE = Guard(stream_expired="ACL token expired", drains_on_shutdown_with_acl=False)
+MIDDLE = Guard(stream_expired="ACL token expired")
 OLD = Guard(
     unknown_text="ACL token not found",
     malformed_500=True,

@@ -19,8 +19,8 @@ from lab.nomad.faults import Fault, Faults
 from lab.nomad.journal import Journal
 from lab.nomad.model import Job, Node
 from lab.nomad.peers import Peer, Peers, Sole
+from lab.nomad.policies import Rights
 from lab.nomad.profile import PROFILES, Profile
-from lab.nomad.shutdown import Leaving
 from lab.nomad.snapshot import Snapshots
 from lab.nomad.tls import Tls
 
@@ -87,6 +87,7 @@ class Lab:
         node_id: str | None = None,
         memory: int = 24105,
         introduction: str = "",
+        pool: str = "default",
     ) -> str:
         """`introduction`: the token with which it joins (1.11)."""
         with self.cluster.lock:
@@ -99,7 +100,7 @@ class Lab:
                 instance_id = f"i-{number:017x}"
             if node_id is None:
                 node_id = f"{number}1111111-2222-4333-8444-55555555555{number}" if number < 10 else self.cluster.new_id()
-            node = Node(node_id, name, number, node_class, datacenter, version or self.profile.version, instance_id, memory)
+            node = Node(node_id, name, number, node_class, datacenter, version or self.profile.version, instance_id, memory, pool)
             self.machines[name] = Client(self.cluster, node, self._on_build)
             self.machines[name].introduction = introduction
             self.machines[name].join()
@@ -134,6 +135,18 @@ class Lab:
         with self.cluster.lock:
             self._machine(name).die(builds, heartbeat)
 
+    def shutdown_client(self, name: str, deadline: float = 60.0, heartbeat: float = 2.2) -> bool:
+        """SIGTERM of an agent with drain_on_shutdown and leave_on_terminate. With access control on, 1.7.7 drains nothing and just ends: False."""
+        if not self.profile.guards.drains_on_shutdown:
+            raise ValueError(f"Nomad {self.profile.version} has no drain_on_shutdown: kill the client")
+        with self.cluster.lock:
+            client, acl = self._machine(name), self.api.acl
+            if acl.enabled and not self.profile.shutdown_drains_with_acl:
+                client.die("live")
+                return False
+            client.leave(deadline, f"client:{client.node.id}" if acl.enabled else acl.accessor(Rights()), heartbeat)
+            return True
+
     def freeze_client(self, name: str, heartbeat: float | None = None) -> None:
         """The agent stops answering (SIGSTOP, a cut cable); its builds go on."""
         with self.cluster.lock:
@@ -144,13 +157,6 @@ class Lab:
         and with `heartbeat` below that the server calls it down in between (node-gc)."""
         with self.cluster.lock:
             self._machine(name).come_back(ready_after, heartbeat)
-
-    def shut_down_client(self, name: str, deadline: float = 3600.0, ignore_system: bool = True) -> bool:
-        """SIGTERM of an agent with drain_on_shutdown. False: it was not allowed to drain, and ended all the same."""
-        if not self.profile.guards.drains_on_shutdown:
-            raise ValueError(f"Nomad {self.profile.version} has no drain_on_shutdown: kill the client")
-        with self.cluster.lock:
-            return Leaving(self, self._machine(name), deadline, ignore_system).begin()
 
     def replace_client(self, name: str) -> str:
         """The machine lost its data: the same instance id comes back under a new node id."""

@@ -36,8 +36,8 @@ class Sole:
     def epoch(self) -> int:
         return self.lab.cluster.epoch
 
-    def handle(self, *call: Any) -> Response | Blocked:
-        return self.lab.api.handle(*call)
+    def handle(self, *call: Any, **more: Any) -> Response | Blocked:
+        return self.lab.api.handle(*call, **more)
 
     def at(self, address: str) -> None:
         self.lab.api.address = address
@@ -63,12 +63,14 @@ class Peer:
         self.address = address
         self.peers.tell()
 
-    def handle(self, method: str, path: str, query: dict[str, str], body: bytes = b"", headers: dict[str, str] | None = None) -> Response | Blocked:
+    def handle(
+        self, method: str, path: str, query: dict[str, str], body: bytes = b"", headers: dict[str, str] | None = None, **more: Any
+    ) -> Response | Blocked:
         peers = self.peers
         local, stale = path.startswith(LOCAL), "stale" in query and method == "GET"
         if peers.leader is not self and not local and not stale and peers.calls_the_dead:
             return Response(500, peers.refusal().encode(), {"Content-Type": TEXT})
-        answer = peers.api.handle(method, path, query, body, headers)
+        answer = peers.api.handle(method, path, query, body, headers, **more)
         if isinstance(answer, Blocked):
             return self._held(answer, local or stale)
         if path == "/v1/agent/members" and answer.status == 200:

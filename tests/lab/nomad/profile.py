@@ -11,6 +11,8 @@ from typing import Any
 
 from lab.nomad.guard import GUARDS, Guard
 
+TEXT = "text/plain; charset=utf-8"
+
 
 @dataclass(frozen=True)
 class Profile:
@@ -22,6 +24,14 @@ class Profile:
     purge: bool = True
     drain_meta: bool = True  # LastDrain with Meta and AccessorID (from 1.1.0)
     list_filters: bool = True  # filter, per_page, resources, os of lists; before 1.3 they are ignored: all come
+    old_logs: bool = False  # logs: a wrong argument is 500, an odd id 200 and nothing (to 0.9)
+    log_error_form: str = "text/plain"  # Content-Type of what the client complains of
+    logs_of_clients_only: bool = False  # logs: a server does not forward (0.5.6)
+    state_of_allocation: bool = True  # logs of a collected build: 404, before 1.3 500 with a path
+    deregister_type: str = "service"  # type of the evaluation of a stopped job, whatever the job is; "" that of the job (0.5.6)
+    node_pools: bool = True  # from 1.6
+    paused_broker: bool = True  # the scheduler's configuration can pause the evaluation broker (from 1.4)
+    idempotency: bool = True  # dispatch honours an idempotency token (from 1.6)
     accessor_kind: bool = False  # AccessorID is "token:<id>", "token:acls-disabled" without access control (1.7.7)
     node_events: bool = True
     acl: bool = True
@@ -51,6 +61,8 @@ class Profile:
     root_redirect: str = "/ui/"
     slash_added: int = 301  # status with which /v1/node is sent to /v1/node/
     heartbeat_lost: tuple[float, float] = (4.0, 6.5)  # from the last sign of life to "down": TTL 3-6 s, grace 1 s
+    quick_health: bool = False  # outside a deployment the shorter time of update and migrate block counts (1.11 node-pools)
+    shutdown_drains_with_acl: bool = False  # drain_on_shutdown is allowed to a client where access control is on (from 1.11.1)
     purged_back: tuple[float, float] = (0.5, 5.0)  # a live purged client registers again at its next heartbeat
     drain_look: float = 0.002  # "complete" of an idle node came 2 to 4 ms after the request (drain-idle)
     drain_batch: float = 1.0  # the drainer gathers transitions for 1 s (drain-force, drain-deadline-strikes)
@@ -102,6 +114,10 @@ BEFORE_1_2 = Profile(
     unknown_job_evaluates=True,
     says_reregistered=True,
     list_filters=False,
+    idempotency=False,
+    state_of_allocation=False,
+    node_pools=False,
+    paused_broker=False,
     purge_takes_allocations=False,
     quiet_sync=0.2,
     recovered_stop=1.85,
@@ -122,6 +138,10 @@ PROFILES = {
         health=False,
         desired_transition=False,
         dereg_purges=True,
+        old_logs=True,
+        log_error_form=TEXT,
+        logs_of_clients_only=True,
+        deregister_type="",
         marks_lost_on_drained=True,
         done_when_complete=False,
         says_terminated=False,
@@ -133,7 +153,7 @@ PROFILES = {
         heartbeat_lost=(10.0, 18.0),
         max_connections=None,
     ),
-    "0.9.3": replace(BEFORE_1_2, version="0.9.3", drain_meta=False, namespaces=False),
+    "0.9.3": replace(BEFORE_1_2, old_logs=True, log_error_form=TEXT, version="0.9.3", drain_meta=False, namespaces=False),
     "0.11.3": replace(BEFORE_1_2, version="0.11.3", drain_meta=False, namespaces=False),
     "1.1.2": BEFORE_1_2,
     "1.6.1": Profile(version="1.6.1", shapes_of="1.7.7"),
@@ -146,6 +166,9 @@ PROFILES = {
         system_deployments=True,
         evaluates_ended=False,
         unknown_is_kept=True,
+        quick_health=True,
+        log_error_form=TEXT,
+        shutdown_drains_with_acl=True,
         slash_added=307,
     ),
 }

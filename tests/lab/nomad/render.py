@@ -68,11 +68,13 @@ class Renderer:
             Datacenter=node.datacenter,
             Drain=node.drain,
             ID=node.id,
+            NodePool=node.pool,
             Name=node.name,
             NodeClass=node.node_class,
             Status=node.status,
             StatusUpdatedAt=int(node.status_at),
         )
+        value = {key: item for key, item in value.items() if key in self.shapes["node"]}
         if value.get("Links") and node.instance_id:
             value["Links"] = {"aws.ec2": f"us-east-1a.{node.instance_id}"}
         if self.profile.eligibility:
@@ -197,7 +199,9 @@ class Renderer:
             counts[{"pending": "Starting"}.get(allocation.client, allocation.client.capitalize())] += 1
         counts["Queued"] = job.queued
         value = {
-            "Children": None if job.children_lost else {"Dead": 0, "Pending": 0, "Running": 0},
+            "Children": None
+            if job.children_lost
+            else {name.capitalize(): [j.status for j in job.children].count(name) for name in ("dead", "pending", "running")},
             "CreateIndex": job.summary_create,
             "JobID": job.id,
             "ModifyIndex": max(job.summary_modify, job.summary_create),
@@ -215,9 +219,10 @@ class Renderer:
     def job_stub(self, job: Job) -> bytes:
         if "stub" not in job.text:
             spec = job.spec
-            values = {key: spec[key] for key in ("Datacenters", "ID", "Name", "ParentID", "Priority", "Type") if key in spec}
+            values = {key: spec[key] for key in ("Datacenters", "ID", "Name", "ParentID", "Priority", "Type", "NodePool") if key in spec}
             values |= {"CreateIndex": job.create, "JobModifyIndex": job.job_modify, "ModifyIndex": job.modify, "Namespace": job.namespace}
             values |= {"Status": job.status, "Stop": job.stop, "SubmitTime": job.submit, "JobSummary": self.summary_value(job)}
+            values["ParameterizedJob"] = job.parameterized
             shape = self.shapes["job_stub"]
             job.text["stub"] = dumps({**shape, **{k: v for k, v in values.items() if k in shape}})
         return job.text["stub"]
@@ -247,4 +252,22 @@ class Renderer:
         }
         if evaluation.queued is not None and shape.get("QueuedAllocations"):
             values["QueuedAllocations"] = {"group": evaluation.queued}
+        if evaluation.metrics is not None and "FailedTGAllocs" in shape and not self.profile.old_drain:
+            shape = {
+                **shape,
+                "FailedTGAllocs": {
+                    name: {**whole, **{k: v for k, v in evaluation.metrics.items() if k in whole}} for name, whole in shape["FailedTGAllocs"].items()
+                },
+            }
+            if not evaluation.metrics["ConstraintFiltered"] and shape.pop("EscapedComputedClass", None) and evaluation.metrics["DimensionExhausted"]:
+                shape["ClassEligibility"] = {"v1:1": True}
+        if not evaluation.job_modify:
+            shape = {key: value for key, value in shape.items() if key != "JobModifyIndex"}
+        if evaluation.deployment and evaluation.trigger != "queued-allocs":
+            shape = {**shape, "DeploymentID": evaluation.deployment}
+        if evaluation.status == "pending":
+            shape = {key: value for key, value in shape.items() if key not in ("QueuedAllocations", "SnapshotIndex", "PlanAnnotations")}
+        if "PlanAnnotations" in shape:
+            counts = {**shape["PlanAnnotations"]["DesiredTGUpdates"]["group"], **evaluation.counts}
+            shape = {**shape, "PlanAnnotations": {**shape["PlanAnnotations"], "DesiredTGUpdates": {"group": counts}}}
         return dumps({**shape, **{k: v for k, v in values.items() if k in shape}})

@@ -69,7 +69,7 @@ def thin_tokens(version: str) -> Scenario:
 
 def swept(at: float) -> Scenario:
     """1.11.3: a denied listener hears nothing until the server's garbage collection closes his connection, at that time."""
-    return Scenario(before=guarded, steps=[(at, lambda lab: lab.api.broker.sweep())], guard={"stream_ends": (900.0, 900.0)})
+    return Scenario(before=guarded, logs_of=("build",), steps=[(at, lambda lab: lab.api.broker.sweep())], guard={"stream_ends": (900.0, 900.0)})
 
 
 def gone(lab: Lab) -> None:
@@ -171,7 +171,7 @@ def shutdown(version: str) -> Scenario:
         ran(spec("long", node="c1"))(lab)
 
     at = when(version, "shutdown-drain-acl", "SIGTERM") - 0.125
-    steps: list[Step] = [(max(0.0, at), lambda lab: lab.shut_down_client("c1", 6.0))]
+    steps: list[Step] = [(max(0.0, at), lambda lab: lab.shutdown_client("c1", 6.0, heartbeat=5.0))]
     return Scenario(before=before, steps=steps, flags={"heartbeat_lost": (6.0, 6.5)}, since=19 if version == "1.11.3" else 0)
 
 
@@ -181,7 +181,7 @@ def quiet(version: str) -> Scenario:
 
 def told(version: str) -> Scenario:
     """Guarded by tokens; in 1.11.3 with the moment when the denied listener was let go."""
-    return swept(5.529) if version == "1.11.3" else Scenario(before=guarded)
+    return swept(5.529) if version == "1.11.3" else Scenario(before=guarded, logs_of=("build",))
 
 
 def ends(version: str) -> Scenario:

@@ -3,6 +3,8 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
+from typing import Any
+
 from lab.nomad import scenarios as s
 from lab.nomad.lab import Lab
 from lab.nomad.replay import Scenario, Step
@@ -52,6 +54,73 @@ THREE = s.spec("svc", "service", s.SLOW, "c[12]", 8)
 THREE["TaskGroups"][0] |= {"Count": 3, "Migrate": MOVES}
 
 
+def first(*names: str) -> s.Act:
+    """Of nodes that are equally good the scheduler took these first in that run: a chance of the score."""
+
+    def act(lab: Lab) -> None:
+        ids = [lab.node_id(name) for name in names]
+        lab.cluster.nodes = {key: lab.cluster.nodes[key] for key in [*ids, *[key for key in lab.cluster.nodes if key not in ids]]}
+
+    return act
+
+
+def pooled(lab: Lab) -> None:
+    for name, pool in (("c1", "default"), ("c2", "builders"), ("c3", "default")):
+        lab.add_client(name, pool=pool)
+
+
+NOTHING = s.rest(0)
+QUICK = {"MinHealthyTime": s.SEC, "HealthyDeadline": 60 * s.SEC}
+POOLED = {**s.spec("svc", "service"), "NodePool": "builders"}
+POOLED["TaskGroups"][0]["Update"] = QUICK
+CLOSED, OPEN = s.both(s.gate("c2", False), s.gate("c3", False)), s.both(s.gate("c2", True), s.gate("c3", True))
+CALM, SERVICE = s.spec("build", script=s.SLOW, node="c[12]", kill=6), s.spec("svc", "service", node="c[12]")
+ECHO = s.spec("done", script="echo hello", node="c1")
+FOUR, ENDLESS = s.spec("build", script="exec sleep 4", node="c[12]"), s.spec("long", node="c[12]")
+
+
+def complete(*jobs: dict[str, Any]) -> s.Act:
+    """Each job ran to its end before the next began."""
+
+    def act(lab: Lab) -> None:
+        for job in jobs:
+            lab.register(job)
+            while not s.has(lab, job["ID"], "complete"):
+                lab.clock.sleep(0.1)
+
+    return act
+
+
+def logs(collected: float) -> Scenario:
+    live, dead = s.spec("build", script=s.SPEAK % 100, node="c1"), s.spec("done", script=s.SPEAK % 0, node="c1")
+    gone = s.both(s.cancel("done", purge=True), lambda lab: lab.cluster.collect())
+    return Scenario(before=s.both(s.ran(live), complete(dead), s.rest(0.5)), steps=[(collected, gone)], logs_of=("build", "done"))
+
+
+def operator(closed: float, opened: float, *order: str) -> Scenario:
+    start = s.both(CLOSED, s.chain((CALM, "running"), (SERVICE, "running")))
+    before = s.both(s.rest(0.537), first(*order), complete(ECHO))
+    return Scenario(before=before, steps=[(closed, start), (opened, OPEN)], logs_of=("done",))
+
+
+def dies(job: str) -> s.Act:
+    """A task ended while its agent was away."""
+
+    def act(lab: Lab) -> None:
+        for client in lab.machines.values():
+            for build in client.builds.values():
+                if build.job == job and build.client == "c1" and build.ended is None:
+                    client.ends(build)
+
+    return act
+
+
+def shutdown(opened: float, term: float, back: float, meanwhile: s.Act = NOTHING) -> Scenario:
+    start = s.both(CLOSED, s.chain((FOUR, "running"), (ENDLESS, "running"), (SERVICE, "running")))
+    steps = [(0.01, start), (opened, OPEN), (term, lambda lab: lab.shutdown_client("c1", 6.0)), (back - 0.1, meanwhile), (back, s.back("c1"))]
+    return Scenario(steps=steps)
+
+
 def sysbatch(second: float, phase: float = 0.0) -> Scenario:
     return Scenario(before=s.rest(phase), steps=[(0.01, s.start(ONCE)), (second, s.chain((FOREVER, "running"), (SYS1, "running")))])
 
@@ -74,9 +143,17 @@ def away(new: bool, frozen: float, back: float, missed: tuple[float, ...]) -> Sc
     return Scenario(before=s.movable(*jobs), steps=[(frozen, freeze), (back, s.back("c1"))])
 
 
+def parameterized(name: str, memory: int, script: str = s.SLEEP) -> dict[str, Any]:
+    job = s.spec(name, script=script)
+    job["ParameterizedJob"] = {"Payload": "optional", "MetaRequired": [], "MetaOptional": ["build"]}
+    job["TaskGroups"][0]["Tasks"][0]["Resources"]["MemoryMB"] = memory
+    return job
+
+
 SAME = {
     **{name: scenario for name, scenario in s.NEW.items() if name != "acl"},
     "node-allocations": Scenario(steps=[(0.01, START_ALL)]),
+    "metrics": Scenario(before=s.both(s.ran(s.BUILD), s.rest(2.5))),
     "drain-migrate-block": Scenario(before=s.both(s.rest(0.75), s.movable(THREE))),
 }
 
@@ -84,6 +161,12 @@ V_1_7_7 = {
     **SAME,
     **jobs(3.8478, 3.888, 4.6035),
     "drain-sysbatch": sysbatch(23.6),
+    "dispatch": Scenario(before=s.both(CLOSED, s.rest(0.2)), steps=[(8.664, s.gate("c2", True))], flags={"think": 0.0085}),
+    "no-room": Scenario(before=s.both(first("c2"), s.start(parameterized("big", 14463)))),
+    "alloc-logs": logs(0.0745),
+    "operator-calls": operator(1.55, 3.145, "c3"),
+    "node-pools": Scenario(clients=0, before=pooled, steps=[(0.012, s.start(POOLED))]),
+    "shutdown-drain": shutdown(3.1, 3.18, 13.8),
     "drain-csi-plugin": csi(10.46, 10.8),
     "drain-then-disconnect": away(False, 0.012, 18.498, (4.3, 6.45, 6.4)),
     "disconnect-then-drain": away(False, 0.003, 19.409, (3.7, 5.2, 6.0)),
@@ -121,6 +204,12 @@ V_1_11_3 = {
     **SAME,
     **jobs(4.2245, 4.2755, 5.0),
     "drain-sysbatch": sysbatch(23.15, 0.55),
+    "dispatch": Scenario(before=CLOSED, steps=[(8.9, s.gate("c2", True))], flags={"think": 0.017}),
+    "no-room": Scenario(before=s.both(first("c3"), s.start(parameterized("big", 14463)))),
+    "alloc-logs": logs(0.0745),
+    "operator-calls": operator(1.55, 3.118, "c1", "c3"),
+    "node-pools": Scenario(clients=0, before=pooled, steps=[(0.012, s.start(POOLED))]),
+    "shutdown-drain": shutdown(3.15, 3.25, 15.465, dies("svc")),
     "drain-csi-plugin": csi(10.5, 10.6),
     "drain-then-disconnect": away(True, 0.009, 18.4395, (4.9, 4.9, 5.0, 8.0)),
     "disconnect-then-drain": away(True, 0.009, 22.125, (6.5, 5.5, 6.4)),

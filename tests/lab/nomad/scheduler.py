@@ -3,7 +3,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from lab.nomad.model import LOST, UNKNOWN, Allocation, Evaluation, Job, Node
 
@@ -20,20 +20,47 @@ class Scheduler:
     def __init__(self, cluster: "Cluster") -> None:
         self.cluster = cluster
         self.blocked: dict[int, Job] = {}
+        self.config: dict[str, Any] = dict(cluster.profile.shapes.get("scheduler", {}).get("SchedulerConfig", {}))
+        self.waiting: list[tuple[Job, Evaluation]] = []  # while the broker is paused
 
     def enqueue(self, job: Job, trigger: str, *, index: int | None = None, node_id: str = "") -> Evaluation:
         c = self.cluster
         index = index or c.commit("evals")
         c.tables["evals"] = max(c.tables["evals"], index)
         evaluation = Evaluation(
-            c.new_id(), job.id, job.type, trigger, index, index, c.clock.nanoseconds(), node_id=node_id, job_modify=job.job_modify, priority=job.priority
+            c.new_id(),
+            job.id,
+            job.type,
+            trigger,
+            index,
+            index,
+            c.clock.nanoseconds(),
+            node_id=node_id,
+            job_modify=job.job_modify if trigger.startswith("job-") or c.profile.old_drain else 0,
+            priority=job.priority,
         )
+        evaluation.deployment = job.deployment
         c.keep_evaluation(evaluation)
         c.clock.after(c.profile.think, lambda: self.run(job, evaluation))
         return evaluation
 
+    def configure(self, config: dict[str, Any]) -> None:
+        """Pausing the broker stops all scheduling; the drainer does not notice (operator-calls)."""
+        self.config = config
+        if not self.paused:
+            waiting, self.waiting = self.waiting, []
+            for job, evaluation in waiting:
+                self.cluster.clock.after(self.cluster.profile.think, lambda job=job, evaluation=evaluation: self.run(job, evaluation))
+
+    @property
+    def paused(self) -> bool:
+        return bool(self.cluster.profile.paused_broker and self.config.get("PauseEvalBroker"))
+
     def run(self, job: Job, evaluation: Evaluation) -> None:
         c = self.cluster
+        if self.paused:
+            self.waiting.append((job, evaluation))
+            return
         if not c.reachable:  # the broker lives in the leader: pending evaluations wait for the next one
             c.clock.after(0.2, lambda: self.run(job, evaluation))
             return
@@ -41,6 +68,8 @@ class Scheduler:
             job = c.jobs.get(job.id, job)
         plan = Plan(c, job, evaluation.id)
         missing = plan.make()
+        evaluation.counts = plan.counts(missing)
+        evaluation.metrics = plan.why() if missing else None
         if plan.touched:
             index = c.commit("allocs")
             plan.apply(index)
@@ -53,6 +82,7 @@ class Scheduler:
         evaluation.queued = missing
         c.refresh_jobs([job], index)
         plan.after()
+        self._hand_over([a for a in plan.touched if a.client_terminal])
         c.drainer.ended(plan.touched)
 
     def _block(self, job: Job, evaluation: Evaluation, missing: int) -> None:
@@ -69,13 +99,14 @@ class Scheduler:
                 trigger = "job-register" if c.profile.old_drain else "queued-allocs"
                 text = "created to place remaining allocations"
                 job.blocked = Evaluation(c.new_id(), job.id, job.type, trigger, index, index, c.clock.nanoseconds(), "blocked", text, previous=evaluation.id)
-                job.blocked.job_modify, job.blocked.failed = job.job_modify, True
+                job.blocked.job_modify, job.blocked.failed, job.blocked.metrics = evaluation.job_modify, True, evaluation.metrics
                 c.keep_evaluation(job.blocked)
             if evaluation is not job.blocked:
                 evaluation.blocked = job.blocked.id
             self.blocked[id(job)] = job
         elif job.blocked is not None:
             job.blocked.status = "canceled" if job.stop else "complete"
+            job.blocked.text = f'evaluation "{evaluation.id}" successful' if job.stop and not c.profile.old_drain else ""
             job.blocked.queued = 0
             job.blocked.modify = c.commit("evals")
             job.blocked = None
@@ -90,14 +121,18 @@ class Scheduler:
                     self.cluster.profile.think, lambda job=job, blocked=blocked: self.run(job, blocked) if job.blocked is blocked else None
                 )
 
+    def _hand_over(self, ended: list[Allocation]) -> None:
+        c = self.cluster
+        for allocation in ended:
+            for node_id in c.waiting_for_previous.pop(allocation.id, []):
+                client = c.clients.get(node_id)
+                if client is not None:
+                    c.clock.after(c.profile.hand_over, client.notice)
+
     def after_end(self, allocation: Allocation) -> None:
         """A client reported an end: room for the blocked, a start for a replacement, work if the end was not wished."""
-        c = self.cluster
         job = allocation.job
-        for node_id in c.waiting_for_previous.pop(allocation.id, []):
-            client = c.clients.get(node_id)
-            if client is not None:
-                c.clock.after(c.profile.hand_over, client.notice)
+        self._hand_over([allocation])
         if allocation.desired == "run" and (job.type != "batch" or allocation.client == "failed"):
             self.enqueue(job, "alloc-failure" if allocation.client == "failed" else "job-register")
         self.unblock()
@@ -231,6 +266,34 @@ class Plan:
         node, count, memory = min(fitting, key=lambda entry: entry[1])
         self.open[node.id] = (node, count + 1, memory + self.job.memory)
         return node
+
+    def counts(self, missing: int) -> dict[str, int]:
+        stopped = [a for a in self.changed if a.desired == "stop"]
+        moved = sum(a.migrate for a in stopped)
+        kept = [a for a in self.job.allocations if a.desired == "run" and not a.client_terminal and a not in self.new and a not in self.changed]
+        return {"Place": max(0, len(self.new) + missing - moved), "Stop": len(stopped) - moved, "Migrate": moved, "Ignore": len(kept)}
+
+    def why(self) -> dict[str, Any]:
+        """What stood in the way: nobody open, constraints, no memory left (no-room)."""
+        pool = self.job.spec.get("NodePool") or "default"
+        nodes = [node for node in self.c.nodes.values() if node.open and pool in ("all", node.pool)]
+        fitting = [node for node in nodes if self.job.fits(node)]
+        off, full = len(nodes) - len(fitting), len(fitting)
+        rules = self.job.spec.get("Constraints") or []
+        resources = self.job.task.get("Resources") or {}
+        lacking = {key: (0 if isinstance(value, int) else None) for key, value in resources.items()} | {"MemoryMB": self.job.memory}
+        return {
+            "ClassExhausted": {"linux-64bit": full} if full else None,
+            "ClassFiltered": {"linux-64bit": off} if off else None,
+            "ConstraintFiltered": {f"{r['LTarget']} {r['Operand']} {r['RTarget']}": off for r in rules[:1]} if off else None,
+            "DimensionExhausted": {"memory": full} if full else None,
+            "NodePool": pool,
+            "NodesAvailable": {"dc1": len(nodes)} if nodes else {},
+            "NodesEvaluated": len(nodes),
+            "NodesExhausted": full,
+            "NodesFiltered": off,
+            "ResourcesExhausted": {self.job.task["Name"]: lacking} if full else None,
+        }
 
     def _place(self, node: Node, number: int, previous: Allocation | None) -> None:
         c, job = self.c, self.job

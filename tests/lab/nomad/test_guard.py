@@ -237,7 +237,7 @@ def test_an_agent_drains_itself_if_it_may(version: str, acl: bool, drains: bool)
     lab.clock.sleep(1)
     if acl:
         lab.acl(True, {"boss": "management"})
-    assert lab.shut_down_client("c1", 6) == drains
+    assert lab.shutdown_client("c1", 6) == drains
     lab.clock.sleep(1)
     lab.acl(False)
     node = lab.get(f"/v1/node/{lab.node_id('c1')}")
@@ -263,7 +263,6 @@ BROKEN: list[tuple[str, str, dict[str, Any]]] = [
     ("1.11.3", "acl-more", {"scale_more": ()}),
     ("1.1.2", "acl-more", {"rules_json": False}),
     ("1.7.7", "acl-roles-expiry", {"self_expired": "ACL token expired"}),
-    ("1.7.7", "shutdown-drain-acl", {"drains_on_shutdown_with_acl": True}),
     ("1.11.3", "acl-roles-expiry", {"self_expired": ""}),
     ("1.11.3", "acl-roles-expiry", {"stub_keys": ()}),
     ("0.9.3", "acl", {"allocation_hidden": "Unknown allocation"}),
@@ -274,8 +273,6 @@ BROKEN: list[tuple[str, str, dict[str, Any]]] = [
     ("1.7.7", "acl-thin-tokens", {"space_keys": ()}),
     ("1.11.3", "acl", {"stream_denied": "500"}),
     ("1.11.3", "acl-thin-tokens", {"self_anonymous": "acl token lookup failed: missing secret id"}),
-    ("1.11.3", "acl-thin-tokens", {"pool_keys": ()}),
-    ("1.11.3", "shutdown-drain-acl", {"drains_on_shutdown_with_acl": False}),
 ]
 BROKEN = [row for row in BROKEN if row[1] in SCENARIOS[row[0]]]
 
@@ -284,6 +281,12 @@ BROKEN = [row for row in BROKEN if row[1] in SCENARIOS[row[0]]]
 def test_a_guard_broken_on_purpose_is_found_out(version: str, name: str, flags: dict[str, Any]) -> None:
     profile = PROFILES[version].but(guard=replace(GUARDS[version], **flags))
     assert Replay(version, name, SCENARIOS[version][name], profile).run()
+
+
+@pytest.mark.parametrize("version", ["1.7.7", "1.11.3"])
+def test_an_agent_that_drains_where_it_may_not_is_found_out(version: str) -> None:
+    other = PROFILES[version].but(shutdown_drains_with_acl=not PROFILES[version].shutdown_drains_with_acl)
+    assert Replay(version, "shutdown-drain-acl", SCENARIOS[version]["shutdown-drain-acl"], other).run()
 
 
 # What is wrong, which method of Rights, and how.
