@@ -12,12 +12,11 @@ REQUESTS: dict[str, str] = {
 
 # Subjects of the same servers that have no recording here, because nothing of them is simulated.
 SUBJECTS: dict[str, str] = {
-    "logs and files of allocations": "forwarded to a client's disk",
-    "metrics": "open to anybody, as recorded, but nearly empty: no caller of ours reads them",
-    "dispatch, parameterized and periodic jobs": "builds are registered as plain batch jobs",
+    "figures of a server beside those of clients and jobs": "they stand still: no caller of ours reads them",
+    "periodic jobs": "builds are registered, or dispatched",
     "writing namespaces and quotas": "jobs may carry any namespace; they are listed, not written",
-    "operator calls, writing the scheduler configuration": "from later profiles on",
+    "bootstrapping access control, tokens of other regions, one-time tokens": "a lab begins with the tokens that it is given",
+    "TLS between servers and clients": "of it only what happens to clients whose certificate is no longer known",
     "restarts of service and system tasks that end by themselves": "no caller of ours waits for one",
-    "CSI, sysbatch, disconnected clients": "not in these versions' recordings",
     "the command line tool": "its calls are the ones replayed",
 }
