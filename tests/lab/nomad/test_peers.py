@@ -4,6 +4,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 
 import signal
+import socket
 import ssl
 import urllib.error
 import urllib.request
@@ -103,12 +104,21 @@ def test_three_servers_as_a_program_over_tls(tmp_path: Path) -> None:
         lab.until(lambda: get(urls[1], "/v1/nodes")[0] == 200, 20)
         lab.post("/servers/server/start")
         lab.until(lambda: _up(get, urls[0]))
+        before = serial(urls[0], context)
+        assert before == serial(urls[2], context)
         pki.issue("server", "good")
         lab.process.send_signal(signal.SIGHUP)
-        assert lab.post("/tls/reload") == {} and get(urls[0])[0] == 200
+        lab.until(lambda: before not in {serial(url, context) for url in urls})
     finally:
         lab.process.send_signal(signal.SIGTERM)
         assert lab.process.wait(20) == 0
+
+
+def serial(url: str, context: ssl.SSLContext) -> str:
+    """Of the certificate that a new connection meets."""
+    host, _colon, port = url.partition("://")[2].partition(":")
+    with socket.create_connection((host, int(port)), timeout=5) as plain, context.wrap_socket(plain, server_hostname=host) as secured:
+        return str((secured.getpeercert() or {})["serialNumber"])
 
 
 def _up(get: Any, url: str) -> bool:
