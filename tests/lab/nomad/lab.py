@@ -227,7 +227,7 @@ class Lab:
         with self.cluster.lock:
             self.cluster.server_up = True
             for job in self.cluster.jobs.values():
-                job.children_lost = self.profile.restart_replays_log
+                job.children_lost = self.profile.restart_loses_children
                 job.text.clear()
             self.cluster.wake()
             self.clock.after(leaderless, self._lead)

@@ -30,6 +30,20 @@ REQUIRED_NEW = (
     "node-gc purge-busy drain-busy-natural-end drain-busy-natural-end-blocking drain-cancel drain-client-restart-kill drain-client-restart-term "
     "drain-deadline-strikes drain-force drain-force-kill-timeout drain-force-then-eligible drain-meta drain-repeated drain-while-stopping"
 ).split()
+REQUIRED_LATER = (
+    "drain-sysbatch drain-csi-plugin drain-migrate-block disconnect-then-drain drain-then-disconnect dispatch no-room operator-calls node-pools "
+    "alloc-logs shutdown-drain"
+).split()
+REQUIRED_OF = {
+    "0.5.6": REQUIRED,
+    "0.9.3": [*REQUIRED, "drain-repeated", "drain-cancel", "drain-force", "drain-deadline-strikes", "alloc-logs"],
+    "0.11.3": [*REQUIRED, "drain-repeated", "drain-cancel", "drain-force", "drain-deadline-strikes", "alloc-logs"],
+    "1.1.2": [*REQUIRED, *REQUIRED_NEW, "dispatch", "no-room", "operator-calls", "alloc-logs"],
+    "1.7.7": REQUIRED + REQUIRED_NEW + REQUIRED_LATER,
+    "1.11.3": REQUIRED + REQUIRED_NEW + REQUIRED_LATER,
+}
+UNPROVEN = ("1.6.1",)  # profiles without recordings: what they do is what the reference says of them
+MOST_LEFT_OUT = 0.03  # of a version's recorded requests may not be modelled
 tally: Counter[tuple[str, str, str]] = Counter()
 
 
@@ -62,20 +76,25 @@ def test_tally(capsys: pytest.CaptureFixture[str]) -> None:
         left_out = sum(Replay.not_modelled(line) for line in lines if "request" in line)
         total = sum("request" in line for line in lines)
         rows.append((version, name, total - left_out, left_out))
-        if name in REQUIRED + REQUIRED_NEW:
+        if name in REQUIRED_OF[version]:
             assert left_out == 0, f"{version} {name}"
     with capsys.disabled():
         print()
         for version in PROFILES:
             mine = [row for row in rows if row[0] == version]
             compared, left_out = sum(row[2] for row in mine), sum(row[3] for row in mine)
+            assert left_out <= MOST_LEFT_OUT * (compared + left_out), version
+            if version in UNPROVEN:
+                print(f"Nomad {version}: unproven, no recordings; shapes of {PROFILES[version].shapes_of}")
+                continue
             print(f"Nomad {version}: {compared} requests in {len(mine)} recordings replayed and compared, {left_out} not modelled")
         print(f"{len(SUBJECTS)} subjects are not simulated: {', '.join(SUBJECTS)}")
 
 
 def test_required_recordings_are_here() -> None:
-    assert not set(REQUIRED) - set(recording.names("0.5.6"))
-    assert not set(REQUIRED + REQUIRED_NEW) - set(recording.names("1.1.2"))
+    assert set(REQUIRED_OF) | set(UNPROVEN) == set(PROFILES)
+    for version, names in REQUIRED_OF.items():
+        assert not set(names) - set(recording.names(version)), version
 
 
 def test_not_modelled_holds_nothing_about_drains() -> None:
@@ -83,6 +102,9 @@ def test_not_modelled_holds_nothing_about_drains() -> None:
         assert not re.search(pattern, "server GET /v1/node/x/allocations")
         assert not re.search(pattern, "server PUT /v1/node/x/drain")
         assert not re.search(pattern, "server GET /v1/allocations")
+        assert not re.search(pattern, "server GET /v1/client/fs/logs/x {'task': 'task'}")
+        assert not re.search(pattern, "server PUT /v1/job/build/dispatch")
+        assert not re.search(pattern, "server GET /v1/acl/token/self")
 
 
 BROKEN: list[tuple[str, str, dict[str, Any]]] = [
@@ -112,6 +134,20 @@ BROKEN: list[tuple[str, str, dict[str, Any]]] = [
     ("1.7.7", "drain-then-disconnect", {"unknown_is_kept": True}),
     ("1.7.7", "disconnect-then-drain", {"drain_watches_jobs": False}),
     ("1.7.7", "drain-migrate-block", {"drain_batch": 4.0}),
+    ("0.9.3", "drain-force", {"strategy_started": True}),
+    ("0.9.3", "drain-force", {"stopped_text": ""}),
+    ("0.9.3", "eligibility", {"body_names_node": False}),
+    ("0.9.3", "errors", {"catch_all": False}),
+    ("0.9.3", "errors", {"empty_body": "Request body is empty"}),
+    ("0.9.3", "node-allocations", {"sends_transition": False}),
+    ("0.9.3", "node-allocations", {"deploys_unasked": True}),
+    ("0.9.3", "drain-force", {"interrupt_text": "Sent interrupt. Waiting {} before force killing"}),
+    ("0.9.3", "server-killed", {"restart_loses_children": False}),
+    ("0.11.3", "drain-old-enable-form", {"enable_is_force": False}),
+    ("0.11.3", "client-killed", {"links_lost": True}),
+    ("0.11.3", "drain-force", {"drain_meta": True}),
+    ("1.1.2", "dispatch", {"keeps_empty": True}),
+    ("1.1.2", "dispatch", {"idempotency": True}),
     ("1.7.7", "dispatch", {"idempotency": False}),
     ("1.7.7", "no-room", {"list_filters": False}),
     ("1.7.7", "no-room", {"deregister_type": ""}),
