@@ -94,7 +94,7 @@ class Profile:
 
     @property
     def shapes(self) -> dict[str, Any]:
-        return load_shapes(self.shapes_of or self.version)
+        return load_shapes(self.version, self.shapes_of)
 
     def but(self, **flags: Any) -> "Profile":
         """The same version with other behaviour: a simulator broken on purpose."""
@@ -102,10 +102,10 @@ class Profile:
 
 
 @cache
-def load_shapes(version: str) -> dict[str, Any]:
-    """Objects as a real server of that version writes them; the simulator fills in what changes."""
-    path = Path(__file__).parent / "shapes" / f"{version}.json"
-    shapes: dict[str, Any] = json.loads(path.read_text())
+def load_shapes(version: str, of: str = "") -> dict[str, Any]:
+    """Objects as a real server of that version writes them; the simulator fills in what changes. `of`: another version's, under this one's name."""
+    path = Path(__file__).parent / "shapes" / f"{of or version}.json"
+    shapes: dict[str, Any] = json.loads(path.read_text().replace(of or version, version))
     return shapes
 
 
@@ -142,6 +142,8 @@ BEFORE_1_1 = replace(
     stopped_text=CANCELED,
     deregister_type="",
 )
+# 1.6.1 is unproven: it has no recordings. It is 1.7.7 with a bare AccessorID, as a comparison of both servers said (see the README).
+V_1_7_7 = Profile(version="1.7.7", accessor_kind=True, plugin_stop_fails=True)
 PROFILES = {
     "0.5.6": replace(
         BEFORE_1_2,
@@ -188,8 +190,8 @@ PROFILES = {
     ),
     "0.11.3": BEFORE_1_1,
     "1.1.2": BEFORE_1_2,
-    "1.6.1": Profile(version="1.6.1", shapes_of="1.7.7"),
-    "1.7.7": Profile(version="1.7.7", accessor_kind=True, plugin_stop_fails=True),
+    "1.6.1": replace(V_1_7_7, version="1.6.1", shapes_of="1.7.7", accessor_kind=False),
+    "1.7.7": V_1_7_7,
     "1.11.3": Profile(
         version="1.11.3",
         accessor_kind=True,
