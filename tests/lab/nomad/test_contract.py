@@ -12,11 +12,14 @@ import pytest
 from lab.nomad import recording
 from lab.nomad.api import Api
 from lab.nomad.api_nodes import NodeCalls
+from lab.nomad.build import Build
 from lab.nomad.client import Client
 from lab.nomad.cluster import Cluster
 from lab.nomad.drainer import Drainer
+from lab.nomad.model import Allocation, Job
 from lab.nomad.not_modelled import REQUESTS, SUBJECTS
 from lab.nomad.profile import PROFILES, Profile
+from lab.nomad.render import Renderer
 from lab.nomad.replay import Replay
 from lab.nomad.scenarios_later import SCENARIOS
 from lab.nomad.scheduler import Plan
@@ -156,6 +159,9 @@ BROKEN: list[tuple[str, str, dict[str, Any]]] = [
     ("1.7.7", "alloc-logs", {"old_logs": True}),
     ("1.7.7", "alloc-logs", {"logs_of_clients_only": True}),
     ("1.7.7", "node-pools", {"node_pools": False}),
+    ("1.7.7", "drain-force", {"no_shutdown_delay": False}),
+    ("1.7.7", "drain-migrate-block", {"hand_over": 4.0}),
+    ("1.7.7", "client-killed", {"recovered_stop": 0.5}),
     ("1.7.7", "node-pools", {"quick_health": True}),
     ("1.11.3", "dispatch", {"struck_stays_away": False}),
     ("1.11.3", "alloc-logs", {"log_error_form": "text/plain"}),
@@ -194,6 +200,40 @@ MUTANTS: list[tuple[str, Any, str, Any, str]] = [
     ("garbage collection does nothing", Cluster, "collect", lambda right: lambda self: None, "node-gc"),
     ("a blocking query does not block", Api, "_blocking", lambda right: lambda self, r, read, i, w: self.ok(read(r)), "blocking-query"),
 ]
+
+
+LATER_MUTANTS: list[tuple[str, Any, str, Any, str]] = [
+    ("a CSI plugin is a service like any other", Job, "is_plugin", lambda right: property(lambda self: False), "drain-csi-plugin"),
+    ("a sysbatch is no build", Drainer, "_busy", lambda right: lambda self, a: a.job.type != "sysbatch" and right(self, a), "drain-sysbatch"),
+    (
+        "unknown is an end",
+        Allocation,
+        "client_terminal",
+        lambda right: property(lambda self: self.client != "pending" and self.client != "running"),
+        "drain-then-disconnect",
+    ),
+    ("who is cut off is down", Job, "may_be_away", lambda right: property(lambda self: 0.0), "disconnect-then-drain"),
+    (
+        "all of a service move at once",
+        Drainer,
+        "_movable",
+        lambda right: lambda self, job: [a for a in job.allocations if not a.terminal],
+        "drain-migrate-block",
+    ),
+    ("a client collects nothing", Client, "collect", lambda right: lambda self, allocation_id="": 1, "operator-calls"),
+    ("an agent does not drain itself", Client, "leave", lambda right: lambda self, deadline, accessor: None, "shutdown-drain"),
+    ("a log has no end", Build, "output", lambda right: lambda self, kind: self.work.says[kind == "stderr"], "alloc-logs"),
+    ("children are not counted", Renderer, "summary_value", lambda right: lambda self, job: {**right(self, job), "Children": None}, "dispatch"),
+    ("room is endless", Job, "memory", lambda right: property(lambda self: 1), "no-room"),
+    ("pools do not matter", Job, "fits", lambda right: lambda self, node: True, "node-pools"),
+]
+
+
+@pytest.mark.parametrize("version", ["1.7.7", "1.11.3"])
+@pytest.mark.parametrize(("what", "where", "name", "wrong", "file"), LATER_MUTANTS, ids=[mutant[0] for mutant in LATER_MUTANTS])
+def test_a_later_mutant_is_found_out(monkeypatch: pytest.MonkeyPatch, version: str, what: str, where: Any, name: str, wrong: Any, file: str) -> None:
+    monkeypatch.setattr(where, name, wrong(getattr(where, name)))
+    assert replay(version, file).found, what
 
 
 @pytest.mark.parametrize(("what", "where", "name", "wrong", "file"), MUTANTS, ids=[mutant[0] for mutant in MUTANTS])
