@@ -55,7 +55,8 @@ def main() -> None:
         partial.write_text(line + "\n")
         partial.rename(given.ready)
     print(line, flush=True)
-    over.wait()
+    while not over.wait(0.2):  # a signal may reach another thread: this one must look up to handle it
+        pass
     for server in servers:
         server.stop()
     control.stop()

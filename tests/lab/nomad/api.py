@@ -157,6 +157,8 @@ class Api(GuardRoutes):
         return answer
 
     def _unknown(self) -> Response:
+        if self.profile.catch_all:
+            return self._moved(self.profile.root_redirect, 307, "Temporary Redirect")
         text = self.profile.not_found
         return Response(404, text.encode(), {"Content-Type": TEXT} if text else {})
 

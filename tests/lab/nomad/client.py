@@ -33,6 +33,7 @@ class Client(Events):
         self.joined = False
         self.introduction = ""  # token given at its start (1.11)
         self.asking: Timer | None = None
+        self.leaves_quietly = 2.2  # seconds from the end of its own drain until the server misses it (shutdown-drain)
         self.identity = ""  # in its state folder: the node id that it once joined as
         self.builds: dict[str, Build] = {}
         self.runs: dict[str, TaskRun] = {}  # what would be reported
@@ -136,7 +137,7 @@ class Client(Events):
                     self._over(build, "lost")
         self.silent(heartbeat)
 
-    def leave(self, deadline: float, accessor: str, heartbeat: float = 2.2) -> None:
+    def leave(self, deadline: float, accessor: str) -> None:
         """SIGTERM of an agent with drain_on_shutdown: it drains itself and is gone soon after, whatever still runs (shutdown-drain)."""
         c = self.cluster
         c.drainer.set(self.node, int(deadline * SEC), True, {"message": "shutting down"}, accessor)
@@ -144,7 +145,7 @@ class Client(Events):
 
         def look() -> None:
             if self.node.strategy is None:
-                self.die("live", heartbeat)
+                self.die("live", self.leaves_quietly)
             else:
                 c.clock.after(0.005, look)
 
@@ -297,6 +298,9 @@ class Client(Events):
         if build.recovered and self.cluster.profile.recovered_stop:
             self._report(build.allocation)
             self.cluster.clock.after(self.cluster.profile.recovered_stop, lambda: self._finished(build, run))
+        elif self.cluster.profile.end_takes:
+            self._report(build.allocation)
+            self.cluster.clock.after(self.cluster.profile.end_takes, lambda: self._finished(build, run))
         else:
             self._finished(build, run)
 
@@ -320,7 +324,7 @@ class Client(Events):
             self.cluster.clock.after(STARTS, lambda: self._stop(allocation))
             return
         seconds = f"{build.work.kill_timeout:g}s"
-        text = f"Sent interrupt. Waiting {seconds} before force killing"
+        text = self.cluster.profile.interrupt_text.format(seconds)
         self._event(run, "Killing", text, {"kill_timeout": seconds}, KillTimeout=int(build.work.kill_timeout * 1e9))
         self._report(allocation.id)
         build.stopping = self.cluster.clock.after(DIES + build.work.stop_takes, lambda: self._stopped(build, run, allocation))
@@ -342,7 +346,9 @@ class Client(Events):
             self._finished(build, run)
             return
         if self.cluster.profile.says_terminated:
-            if build.work.stop_seconds == 0:
+            if build.work.stop_seconds <= build.work.kill_timeout and self.cluster.profile.stopped_text:
+                self._event_terminated(run, 0, 0, self.cluster.profile.stopped_text)
+            elif build.work.stop_seconds == 0:
                 self._event_terminated(run, 130, 2)
             elif build.work.stop_seconds > build.work.kill_timeout:
                 self._event_terminated(run, 137, 9)
@@ -359,10 +365,6 @@ class Client(Events):
             self._event(self.runs[build.allocation], "Killing", "Sent interrupt. Waiting 5s before force killing", {"kill_timeout": "5s"}, KillTimeout=5 * SEC)
             self._report(build.allocation)
         return len(chosen)
-
-    def ends(self, build: Build) -> None:
-        """The task dies; an agent that is away learns of it when it is back."""
-        self._over(build, "killed")
 
     def _over(self, build: Build, how: str) -> None:
         build.ended, build.how = self.cluster.clock.now(), how
@@ -435,9 +437,9 @@ class Client(Events):
             return
         if allocation.client == "running" and allocation.health is None and allocation.desired == "run":
             self.cluster.clock.after(self._healthy_in(allocation), lambda: self._healthy(allocation))
-        elif allocation.client_terminal and allocation.health is None and allocation.deployment:
+        elif allocation.client_terminal and allocation.health is None and (allocation.deployment or not self.cluster.profile.deploys_unasked):
             allocation.health = self._health(False)
-            if allocation.job.type == "service" and allocation.desired_text != LOST:
+            if allocation.job.type == "service" and allocation.deployment and allocation.desired_text != LOST:
                 self.cluster.clock.after(1.0, lambda: self._reschedule(allocation))
 
     def _health(self, good: bool) -> dict[str, Any]:

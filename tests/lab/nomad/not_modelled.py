@@ -12,7 +12,10 @@ REQUESTS: dict[str, str] = {
 
 # Subjects of the same servers that have no recording here, because nothing of them is simulated.
 SUBJECTS: dict[str, str] = {
-    "figures of a server beside those of clients and jobs": "they stand still: no caller of ours reads them",
+    "following a log": "a log is given as it is at the moment of asking",
+    "metrics but those of jobs, clients and blocked evaluations": "the other figures stand still",
+    "volumes of CSI plugins": "a plugin is a task that is stopped late, no more",
+    "replacing of allocations while they are unknown": "the recorded jobs ask for none",
     "periodic jobs": "builds are registered, or dispatched",
     "writing namespaces and quotas": "jobs may carry any namespace; they are listed, not written",
     "bootstrapping access control, tokens of other regions, one-time tokens": "a lab begins with the tokens that it is given",

@@ -265,7 +265,7 @@ BROKEN: list[tuple[str, str, dict[str, Any]]] = [
     ("1.7.7", "acl-roles-expiry", {"self_expired": "ACL token expired"}),
     ("1.11.3", "acl-roles-expiry", {"self_expired": ""}),
     ("1.11.3", "acl-roles-expiry", {"stub_keys": ()}),
-    ("0.9.3", "acl", {"allocation_hidden": "Unknown allocation"}),
+    ("0.9.3", "acl", {"allocation_hidden": "Unknown allocation %s"}),
     ("0.9.3", "acl", {"self_anonymous": "acl token lookup failed: missing secret id"}),
     ("0.11.3", "acl", {"namespaces_text": ""}),
     ("1.7.7", "acl", {"unknown_text": "ACL token not found"}),

@@ -99,16 +99,16 @@ def test_three_servers_as_a_program_over_tls(tmp_path: Path) -> None:
         with pytest.raises(OSError, match="certificate required|EOF"):
             urllib.request.urlopen(urls[0], context=ssl.create_default_context(cafile=str(pki.path("good-ca"))), timeout=5)
         assert lab.post("/leader/kill", elect=30) == {"killed": "server"}
-        lab.until(lambda: not _up(get, urls[0]))
+        lab.until(lambda: not _up(get, urls[0]), 60)
         assert get(urls[1], "/v1/nodes")[0] == 500 and get(urls[2], "/v1/nodes?stale")[0] == 200
-        lab.until(lambda: get(urls[1], "/v1/nodes")[0] == 200, 20)
+        lab.until(lambda: get(urls[1], "/v1/nodes")[0] == 200, 60)
         lab.post("/servers/server/start")
-        lab.until(lambda: _up(get, urls[0]))
+        lab.until(lambda: _up(get, urls[0]), 60)
         before = serial(urls[0], context)
         assert before == serial(urls[2], context)
         pki.issue("server", "good")
         lab.process.send_signal(signal.SIGHUP)
-        lab.until(lambda: before not in {serial(url, context) for url in urls})
+        lab.until(lambda: before not in {serial(url, context) for url in urls}, 60)
     finally:
         lab.process.send_signal(signal.SIGTERM)
         assert lab.process.wait(20) == 0
