@@ -11,9 +11,11 @@ from typing import Any
 from lab.nomad.acl import Acl
 from lab.nomad.cluster import Cluster
 from lab.nomad.listing import page
-from lab.nomad.model import Job
-from lab.nomad.render import dumps
+from lab.nomad.model import Evaluation, Job
+from lab.nomad.render import dumps, joined
 from lab.nomad.wire import Answer, Fail, Request, Response
+
+CHOOSING = frozenset(("status", "job", "filter", "per_page", "next_token"))
 
 
 class DispatchCalls:
@@ -64,19 +66,22 @@ class DispatchCalls:
             raise Fail(500, f"Dispatch did not provide required meta keys: [{' '.join(missing)}]")
 
     # --- evaluations ---
-    def _chosen(self, request: Request) -> tuple[list[dict[str, Any]], str]:
-        """A filter by status or expression is ignored before 1.3: all come."""
+    def _seen(self, request: Request) -> list[Evaluation]:
         sees = self.acl.evaluations(request)
-        found = sorted((e for e in self.c.evaluations.values() if sees(self.c.namespace_of(e.job_id))), key=lambda e: e.id)
+        return sorted((e for e in self.c.evaluations.values() if sees(self.c.namespace_of(e.job_id))), key=lambda e: e.id)
+
+    def _chosen(self, request: Request) -> tuple[list[dict[str, Any]], str]:
+        found = self._seen(request)
         values = [json.loads(self.c.render.evaluation(e)) for e in found]
-        if not self.c.profile.list_filters:
-            return values, ""
         for key, name in (("status", "Status"), ("job", "JobID")):
             if request.query.get(key):
                 values = [value for value in values if value[name] == request.query[key]]
         return page(values, request.query)
 
     def evaluations(self, request: Request) -> Answer:
+        """A filter by status or expression is ignored before 1.3: all come (dispatch, no-room)."""
+        if not self.c.profile.list_filters or not request.query.keys() & CHOOSING:
+            return Answer(joined([self.c.render.evaluation(e) for e in self._seen(request)]), self.c.tables["evals"])
         values, following = self._chosen(request)
         return Answer(dumps(values), self.c.tables["evals"], headers={"X-Nomad-Nexttoken": following} if following else {})
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from lab.nomad.build import Build
 from lab.nomad.clock import Timer
 from lab.nomad.events import Events
+from lab.nomad.intro import Applicant
 from lab.nomad.model import LOST, SEC, Allocation, Node, TaskRun, work_of
 
 if TYPE_CHECKING:
@@ -18,11 +19,10 @@ SEES = 0.01  # the client's own blocking query wakes
 STARTS = 0.08  # received to started (node-allocations)
 DIES = 0.04  # an obedient task after its interrupt
 HEALTHY = 10.0  # min_healthy_time
-REFUSED = 15.0  # a registration that was refused is tried again
 RETRY = 1.0  # a report that found no leader is sent again
 
 
-class Client(Events):
+class Client(Events, Applicant):
     """One machine with an agent. Alive, frozen or dead; its tasks may outlive the agent."""
 
     def __init__(self, cluster: "Cluster", node: Node, on_build: Callable[[Build], None]) -> None:
@@ -31,10 +31,6 @@ class Client(Events):
         self.frozen = False  # stopped, not dead: wakes up where it was
         self.leaving = False  # drain_on_shutdown: it waits for its own drain and does nothing more
         self.joined = False
-        self.introduction = ""  # token given at its start (1.11)
-        self.asking: Timer | None = None
-        self.leaves_quietly = 2.2  # seconds from the end of its own drain until the server misses it (shutdown-drain)
-        self.identity = ""  # in its state folder: the node id that it once joined as
         self.builds: dict[str, Build] = {}
         self.runs: dict[str, TaskRun] = {}  # what would be reported
         self.collected: set[str] = set()  # builds whose directories are gone
@@ -55,16 +51,11 @@ class Client(Events):
             return
         if not self.alive:
             return
-        if not c.admits(self):  # the agent logs it and tries again; the API shows nothing of it
-            if self.asking is not None:
-                self.asking.cancel()
-            self.asking = c.clock.after(REFUSED, lambda: self.join(ready_after))
+        if not self.admitted(ready_after):
             return
-        if self.asking is not None:
-            self.asking.cancel()
         c.register_node(self.node)
         self.node = c.nodes[self.node.id]
-        self.joined, self.identity = True, self.node.id
+        self.joined = True
         self.notice()
         self.sync_soon()
         if ready_after:

@@ -19,6 +19,7 @@ from lab.nomad.scheduler import Scheduler
 
 if TYPE_CHECKING:
     from lab.nomad.client import Client
+    from lab.nomad.intro import Applicant
 
 
 class Cluster:
@@ -46,7 +47,7 @@ class Cluster:
         self.generation = 0  # counts restores: the same index may then stand for something else
         self.past: dict[str, Any] | None = None  # what reads show while a restarted 0.5.6 applies its log
         self.tell: Callable[[str, int, Node | Allocation], None] = lambda kind, index, thing: None  # the event stream's ear
-        self.admits: Callable[[Client], bool] = lambda client: True  # introduction tokens
+        self.admits: Callable[[Applicant], bool] = lambda client: True  # introduction tokens
         self.spaces: dict[str, int] = {}  # namespaces beside "default" -> index
         self.waiting_for_previous: dict[str, list[str]] = {}
         self.render = Renderer(self)

@@ -6,15 +6,41 @@
 import base64
 import hashlib
 import json
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from lab.nomad.clock import Timer
+
 if TYPE_CHECKING:
-    from lab.nomad.client import Client
     from lab.nomad.cluster import Cluster
+    from lab.nomad.model import Node
 
 ENFORCEMENTS = ("none", "warn", "strict")
 TTL, LONGEST = 300.0, 1800.0  # seconds; a longer wish is cut without a word
+REFUSED = 15.0
 FIRST = (1, 11)  # older clients know neither tokens nor identities
+
+
+class Applicant:
+    """A client's side: what it holds when it asks to join."""
+
+    cluster: "Cluster"
+    node: "Node"
+    join: Callable[[float], None]
+    introduction = ""  # the token given at its start (1.11)
+    identity = ""  # in its state folder: the node id that it once joined as
+    asking: Timer | None = None
+    leaves_quietly = 2.2  # seconds from the end of its own drain until the server misses it (shutdown-drain)
+
+    def admitted(self, ready_after: float) -> bool:
+        """Refused: the agent logs it and asks again; the API shows nothing of it."""
+        if self.asking is not None:
+            self.asking.cancel()
+        if self.cluster.admits(self):
+            self.identity = self.node.id
+            return True
+        self.asking = self.cluster.clock.after(REFUSED, lambda: self.join(ready_after))
+        return False
 
 
 def encode(value: Any) -> str:
@@ -48,7 +74,7 @@ class Introduction:
         self.issued[token] = name, pool, end
         return token
 
-    def admits(self, client: "Client") -> bool:
+    def admits(self, client: Applicant) -> bool:
         """Who once joined comes back by the identity in its state, even purged; a copied state under another node id does not
         (introduction-token)."""
         if self.enforcement != "strict":
