@@ -46,6 +46,8 @@ class Acl:
         return Rights(secret, kind, bool(kind) or not secret, "node" in policy, 'node { policy = "write" }' in policy, reads, False, bool(kind))
 
     def accessor(self, rights: Rights) -> str:
+        if self.cluster.profile.accessor_kind:
+            return "token:" + (self.accessors.get(rights.secret, "") if self.enabled else "acls-disabled")
         return self.accessors.get(rights.secret, "") if self.enabled else ""
 
     # --- checks; texts as recorded ---

@@ -12,7 +12,8 @@ import requests
 from lab.nomad.adapter import LabAdapter
 from lab.nomad.agents import Agents
 from lab.nomad.api import Api
-from lab.nomad.client import Build, Client
+from lab.nomad.build import Build
+from lab.nomad.client import Client
 from lab.nomad.clock import Clock, VirtualClock
 from lab.nomad.cluster import Cluster
 from lab.nomad.faults import Fault, Faults
@@ -43,7 +44,7 @@ class Lab:
         self.witness = witness
         self.instances = instances
         self._numbers = 0
-        self.agents = Agents(self) if self.profile.old_drain and not isinstance(self.clock, VirtualClock) else None
+        self.agents = Agents(self) if self.profile.logs_of_clients_only and not isinstance(self.clock, VirtualClock) else None
         if clients:
             self.add_clients(clients)
 
@@ -72,6 +73,7 @@ class Lab:
         version: str | None = None,
         node_id: str | None = None,
         memory: int = 24105,
+        pool: str = "default",
     ) -> str:
         with self.cluster.lock:
             self._numbers += 1
@@ -83,21 +85,25 @@ class Lab:
                 instance_id = f"i-{number:017x}"
             if node_id is None:
                 node_id = f"{number}1111111-2222-4333-8444-55555555555{number}" if number < 10 else self.cluster.new_id()
-            node = Node(node_id, name, number, node_class, datacenter, version or self.profile.version, instance_id, memory, self._address(name, number))
+            node = Node(node_id, name, number, node_class, datacenter, version or self.profile.version, instance_id, memory, pool)
+            node.address = self._address(name, number)
             self.machines[name] = Client(self.cluster, node, self._on_build)
             self.machines[name].join()
             return node_id
 
     def _address(self, name: str, number: int) -> str:
         """Where the agent of a client answers itself, in versions where somebody must ask it. Nobody listens in process: the adapter knows."""
-        if not self.profile.old_drain:
+        if not self.profile.logs_of_clients_only:
             return ""
         return self.agents.listen(name) if self.agents else f"127.0.0.1:{23000 + 10 * number}"
 
     def agent(self, name: str, path: str, query: dict[str, str], headers: dict[str, str]) -> Response | None:
         """What a client's agent answers to a GET; None while it is dead or frozen."""
         client = self.machines[name]
-        return self.api.agent(client, path, query, headers) if client.alive and not client.frozen else None
+        if not client.alive or client.frozen:
+            return None
+        answer = self.api.handle("GET", path, query, b"", headers, agent=name)
+        return answer if isinstance(answer, Response) else answer.expire()
 
     def _machine(self, name: str) -> Client:
         for client in self.machines.values():
@@ -114,6 +120,15 @@ class Lab:
             raise ValueError("builds: live or die")
         with self.cluster.lock:
             self._machine(name).die(builds, heartbeat)
+
+    def shutdown_client(self, name: str, deadline: float = 60.0) -> None:
+        """SIGTERM of an agent with drain_on_shutdown and leave_on_terminate. With access control on, 1.7.7 drains nothing and just ends."""
+        with self.cluster.lock:
+            client = self._machine(name)
+            if self.api.acl.enabled and not self.profile.shutdown_drains_with_acl:
+                client.die("live")
+            else:
+                client.leave(deadline, "token:acls-disabled" if self.profile.accessor_kind and not self.api.acl.enabled else "")
 
     def freeze_client(self, name: str, heartbeat: float | None = None) -> None:
         """The agent stops answering (SIGSTOP, a cut cable); its builds go on."""
@@ -141,8 +156,8 @@ class Lab:
                 old.node.version,
                 old.node.instance_id,
                 old.node.memory,
-                old.node.address,
             )
+            node.address = old.node.address
             self.machines[name] = Client(self.cluster, node, self._on_build)
             self.machines[name].join()
             return node.id
@@ -253,7 +268,7 @@ class Lab:
         c.has_leader = True
         self.snapshots.replay()
         for node in c.nodes.values():
-            c.drainer.look(node)
+            c.drainer.begin(node)
         c.wake()
 
     def restore_server(self, back: int | None = None) -> int:

@@ -5,8 +5,9 @@
 
 # Searched in "<agent> <method> <path>" of a recorded line. Nothing about nodes, drains or allocations of the server may stand here.
 REQUESTS: dict[str, str] = {
-    r"^c\d ": "a client's own agent: callers speak to the server only",
-    r" /v1/client/": "logs and files lie on a client's disk",
+    r"^c\d GET /v1/agent/self": "a client's own description: callers speak to the server only",
+    r"^c\d GET /v1/metrics": "a client's own figures",
+    r" /v1/metrics \{.format": "the same figures in Prometheus' form",
     r" /v1/event/stream": "a drain tool must not rely on it; blocking queries are modelled",
 }
 

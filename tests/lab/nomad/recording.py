@@ -45,8 +45,10 @@ def names(version: str) -> list[str]:
     return sorted(path.stem for path in (FOLDER / version).glob("*.jsonl"))
 
 
-def is_slim(lines: list[dict[str, Any]]) -> bool:
-    return any("until" in line for line in lines)
+def is_slim(version: str, name: str) -> bool:
+    """From 1.2 on all but the whole files; before, those that leave out what repeats itself."""
+    new = tuple(int(part) for part in version.split(".")) >= (1, 2)
+    return name not in WHOLE and (new or any("until" in line for line in load(version, name)))
 
 
 def cut(value: Any) -> Any:

@@ -8,6 +8,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
+from urllib.parse import parse_qsl
 
 from lab.nomad import compare, recording
 from lab.nomad.clock import VirtualClock
@@ -33,6 +34,7 @@ class Scenario:
     steps: list[Step] = field(default_factory=list)
     flags: dict[str, Any] = field(default_factory=dict)  # chances of that run: how long a heartbeat was
     clients: int = 3
+    logs_of: tuple[str, ...] = ()  # jobs of the allocations in the paths of client calls, as they occur
     tolerance: float = TOLERANCE
 
 
@@ -53,15 +55,17 @@ class Replay:
         self.version, self.name, self.scenario = version, name, scenario
         self.profile = (profile or PROFILES[version]).but(**scenario.flags)
         self.lines = recording.load(version, name)
-        self.slimmed = recording.is_slim(self.lines)
+        self.slimmed = recording.is_slim(version, name)
         self.clock = VirtualClock()
-        self.lab = Lab(self.profile, scenario.clients, self.clock, instances=version == "0.5.6")
+        self.lab = Lab(self.profile, scenario.clients, self.clock, instances=self.profile.metadata)
         self.asked: list[Asked] = []
+        self.names: dict[str, str] = {}  # recorded id of a dispatched job or of an allocation -> ours
         self.found: list[str] = []
 
     @staticmethod
     def not_modelled(line: dict[str, Any]) -> bool:
-        said = f"{line['agent']} {line['request']['method']} {line['request']['path']}"
+        q = line["request"]
+        said = f"{line['agent']} {q['method']} {q['path']} {q.get('query') or ''}"
         return any(re.search(pattern, said) for pattern in REQUESTS)
 
     # --- run ---
@@ -90,6 +94,7 @@ class Replay:
                 todo.append((line["until"], 1, lambda asked=again: self._ask(asked)))  # type: ignore[misc]
         todo += [(at, 0, lambda act=act: act(self.lab)) for at, act in self.scenario.steps]  # type: ignore[misc]
         self.held: list[tuple[Asked, Blocked, float]] = []
+        self.postponed: list[Asked] = []
         for at, _order, action in sorted(todo, key=lambda item: item[:2]):
             self._until(self.zero + at)
             action()
@@ -137,25 +142,47 @@ class Replay:
             else:
                 asked.answer, asked.finished = answer, self.clock.now() - self.zero
         self.held = left
+        again, self.postponed = self.postponed, []
+        for asked in again:
+            self._ask(asked)
+
+    def _awaited(self, asked: Asked) -> bool:
+        """The asker went on from an answer that we have not given yet: it will ask as soon as it has it."""
+        q = asked.line["request"]
+        same = [a for a in self.asked if a.line["request"]["path"] == q["path"] and a is not asked]
+        same = [a for a in same if a.line["response"].get("headers", {}).get("X-Nomad-Index") == q["query"]["index"]]
+        open_yet = [held[0] for held in self.held] + self.postponed
+        return not any(a.answer for a in same) and any(a in same and a.number < asked.number for a in open_yet)
 
     def _ask(self, asked: Asked) -> None:
         q = asked.line["request"]
+        if "index" in q["query"] and self._awaited(asked):
+            self.postponed.append(asked)
+            return
         asked.finished = self.clock.now() - self.zero
         if not self.lab.cluster.server_up:
             asked.answer = "ConnectionRefusedError"
             return
         body = q["body"]
         data = b"" if body is None else body.encode() if isinstance(body, str) else json.dumps(body).encode()
-        query = {key: str(value) for key, value in q["query"].items()}
+        path, _mark, inline = q["path"].partition("?")
+        query = {**dict(parse_qsl(inline)), **{key: str(value) for key, value in q["query"].items()}}
         if query.get("index", "").isdigit():
             query["index"] = self._index(asked, query["index"])
-        answer = self.lab.api.handle(q["method"], self._path(q["path"], asked), query, data, self._token(q["token"]))
+        answer = self.lab.api.handle(q["method"], self._path(path, asked), query, data, self._token(q["token"]), asked.line["agent"])
         if isinstance(answer, Blocked):
             timed_out = (asked.line["response"]).get("error") == "TimeoutError"
             limit = self.clock.now() + (asked.line["took"] if timed_out else 40.0)
             self.held.append((asked, answer, limit))
         else:
             asked.answer = answer
+            self._learn(asked)
+
+    def _learn(self, asked: Asked) -> None:
+        """A dispatched job has another id here."""
+        body = asked.line["response"].get("body")
+        if isinstance(body, dict) and "DispatchedJobID" in body and isinstance(asked.answer, Response) and asked.answer.status == 200:
+            self.names[body["DispatchedJobID"]] = json.loads(asked.answer.body)["DispatchedJobID"]
 
     def _token(self, name: str) -> dict[str, str]:
         return {"X-Nomad-Token": f"{name}-token"} if self.lab.api.acl.enabled and name != "none" else {}
@@ -169,7 +196,11 @@ class Replay:
         return chosen.headers.get("X-Nomad-Index", text) if isinstance(chosen, Response) else text
 
     def _path(self, path: str, asked: Asked) -> str:
-        """Recorded allocation ids are another run's: take ours of the same job."""
+        """Recorded ids are another run's: take ours of the same job."""
+        for theirs, ours in self.names.items():
+            path = path.replace(theirs, ours).replace(theirs.replace("/", "%2F"), ours.replace("/", "%2F"))
+        if path.startswith("/v1/client/"):
+            return self._client_path(path)
         if not path.startswith("/v1/allocation/"):
             return path
         body = asked.line["response"].get("body")
@@ -177,6 +208,19 @@ class Replay:
             return path
         ours = [a for a in self.lab.cluster.allocations.values() if a.job.id == body["JobID"] and a.node_id == body["NodeID"]]
         return f"/v1/allocation/{ours[0].id}" if ours else path
+
+    def _client_path(self, path: str) -> str:
+        seen: list[str] = []
+        for line in self.lines:
+            found = re.search("^/v1/client/.*([0-9a-f]{8}-[0-9a-f-]{27})", line.get("request", {}).get("path", ""))
+            if found and found[1] not in seen and not found[1].startswith("99999999"):
+                seen.append(found[1])
+        for theirs, job in zip(seen, self.scenario.logs_of, strict=False):
+            ours = [a.id for a in self.lab.cluster.allocations.values() if a.job.id == job]
+            if ours:
+                self.names[theirs] = ours[0]
+                path = path.replace(theirs, ours[0])
+        return path
 
     # --- where it began ---
     def _since(self) -> int:
@@ -187,7 +231,8 @@ class Replay:
                 continue
             index = int(line["response"]["headers"].get("X-Nomad-Index", 0))
             if line["request"]["method"] != "GET" or line["t"] > min([at for at, _step in self.scenario.steps], default=1e9):
-                return first + 1 if first else index
+                own = re.fullmatch("/v1/node/[^/]+", line["request"]["path"]) is not None  # then its index is that of the node's last change
+                return first + 1 if first else index + own
             first = max(first, index)
         return first + 1
 
@@ -259,10 +304,13 @@ class Replay:
 
     def _against(self, answer: Response, theirs: dict[str, Any], near: list[dict[str, Any]]) -> list[str]:
         found = compare.headers(answer.headers, theirs["headers"])
+        text = answer.body.decode()
+        for theirs_name, ours_name in self.names.items():
+            text = text.replace(ours_name, theirs_name)
         try:
-            ours = json.loads(answer.body)
+            ours = json.loads(text)
         except ValueError:
-            ours = answer.body.decode()
+            ours = text
         ours, body = recording.as_recorded(ours, self.name, self.slimmed), theirs["body"]
         if isinstance(ours, str) or isinstance(body, str) or body is None:
             same = [compare.PORT.sub(":0", x) if isinstance(x, str) else x for x in (ours, body)]
@@ -278,8 +326,11 @@ class Replay:
             return self._allocations(ours, body, near)
         if isinstance(first, dict) and "StatusDescription" in first and "NodeClass" in first:
             return self._nodes(ours, body)
+        if isinstance(ours, dict) and "Gauges" in ours:
+            return compare.gauges(ours, body)
         if self.name == "agent-self":
             return compare.shape(ours, body)
+        ours, body = compare.in_order(ours), compare.in_order(body)
         return compare.shape(ours, body) + compare.values(ours, body)
 
     def _nodes(self, ours: Any, body: Any) -> list[str]:

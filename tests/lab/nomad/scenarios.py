@@ -44,6 +44,29 @@ def ran(*jobs: dict[str, Any], wait: float = 0.3) -> Act:
         for job in jobs:
             lab.register(job)
             lab.clock.sleep(wait)
+            while lab.profile.quiet_sync > 0.5 and not has(lab, job["ID"], "running"):
+                lab.clock.sleep(0.1)
+
+    return act
+
+
+def has(lab: Lab, job: str, status: str) -> bool:
+    return any(a.job.id == job and a.client == status for a in lab.cluster.allocations.values())
+
+
+def chain(*todo: tuple[dict[str, Any], str]) -> Act:
+    """Jobs that were registered one after another, each when the one before had got its status."""
+
+    def act(lab: Lab) -> None:
+        if todo:
+            lab.register(todo[0][0])
+            look(lab)
+
+    def look(lab: Lab) -> None:
+        if has(lab, todo[0][0]["ID"], todo[0][1]):
+            chain(*todo[1:])(lab)
+        else:
+            lab.clock.after(0.1, lambda: look(lab))
 
     return act
 
@@ -192,7 +215,7 @@ OLD = {
 
 NEW = {
     **COMMON,
-    "acl": Scenario(before=guarded),
+    "acl": Scenario(before=guarded, logs_of=("build",)),
     "nodes-list": Scenario(steps=[(0.01, start(BUILD)), (0.362, gate("c2", False)), (0.37, start(BUILD2)), (0.674, kill("c3", 4.95))]),
     "purge-down-node": Scenario(
         before=both(ran(BUILD), gate("c2", False), ran(BUILD2), drain("c1"), kill("c3", 5.0), rest(6)),

@@ -41,9 +41,9 @@ class Response:
 class Fail(Exception):
     """An answer that is not 200."""
 
-    def __init__(self, status: int, text: str, index: int | None = None) -> None:
+    def __init__(self, status: int, text: str, index: int | None = None, form: str = TEXT) -> None:
         super().__init__(text)
-        self.status, self.text, self.index = status, text, index
+        self.status, self.text, self.index, self.form = status, text, index, form
 
 
 @dataclass
@@ -64,6 +64,7 @@ class Request:
     body: bytes
     headers: dict[str, str]
     rights: Rights = field(default_factory=Rights)
+    agent: str = "server"  # who is asked
 
     def json(self, kind: str) -> Any:
         """The body as Go's decoder would take it, with its own words for what is wrong (errors)."""
@@ -87,6 +88,7 @@ class Answer:
     body: bytes
     index: int | None = None
     status: int = 200
+    headers: dict[str, str] = field(default_factory=dict)
 
 
 Read = Callable[[Request], Answer]
