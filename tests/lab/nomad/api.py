@@ -150,6 +150,8 @@ class Api:
         return answer
 
     def _unknown(self) -> Response:
+        if self.profile.catch_all:
+            return self._moved(self.profile.root_redirect, 307, "Temporary Redirect")
         text = self.profile.not_found
         return Response(404, text.encode(), {"Content-Type": TEXT} if text else {})
 
@@ -210,6 +212,8 @@ class Api:
         return self.ok(Answer(dumps(["global"])))
 
     def _v1_namespaces(self, request: Request, rest: list[str], get: bool) -> Response | Blocked:
+        if not self.profile.namespaces and self.profile.acl:
+            raise Fail(501, "Nomad Enterprise only endpoint")
         if not self.profile.namespaces:
             return self._unknown()
         self.acl.known(request.rights)

@@ -33,7 +33,7 @@ class DispatchCalls:
         meta = body.get("Meta") or {}
         self._check_meta(parent, meta)
         token = request.query.get("idempotency_token", "") if self.c.profile.idempotency else ""
-        child = next((j for j in parent.children if token and j.spec.get("DispatchIdempotencyToken") == token), None)
+        child = next((j for j in parent.children if token and j.token == token), None)
         if child is not None:
             return self._dispatched(child, child.create, "", 0)
         child, evaluation = self.c.dispatch_job(parent, body.get("Payload"), meta, token)

@@ -29,8 +29,9 @@ class JobCalls:
         return Answer(body, index)
 
     def _mine(self, request: Request, namespace: str) -> bool:
-        wanted = request.query.get("namespace", "default") if self.c.profile.namespaces else "default"
-        return wanted in ("*", namespace) and request.rights.sees(namespace)
+        wanted = "default" if self.c.profile.old_drain else request.query.get("namespace", "default")
+        every = wanted == "*" and self.c.profile.namespaces  # before 1.0 a star is a name like any other: none
+        return (every or wanted == namespace) and request.rights.sees(namespace)
 
     def _blind(self, request: Request) -> bool:
         """namespace=* is 200 [] for anybody who may not look (acl-thin-tokens: the trap); a plain list is 403."""

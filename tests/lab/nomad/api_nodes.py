@@ -141,7 +141,9 @@ class NodeCalls:
     def put_drain(self, request: Request, node_id: str) -> Response:
         """DrainSpec null cancels, {} is a drain without deadline; the path's node counts, not the body's (errors)."""
         self.acl.node_write(request.rights)
-        body = {key.lower(): value for key, value in request.json("api.NodeUpdateDrainRequest").items()}
+        if self.c.profile.enable_is_force and request.query.get("enable"):
+            return self._by_enable(request, node_id)
+        body = {key.lower(): value for key, value in request.json("api.NodeUpdateDrainRequest", self.c.profile.empty_body).items()}
         spec = body.get("drainspec")
         if isinstance(spec, dict):
             spec = {key.lower(): value for key, value in spec.items()}
@@ -159,10 +161,22 @@ class NodeCalls:
                 evaluations = self.c.evaluate_node(node, "node-update")
         return self._written("node_update", index, index, evaluations)
 
+    def _by_enable(self, request: Request, node_id: str) -> Response:
+        """The form of 0.5 still works up to 1.0, as a forced drain (drain-old-enable-form)."""
+        enable = self._enable(request)
+        node = self.find(node_id, 500)
+        if enable:
+            index = self.c.drainer.set(node, -(10**9), False, None, "")
+            return self._written("node_update", index, index, (0, []))
+        index, opened = self.c.drainer.clear(node, True, None, "")
+        return self._written("node_update", index, index, self.c.evaluate_node(node, "node-update") if opened else (0, []))
+
     def put_eligibility(self, request: Request, node_id: str) -> Response:
         """The BODY's node counts, if it names one (eligibility); what is so already gives index 0."""
         self.acl.node_write(request.rights)
-        body = {key.lower(): value for key, value in request.json("structs.NodeUpdateEligibilityRequest").items()}
+        body = {key.lower(): value for key, value in request.json("structs.NodeUpdateEligibilityRequest", self.c.profile.empty_body).items()}
+        if self.c.profile.body_names_node and not body.get("nodeid"):
+            raise Fail(500, "missing node ID for setting scheduling eligibility")
         node_id = self.eligibility_target(body, node_id)
         wanted = body.get("eligibility") or ""
         if len(node_id) != 36:

@@ -287,6 +287,9 @@ class Client(Events):
         if build.recovered and self.cluster.profile.recovered_stop:
             self._report(build.allocation)
             self.cluster.clock.after(self.cluster.profile.recovered_stop, lambda: self._finished(build, run))
+        elif self.cluster.profile.end_takes:
+            self._report(build.allocation)
+            self.cluster.clock.after(self.cluster.profile.end_takes, lambda: self._finished(build, run))
         else:
             self._finished(build, run)
 
@@ -310,7 +313,7 @@ class Client(Events):
             self.cluster.clock.after(STARTS, lambda: self._stop(allocation))
             return
         seconds = f"{build.work.kill_timeout:g}s"
-        text = f"Sent interrupt. Waiting {seconds} before force killing"
+        text = self.cluster.profile.interrupt_text.format(seconds)
         self._event(run, "Killing", text, {"kill_timeout": seconds}, KillTimeout=int(build.work.kill_timeout * 1e9))
         self._report(allocation.id)
         build.stopping = self.cluster.clock.after(DIES + build.work.stop_takes, lambda: self._stopped(build, run, allocation))
@@ -332,7 +335,9 @@ class Client(Events):
             self._finished(build, run)
             return
         if self.cluster.profile.says_terminated:
-            if build.work.stop_seconds == 0:
+            if build.work.stop_seconds <= build.work.kill_timeout and self.cluster.profile.stopped_text:
+                self._event_terminated(run, 0, 0, self.cluster.profile.stopped_text)
+            elif build.work.stop_seconds == 0:
                 self._event_terminated(run, 130, 2)
             elif build.work.stop_seconds > build.work.kill_timeout:
                 self._event_terminated(run, 137, 9)
@@ -349,10 +354,6 @@ class Client(Events):
             self._event(self.runs[build.allocation], "Killing", "Sent interrupt. Waiting 5s before force killing", {"kill_timeout": "5s"}, KillTimeout=5 * SEC)
             self._report(build.allocation)
         return len(chosen)
-
-    def ends(self, build: Build) -> None:
-        """The task dies; an agent that is away learns of it when it is back."""
-        self._over(build, "killed")
 
     def _over(self, build: Build, how: str) -> None:
         build.ended, build.how = self.cluster.clock.now(), how
@@ -425,9 +426,9 @@ class Client(Events):
             return
         if allocation.client == "running" and allocation.health is None and allocation.desired == "run":
             self.cluster.clock.after(self._healthy_in(allocation), lambda: self._healthy(allocation))
-        elif allocation.client_terminal and allocation.health is None and allocation.deployment:
+        elif allocation.client_terminal and allocation.health is None and (allocation.deployment or not self.cluster.profile.deploys_unasked):
             allocation.health = self._health(False)
-            if allocation.job.type == "service" and allocation.desired_text != LOST:
+            if allocation.job.type == "service" and allocation.deployment and allocation.desired_text != LOST:
                 self.cluster.clock.after(1.0, lambda: self._reschedule(allocation))
 
     def _health(self, good: bool) -> dict[str, Any]:

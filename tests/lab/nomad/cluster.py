@@ -152,6 +152,8 @@ class Cluster:
     # --- jobs ---
     def register_job(self, given: dict[str, Any], namespace: str = "default") -> tuple[Job, Evaluation | None]:
         spec = complete_spec(given, self.profile.shapes)
+        if spec.get("ParameterizedJob") and not self.profile.keeps_empty:
+            spec["ParameterizedJob"] = {key: value or None for key, value in spec["ParameterizedJob"].items()}
         index = self.commit("jobs", "summaries")
         known = self.jobs.get(spec["ID"])
         job = Job(
@@ -173,7 +175,7 @@ class Cluster:
             job.allocations = known.allocations
             for allocation in job.allocations:
                 allocation.job = job
-        if self.profile.deployments and (job.type == "service" or (job.type == "system" and self.profile.system_deployments)):
+        if self.profile.deployments and self.profile.deploys_unasked and (job.type == "service" or (job.type == "system" and self.profile.system_deployments)):
             job.deployment = self.new_id()
         self.jobs[job.id] = job
         job.children = known.children if known else []
@@ -190,7 +192,9 @@ class Cluster:
         spec = {**parent.spec, "ID": name, "Name": name, "ParentID": parent.id, "Dispatched": True, "Payload": payload, "Meta": meta or None}
         if "DispatchIdempotencyToken" in spec:
             spec["DispatchIdempotencyToken"] = token
-        child = Job(name, spec, parent.type, parent.count, index, index, index, self.clock.nanoseconds(), parent.namespace, parent.priority, parent=parent)
+        child = Job(
+            name, spec, parent.type, parent.count, index, index, index, self.clock.nanoseconds(), parent.namespace, parent.priority, parent=parent, token=token
+        )
         child.summary_create = child.summary_modify = parent.summary_modify = index
         parent.children.append(child)
         parent.text.clear()

@@ -16,6 +16,7 @@ UNLIKE = re.compile(
     r"|AllocationTime|Nodes[A-Z]\w*|Score|HeartbeatTTL|^[Pp]ort$|^id$"
 )
 SECRET = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+CLOSING = re.compile(r"grpc: the client connection is closing|context canceled")  # what of a stopped task's executor is said is a race (0.9, 0.11)
 PORT = re.compile(r"(?<=127\.0\.0\.1):\d+")
 RANK = {"Received": 0, "Reconnected": 2, "Task Setup": 1, "Started": 2, "Killing": 3, "Terminated": 4, "Not Restarting": 5, "Killed": 5}
 Found = list[str]
@@ -91,8 +92,9 @@ def node_view(node: dict[str, Any], since: int) -> dict[str, Any]:
     strategy, last = node.get("DrainStrategy"), node.get("LastDrain")
     if strategy:
         force = strategy["ForceDeadline"]
+        force = None if force and force.startswith("0001") else force
         view["strategy"] = (strategy["Deadline"], strategy["IgnoreSystemJobs"], force is not None)
-        if force:
+        if force and "StartedAt" in strategy:
             view["force after"] = round(instant(force) - instant(strategy["StartedAt"]), 1)
         view["last drain is this"] = last is None or instant(last["StartedAt"]) == int(instant(strategy["StartedAt"]))
     view["last"] = last and (last["Status"], last["Meta"], SECRET.sub("id", last["AccessorID"]))
@@ -135,7 +137,7 @@ def allocation_view(item: dict[str, Any]) -> dict[str, Any]:
     tasks = item.get("TaskStates") or {}
     view["tasks"] = {name: (t["State"], t["Failed"]) for name, t in tasks.items()}
     view["events"] = [e["Type"] for t in tasks.values() for e in t["Events"] or []]
-    view["said"] = [e.get("DisplayMessage") for t in tasks.values() for e in t["Events"] or []]
+    view["said"] = [CLOSING.sub("closed", e.get("DisplayMessage") or "") for t in tasks.values() for e in t["Events"] or []]
     return view
 
 

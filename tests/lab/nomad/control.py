@@ -92,12 +92,23 @@ class Control:
         self.lab.return_client(client, ready_after, heartbeat)
         return {}
 
+    def post_clients_shutdown(self, client: str, deadline: float = 60.0) -> Any:
+        self.lab.shutdown_client(client, deadline)
+        return {}
+
     def post_clients_replace(self, client: str) -> Any:
         return {"node": self.lab.replace_client(client)}
 
     # --- builds ---
     def post_builds(self, job: str, **fields: Any) -> Any:
         return {"job": self.lab.build(job, **fields)}
+
+    def post_dispatch(self, job: str) -> Any:
+        return {"job": self.lab.dispatch(job)}
+
+    def post_broker(self, paused: bool) -> Any:
+        self.lab.pause_broker(paused)
+        return {}
 
     def post_cancel(self, job: str, purge: bool = False) -> Any:
         self.lab.cancel(job, purge)

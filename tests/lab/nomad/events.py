@@ -27,7 +27,7 @@ class Events:
         details = {"fails_task": "true", "restart_reason": reason}
         self._event(run, "Not Restarting", reason, details, RestartReason=reason, FailsTask=True)
 
-    def _event_terminated(self, run: TaskRun, code: int, signal: int) -> None:
-        text = f"Exit Code: {code}" + (f", Signal: {signal}" if signal else "")
+    def _event_terminated(self, run: TaskRun, code: int, signal: int, said: str = "") -> None:
+        text = said or f"Exit Code: {code}" + (f", Signal: {signal}" if signal else "")
         details = {"exit_code": str(code), "oom_killed": "false", "signal": str(signal)}
         self._event(run, "Terminated", text, details, ExitCode=code, Signal=signal)

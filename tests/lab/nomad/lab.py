@@ -176,11 +176,21 @@ class Lab:
         namespace: str = "default",
         memory: int = 10,
         cpu: int = 20,
-        stdout: str = "",
+        pool: str = "default",
+        away: float = 0.0,
+        plugin: bool = False,
+        parameterized: bool = False,
+        max_parallel: int | None = None,
+        stdout: str | None = None,
         stderr: str = "",
+        last: str | None = None,
     ) -> str:
-        """Register a job; `client` ties it to one client (a regular expression of names)."""
-        meta = {"lab_stop_seconds": f"{stop_seconds:g}", "lab_exit": str(exit_code), "lab_stdout": stdout, "lab_stderr": stderr}
+        """Register a job; `client` ties it to one client (a regular expression of names). `type`: batch, service, system, sysbatch.
+        `away`: seconds its client may be cut off (status disconnected, allocations unknown); `plugin`: a CSI node plugin;
+        `parameterized`: nothing runs before dispatch(); `max_parallel`: of a service's migrate block; `stdout`, `stderr`: printed
+        at the start, `last`: on stdout at its own end."""
+        meta = {"lab_stop_seconds": f"{stop_seconds:g}", "lab_exit": str(exit_code), "lab_stderr": stderr}
+        meta |= {"lab_stdout": f"{job} started\n" if stdout is None else stdout, "lab_last": f"{job} done\n" if last is None else last}
         if seconds is not None:
             meta["lab_seconds"] = f"{seconds:g}"
         task = {
@@ -193,8 +203,32 @@ class Lab:
         }
         rules = [{"LTarget": "${node.unique.name}", "RTarget": f"^({client})$", "Operand": "regexp"}] if client else []
         spec = {"ID": job, "Name": job, "Type": type, "Region": "global", "Datacenters": ["dc1"], "Priority": 50, "Namespace": namespace, "Constraints": rules}
-        spec["TaskGroups"] = [{"Name": "group", "Count": count, "Tasks": [task]}]
+        if plugin:
+            task["CSIPluginConfig"] = {"ID": job, "Type": "node", "MountDir": "/csi"}
+        group: dict[str, Any] = {"Name": "group", "Count": count, "Tasks": [task]}
+        if away:
+            group |= {"Disconnect": {"LostAfter": int(away * SEC), "Replace": False}, "MaxClientDisconnect": int(away * SEC)}
+        if max_parallel:
+            group["Migrate"] = {"MaxParallel": max_parallel, "HealthCheck": "task_states", "MinHealthyTime": SEC, "HealthyDeadline": 300 * SEC}
+        spec |= {"TaskGroups": [group], "NodePool": pool}
+        if parameterized:
+            spec["ParameterizedJob"] = {"Payload": "optional", "MetaRequired": [], "MetaOptional": []}
         return self.register(spec).id
+
+    def dispatch(self, job: str) -> str:
+        """Start a child of a parameterized job; its id."""
+        with self.cluster.lock:
+            parent = self.cluster.jobs[job]
+            if not parent.parameterized:
+                raise ValueError(f"job {job} is not parameterized")
+            return self.cluster.dispatch_job(parent, None, {}, "")[0].id
+
+    def pause_broker(self, paused: bool = True) -> None:
+        """Stop all scheduling, as an operator can from 1.4 on: drains end, and everything goes on running."""
+        if not self.profile.paused_broker:
+            raise ValueError(f"Nomad {self.profile.version} cannot pause its evaluation broker")
+        with self.cluster.lock:
+            self.cluster.scheduler.configure({**self.cluster.scheduler.config, "PauseEvalBroker": paused})
 
     def register(self, spec: dict[str, Any]) -> Job:
         with self.cluster.lock:
@@ -249,7 +283,7 @@ class Lab:
         with self.cluster.lock:
             self.cluster.server_up = True
             for job in self.cluster.jobs.values():
-                job.children_lost = self.profile.restart_replays_log
+                job.children_lost = self.profile.restart_loses_children
                 job.text.clear()
             self.cluster.wake()
             self.clock.after(leaderless, self._lead)

@@ -136,6 +136,7 @@ class Job:
     blocked: "Evaluation | None" = None
     children: list["Job"] = field(default_factory=list)  # of a parameterized job
     parent: "Job | None" = None
+    token: str = ""  # the idempotency token it was dispatched with
     children_lost: bool = False  # a restarted 0.5.6 writes Children null (server-killed)
     snapshot: bytes = b""  # the job's JSON inside its allocations, as it was when they were made
     text: dict[str, bytes] = field(default_factory=dict)

@@ -14,15 +14,15 @@ REQUESTS: dict[str, str] = {
 # Subjects of the same servers that have no recording here, because nothing of them is simulated.
 SUBJECTS: dict[str, str] = {
     "event stream": "a drain tool must not rely on it (a denied one of newer servers is silent); blocking queries are modelled",
-    "logs and files of allocations": "forwarded to a client's disk",
-    "metrics": "no caller of ours reads them",
-    "dispatch, parameterized and periodic jobs": "builds are registered as plain batch jobs",
+    "following a log": "a log is given as it is at the moment of asking",
+    "metrics but those of jobs, clients and blocked evaluations": "the other figures stand still",
+    "periodic jobs": "no caller of ours waits for one",
     "ACL roles, expiry, other policies, writing any": "the control route gives tokens of five kinds",
     "namespaces other than those of jobs": "jobs may carry one; creating or listing more is not",
-    "operator calls, scheduler configuration": "from later profiles on",
     "TLS": "a proxy in front does that better",
     "several servers": "a lost leader is modelled by one server without a leader",
     "restarts of service and system tasks that end by themselves": "no caller of ours waits for one",
-    "CSI, sysbatch, disconnected clients": "not in these versions' recordings",
+    "volumes of CSI plugins": "a plugin is a task that is stopped late, no more",
+    "replacing of allocations while they are unknown": "the recorded jobs ask for none",
     "the command line tool": "its calls are the ones replayed",
 }

@@ -20,6 +20,16 @@ class Profile:
     old_drain: bool = False  # PUT drain?enable=, stops builds at once, no strategy, no eligibility (below 0.8)
     eligibility: bool = True
     purge: bool = True
+    enable_is_force: bool = False  # ?enable=true of 0.8 to 1.0 is a forced drain, system jobs too; false a cancel
+    empty_body: str = "Request body is empty"  # what a write without a body is told
+    links_lost: bool = True  # a lost allocation names its replacement (from 1.0)
+    deploys_unasked: bool = True  # a service without an update block has a deployment (from 0.10)
+    strategy_started: bool = True  # DrainStrategy has StartedAt, and null for no deadline (from 0.10)
+    body_names_node: bool = False  # eligibility wants NodeID in the body (to 0.9)
+    catch_all: bool = False  # an unknown path is sent to the user interface (0.9)
+    sends_transition: bool = False  # DesiredTransition is always written (0.9)
+    interrupt_text: str = "Sent interrupt. Waiting {} before force killing"
+    stopped_text: str = ""  # how a task that obeyed its interrupt is said to have ended; "" by its exit code
     drain_meta: bool = True  # LastDrain with Meta and AccessorID (from 1.1.0)
     list_filters: bool = True  # filter, per_page, resources, os of lists; before 1.3 they are ignored: all come
     old_logs: bool = False  # logs: a wrong argument is 500, an odd id 200 and nothing (to 0.9)
@@ -29,6 +39,7 @@ class Profile:
     deregister_type: str = "service"  # type of the evaluation of a stopped job, whatever the job is; "" that of the job (0.5.6)
     node_pools: bool = True  # from 1.6
     paused_broker: bool = True  # the scheduler's configuration can pause the evaluation broker (from 1.4)
+    keeps_empty: bool = True  # an empty list of a parameterized job stays one; before it becomes null
     idempotency: bool = True  # dispatch honours an idempotency token (from 1.6)
     accessor_kind: bool = False  # AccessorID is "token:<id>", "token:acls-disabled" without access control (1.7.7)
     node_events: bool = True
@@ -54,6 +65,7 @@ class Profile:
     says_terminated: bool = True  # a stopped task has a Terminated event before Killed
     deployments: bool = True
     restart_replays_log: bool = False  # a restarted server first answers from an older state (0.5.6 server-killed)
+    restart_loses_children: bool = False  # a restarted server writes Children null in summaries (to 0.9)
     system_stop_text: str = "alloc not needed as node is tainted"
     not_found: str = ""  # body of an unknown route
     root_redirect: str = "/ui/"
@@ -66,6 +78,7 @@ class Profile:
     drain_batch: float = 1.0  # the drainer gathers transitions for 1 s (drain-force, drain-deadline-strikes)
     client_sync: float = 0.2  # clients report allocation changes in batches of 0.2 s
     quiet_sync: float = 1.0  # and what changes no status, as a task's event, every second (from 1.6)
+    end_takes: float = 0.0  # seconds from a task's last event to its end, where a report came in between
     hand_over: float = 0.6  # from the reported end of a task to the start of its replacement on another client (drain-migrate-block)
     recovered_stop: float = 4.15  # a task re-attached after an agent's restart takes that much longer to end
     leader_wait: float = 5.0  # a request without a leader is held that long (no-leader)
@@ -81,7 +94,7 @@ class Profile:
 
     @property
     def shapes(self) -> dict[str, Any]:
-        return load_shapes(self.shapes_of or self.version)
+        return load_shapes(self.version, self.shapes_of)
 
     def but(self, **flags: Any) -> "Profile":
         """The same version with other behaviour: a simulator broken on purpose."""
@@ -89,10 +102,10 @@ class Profile:
 
 
 @cache
-def load_shapes(version: str) -> dict[str, Any]:
-    """Objects as a real server of that version writes them; the simulator fills in what changes."""
-    path = Path(__file__).parent / "shapes" / f"{version}.json"
-    shapes: dict[str, Any] = json.loads(path.read_text())
+def load_shapes(version: str, of: str = "") -> dict[str, Any]:
+    """Objects as a real server of that version writes them; the simulator fills in what changes. `of`: another version's, under this one's name."""
+    path = Path(__file__).parent / "shapes" / f"{of or version}.json"
+    shapes: dict[str, Any] = json.loads(path.read_text().replace(of or version, version))
     return shapes
 
 
@@ -108,6 +121,7 @@ BEFORE_1_2 = Profile(
     says_reregistered=True,
     list_filters=False,
     idempotency=False,
+    keeps_empty=False,
     state_of_allocation=False,
     node_pools=False,
     paused_broker=False,
@@ -116,6 +130,20 @@ BEFORE_1_2 = Profile(
     recovered_stop=1.85,
     hand_over=0.0,
 )
+CANCELED = 'Exit Code: 0, Exit Message: "executor: error waiting on process: rpc error: code = Canceled desc = grpc: the client connection is closing"'
+BEFORE_1_1 = replace(
+    BEFORE_1_2,
+    version="0.11.3",
+    drain_meta=False,
+    namespaces=False,
+    enable_is_force=True,
+    empty_body="EOF",
+    links_lost=False,
+    stopped_text=CANCELED,
+    deregister_type="",
+)
+# 1.6.1 is unproven: it has no recordings. It is 1.7.7 with a bare AccessorID, as a comparison of both servers said (see the README).
+V_1_7_7 = Profile(version="1.7.7", accessor_kind=True, plugin_stop_fails=True)
 PROFILES = {
     "0.5.6": replace(
         BEFORE_1_2,
@@ -140,17 +168,30 @@ PROFILES = {
         says_terminated=False,
         deployments=False,
         restart_replays_log=True,
+        restart_loses_children=True,
         system_stop_text="alloc not needed due to job update",
         not_found="404 page not found\n",
         root_redirect="",
         heartbeat_lost=(10.0, 18.0),
         max_connections=None,
     ),
-    "0.9.3": replace(BEFORE_1_2, old_logs=True, log_error_form=TEXT, version="0.9.3", drain_meta=False, namespaces=False),
-    "0.11.3": replace(BEFORE_1_2, version="0.11.3", drain_meta=False, namespaces=False),
+    "0.9.3": replace(
+        BEFORE_1_1,
+        version="0.9.3",
+        old_logs=True,
+        log_error_form=TEXT,
+        strategy_started=False,
+        deploys_unasked=False,
+        restart_loses_children=True,
+        body_names_node=True,
+        catch_all=True,
+        sends_transition=True,
+        interrupt_text="Sent interrupt",
+    ),
+    "0.11.3": BEFORE_1_1,
     "1.1.2": BEFORE_1_2,
-    "1.6.1": Profile(version="1.6.1", shapes_of="1.7.7"),
-    "1.7.7": Profile(version="1.7.7", accessor_kind=True, plugin_stop_fails=True),
+    "1.6.1": replace(V_1_7_7, version="1.6.1", shapes_of="1.7.7", accessor_kind=False),
+    "1.7.7": V_1_7_7,
     "1.11.3": Profile(
         version="1.11.3",
         accessor_kind=True,

@@ -92,6 +92,9 @@ class Renderer:
         strategy = node.strategy
         if strategy is None:
             return None
+        if not self.profile.strategy_started:
+            force = "0001-01-01T00:00:00Z" if strategy.force is None else self.cluster.stamp(strategy.force)
+            return {"Deadline": strategy.deadline, "ForceDeadline": force, "IgnoreSystemJobs": strategy.ignore_system}
         return {
             "Deadline": strategy.deadline,
             "ForceDeadline": None if strategy.force is None else self.cluster.stamp(strategy.force),
@@ -155,7 +158,7 @@ class Renderer:
                 value["DeploymentID"] = allocation.deployment
             if allocation.health:
                 value["DeploymentStatus"] = allocation.health
-            if allocation.migrate or allocation.reschedule:
+            if allocation.migrate or allocation.reschedule or self.profile.sends_transition:
                 value["DesiredTransition"] = self._transition(allocation)
             if tasks is not None:
                 value["TaskStates"] = tasks
@@ -209,7 +212,7 @@ class Renderer:
             "ModifyIndex": max(job.summary_modify, job.summary_create),
             "Summary": {job.group["Name"]: counts},
         }
-        if self.profile.namespaces:
+        if not self.profile.old_drain:
             value["Namespace"] = job.namespace
         return value
 

@@ -364,6 +364,6 @@ class Replay:
             found += [f"{key}: {text}" for text in compare.same_allocation(compare.allocation_view(item), views, self.slimmed)]
             like = [t[key] for t in there if key in t and t[key]["ClientStatus"] == item["ClientStatus"] and t[key]["DesiredStatus"] == item["DesiredStatus"]]
             shapes = [compare.shape(item, other, f"{key[0]}") for other in like]
-            if shapes and all(shapes):
+            if shapes and all(shapes) and item["ClientStatus"] != "pending":  # how much a pending one says already is a matter of moments
                 found += min(shapes, key=len)
         return found

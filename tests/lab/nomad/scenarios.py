@@ -3,6 +3,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
+import json
 from collections.abc import Callable
 from typing import Any
 
@@ -81,7 +82,8 @@ def gate(name: str, is_open: bool) -> Act:
         elif is_open and lab.cluster.nodes[lab.node_id(name)].strategy is not None:
             lab.api.handle("PUT", path + "drain", {}, b'{"DrainSpec": null, "MarkEligible": true}')
         else:
-            lab.api.handle("PUT", path + "eligibility", {}, b'{"Eligibility": "%s"}' % (b"eligible" if is_open else b"ineligible"))
+            body = {"NodeID": lab.node_id(name), "Eligibility": "eligible" if is_open else "ineligible"}
+            lab.api.handle("PUT", path + "eligibility", {}, json.dumps(body).encode())
 
     return act
 

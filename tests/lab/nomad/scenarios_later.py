@@ -38,11 +38,11 @@ def jobs(nowhere: float, stopped: float, purged: float) -> dict[str, Scenario]:
     }
 
 
-def busy(pause: float) -> dict[str, Scenario]:
+def busy(pause: float, last: float = 0.0, flags: dict[str, Any] | None = None) -> dict[str, Scenario]:
     closed = s.both(s.gate("c2", False), s.gate("c3", False), s.ran(s.BUSY[0]), s.rest(pause), s.ran(*s.BUSY[1:]))
-    before = s.both(s.ran(s.SYS), closed, s.gate("c2", True), s.gate("c3", True), s.rest(0.01))
-    blocking = Scenario(before=before, steps=[(0.035, s.drain("c1"))])
-    return {"drain-busy-natural-end": Scenario(before=before), "drain-busy-natural-end-blocking": blocking}
+    before = s.both(s.ran(s.SYS), closed, s.gate("c2", True), s.gate("c3", True), s.rest(0.01 + last))
+    blocking = Scenario(before=before, steps=[(0.035, s.drain("c1"))], flags=flags or {})
+    return {"drain-busy-natural-end": Scenario(before=before, flags=flags or {}), "drain-busy-natural-end-blocking": blocking}
 
 
 SLOW = s.spec("slow", script=s.SLOW, node="c1", kill=8)
@@ -110,7 +110,7 @@ def dies(job: str) -> s.Act:
         for client in lab.machines.values():
             for build in client.builds.values():
                 if build.job == job and build.client == "c1" and build.ended is None:
-                    client.ends(build)
+                    client._over(build, "killed")
 
     return act
 
@@ -241,4 +241,47 @@ V_1_11_3 = {
     ),
 }
 
-SCENARIOS = {**s.SCENARIOS, "1.7.7": V_1_7_7, "1.11.3": V_1_11_3}
+BEFORE_1_1 = {
+    **{name: scenario for name, scenario in s.NEW.items() if name != "acl"},
+    "metrics": Scenario(before=s.both(s.ran(s.BUILD), s.rest(2.5))),
+}
+
+V_0_11_3 = {
+    **BEFORE_1_1,
+    "nodes-list": Scenario(steps=[(0.01, s.start(s.BUILD)), (0.392, s.gate("c2", False)), (0.4, s.start(s.BUILD2)), (0.82, s.kill("c3", 6.8))]),
+    "purge-down-node": Scenario(before=s.NEW["purge-down-node"].before, steps=[(0.1, s.back("c3", 6.1))], flags={"purged_back": (1.8, 1.8)}),
+    "eligibility": Scenario(steps=[(0.0335, s.gate("c1", True)), (0.041, s.gate("c2", True)), (0.043, s.run("build", node="c2"))]),
+    "errors": Scenario(steps=[(0.078, s.openings)], flags={"drain_look": 0.004}),
+    "alloc-logs": logs(0.11),
+    "blocking-query": Scenario(before=s.ran(s.BUILD), steps=[(14.22, s.gate("c1", False)), (15.245, s.cancel("build"))]),
+    "drain-idle": Scenario(steps=[(1.973, s.start(SYS1))]),
+    "client-killed": Scenario(before=s.NEW["client-killed"].before, steps=s.NEW["client-killed"].steps, flags={"recovered_stop": 3.2}),
+    **busy(0.4, 0.1, {"end_takes": 0.2}),
+}
+
+V_0_9_3 = {
+    **BEFORE_1_1,
+    "nodes-list": Scenario(steps=[(0.01, s.start(s.BUILD)), (0.492, s.gate("c2", False)), (0.5, s.start(s.BUILD2)), (1.163, s.kill("c3", 4.2))]),
+    "purge-down-node": Scenario(before=s.NEW["purge-down-node"].before, steps=[(0.1, s.back("c3", 0.2))], flags={"purged_back": (3.3, 3.3)}),
+    "eligibility": Scenario(steps=[(0.0295, s.gate("c1", True)), (0.036, s.gate("c2", True)), (0.04, s.run("build", node="c2"))]),
+    "errors": Scenario(steps=[(0.055, s.openings)]),
+    "alloc-logs": logs(0.2),
+    "drain-old-enable-form": Scenario(before=s.NEW["drain-old-enable-form"].before, flags={"drain_look": 0.01}),
+    "jobs-list": Scenario(steps=[*s.SIX[:-1], (2.976, s.start(s.NOWHERE))]),
+}
+
+BEFORE_1_2 = {
+    "metrics": BEFORE_1_1["metrics"],
+    "alloc-logs": logs(0.087),
+    "dispatch": Scenario(before=CLOSED, steps=[(7.625, s.gate("c2", True))], flags={"think": 0.008}),
+    "no-room": Scenario(before=s.both(first("c3"), s.start(parameterized("big", 14463)))),
+    "operator-calls": Scenario(before=complete(ECHO), logs_of=("done",)),
+}
+SCENARIOS = {
+    "0.5.6": {**s.OLD, "alloc-logs": logs(0.1), "metrics": Scenario()},
+    "1.1.2": {**s.NEW, **BEFORE_1_2},
+    "0.9.3": V_0_9_3,
+    "0.11.3": V_0_11_3,
+    "1.7.7": V_1_7_7,
+    "1.11.3": V_1_11_3,
+}

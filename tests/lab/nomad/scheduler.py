@@ -228,6 +228,7 @@ class Plan:
         kept = c.profile.done_when_complete and job.type == "batch"
         # From 1.x on only a stop and a start of the same plan are linked (purge-busy); before, also later ones (client-killed)
         ended = job.allocations if old else self.changed
+        ended = [a for a in ended if c.profile.links_lost or old or a.client != "lost"]
         replaced = [a for a in ended if a.desired != "run" and not a.next and not (kept and a.succeeded)]
         taken = {a.index for a in job.allocations if a.desired == "run"}
         while missing > 0:

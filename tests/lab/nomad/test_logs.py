@@ -25,8 +25,8 @@ def lines(version: str) -> list[dict[str, Any]]:
 def scene(version: str) -> tuple[Lab, dict[str, str]]:
     """The recorded builds; recorded ids to ours."""
     lab = Lab(version, clients=3)
-    lab.build("short", "c1", seconds=None, stdout="one\ntwo\n", stderr="oops\n")
-    lab.build("long", "c1", seconds=1, stdout="one\ntwo\nthree\n", stderr="oops\n")
+    lab.build("short", "c1", seconds=None, stdout="one\ntwo\n", stderr="oops\n", last="")
+    lab.build("long", "c1", seconds=1, stdout="one\ntwo\nthree\n", stderr="oops\n", last="")
     lab.clock.sleep(3)
     mine = {b["job"]: b["allocation"] for b in lab.truth()["builds"]}
     told: dict[str, str] = {}
@@ -95,7 +95,7 @@ def test_agents_listen_on_sockets_of_their_own() -> None:
     lab = Lab("0.5.6", clients=2, clock=RealClock(20.0))
     server = Server(lab).start()
     try:
-        lab.build("build", "c2", seconds=None, stderr="oops\n")
+        lab.build("build", "c2", seconds=None, stderr="oops\n", last="")
         session = requests.Session()
         session.trust_env = False
         for _turn in range(100):

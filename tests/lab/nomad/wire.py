@@ -66,11 +66,11 @@ class Request:
     rights: Rights = field(default_factory=Rights)
     agent: str = "server"  # who is asked
 
-    def json(self, kind: str) -> Any:
+    def json(self, kind: str, empty: str = "Request body is empty") -> Any:
         """The body as Go's decoder would take it, with its own words for what is wrong (errors)."""
         text = self.body.strip()
         if not text:
-            raise Fail(400, "Request body is empty")
+            raise Fail(400, empty)
         try:
             value = json.loads(text)
         except ValueError:
