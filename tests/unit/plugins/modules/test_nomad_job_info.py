@@ -17,7 +17,7 @@ from lab.nomad.lab import Lab
 
 NAME = "nomad_job_info"
 CANARY = "cafecafe-0000-4000-8000-00000000cafe"
-every = pytest.mark.parametrize("profile", ["0.5.6", "1.1.2", "1.7.7", "1.11.3"])
+every = pytest.mark.parametrize("profile", ["0.5.6", "0.9.3", "0.11.3", "1.1.2", "1.7.7", "1.11.3"])
 
 
 @pytest.fixture
@@ -126,7 +126,7 @@ def test_verdicts_in_the_lab(profile: str, clients: int, act: Callable[[Lab], No
     assert found["verdict"] == verdict and found["next_act"] == NEXT[verdict]
     assert room.writes == []
     if act is _drain_all:
-        who = "somebody (this Nomad keeps no mark of who)" if profile == "0.5.6" else "night shift (, since )"
+        who = "somebody (this Nomad keeps no mark of who)" if profile in ("0.5.6", "0.9.3", "0.11.3") else "night shift (, since )"
         assert f"closed by {who}: c1, c2, c3" in found["evidence"]
 
 
