@@ -12,8 +12,10 @@ from lab.nomad.acl import Acl
 from lab.nomad.cluster import Cluster
 from lab.nomad.listing import page
 from lab.nomad.model import Job
-from lab.nomad.render import dumps
+from lab.nomad.render import dumps, joined
 from lab.nomad.wire import Answer, Fail, Request, Response
+
+CHOOSING = frozenset(("status", "job", "filter", "per_page", "next_token"))
 
 
 class DispatchCalls:
@@ -65,18 +67,19 @@ class DispatchCalls:
 
     # --- evaluations ---
     def _chosen(self, request: Request) -> tuple[list[dict[str, Any]], str]:
-        """A filter by status or expression is ignored before 1.3: all come."""
         found = sorted(self.c.evaluations.values(), key=lambda e: e.id)
         values = [json.loads(self.c.render.evaluation(e)) for e in found]
-        if not self.c.profile.list_filters:
-            return values, ""
         for key, name in (("status", "Status"), ("job", "JobID")):
             if request.query.get(key):
                 values = [value for value in values if value[name] == request.query[key]]
         return page(values, request.query)
 
     def evaluations(self, request: Request) -> Answer:
+        """A filter by status or expression is ignored before 1.3: all come (dispatch, no-room)."""
         self.acl.read_job(request.rights)
+        if not self.c.profile.list_filters or not request.query.keys() & CHOOSING:
+            found = sorted(self.c.evaluations.values(), key=lambda e: e.id)
+            return Answer(joined([self.c.render.evaluation(e) for e in found]), self.c.tables["evals"])
         values, following = self._chosen(request)
         return Answer(dumps(values), self.c.tables["evals"], headers={"X-Nomad-Nexttoken": following} if following else {})
 

@@ -140,7 +140,6 @@ BEFORE_1_1 = replace(
     empty_body="EOF",
     links_lost=False,
     stopped_text=CANCELED,
-    deregister_type="",
 )
 # 1.6.1 is unproven: it has no recordings. It is 1.7.7 with a bare AccessorID, as a comparison of both servers said (see the README).
 V_1_7_7 = Profile(version="1.7.7", accessor_kind=True, plugin_stop_fails=True)

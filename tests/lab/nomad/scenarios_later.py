@@ -1,4 +1,4 @@
-"""What happened besides the recorded requests on 1.7.7 and 1.11.3, as far as it was not what happened on 1.1.2."""
+"""What happened besides the recorded requests on 0.9.3, 0.11.3, 1.7.7 and 1.11.3, where it was not as on 1.1.2; and that of the scenarios made later."""
 # Copyright (c) 2026, the serverops.circleci authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
