@@ -8,8 +8,9 @@ from __future__ import annotations
 import json
 import random
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Callable, Optional, TypeVar
+from urllib.parse import urlsplit
 
 from ansible_collections.serverops.circleci.plugins.module_utils.core.clock import Clock
 from ansible_collections.serverops.circleci.plugins.module_utils.core.errors import CollectionError, Unreachable
@@ -41,21 +42,28 @@ class NomadClient:
     def __init__(self, connection: NomadConnection, clock: Clock, session: Optional[Any] = None) -> None:
         tls = connection.tls
         self.place = connection.place
+        self._connection = connection
         self._clock = clock
         self._timeout = connection.timeout
         self._token = connection.token
+        session = session or new_session(tls)
+        session.max_redirects = 0  # python-nomad lets a DELETE follow redirects, and the token with it
         self._settings = {
             "address": connection.url,
             "token": connection.token.reveal() if connection.token else None,
             "region": connection.region,
             "verify": tls.trust,
             "cert": tls.identity,
-            "session": session or new_session(tls),
+            "session": session,
         }
 
     def read(self, *path: str, bound: float = READ_BOUND, **query: str) -> Answer:
         """GET until an answer comes, `bound` seconds at most. Raises NotFound, NotPermitted, Refused, BadInput, Unreachable."""
-        return self._retried(lambda: self._send("get", path, query, None, self._timeout), bound)
+        return self._retried(lambda: self._answer(self._send("get", path, query, None, self._timeout)), bound)
+
+    def read_bytes(self, *path: str, bound: float = READ_BOUND, **query: str) -> bytes:
+        """As read(), of what is no JSON: a log."""
+        return self._retried(lambda: self._plain(self._send("get", path, query, None, self._timeout)), bound)
 
     def parsed(self, parse: Callable[[Any], ParsedT], body: Any) -> ParsedT:
         """What `parse` makes of an answer; one of another shape is no answer: JSON, but not Nomad's."""
@@ -67,13 +75,22 @@ class NomadClient:
     def watch(self, *path: str, index: int, seconds: float, **query: str) -> Answer:
         """A blocking query: answers when the index is passed or `seconds` are over. Not retried."""
         query = {**query, "index": str(index), "wait": f"{max(1, int(seconds * 1000))}ms"}
-        return self._send("get", path, query, None, seconds * JITTER + SLACK)
+        return self._answer(self._send("get", path, query, None, seconds * JITTER + SLACK))
 
     def write(self, *path: str, body: Optional[Mapping[str, Any]] = None, **query: str) -> Answer:
         """POST once (python-nomad follows the redirects of a PUT, and would carry the token along)."""
-        return self._send("post", path, query, body, self._timeout)
+        return self._answer(self._send("post", path, query, body, self._timeout))
 
-    def _retried(self, ask: Callable[[], Answer], bound: float) -> Answer:
+    def remove(self, *path: str, **query: str) -> Answer:
+        """DELETE once."""
+        return self._answer(self._send("delete", path, query, None, self._timeout))
+
+    def at(self, address: str) -> NomadClient:
+        """The client of another agent of the same cluster, at `address` (host:port): same scheme, TLS and token."""
+        scheme = urlsplit(self._connection.url).scheme
+        return NomadClient(checked(replace(self._connection, url=f"{scheme}://{address}")), self._clock)
+
+    def _retried(self, ask: Callable[[], ParsedT], bound: float) -> ParsedT:
         # Our own loop: the libraries' retries know neither a total bound nor a clock that is handed in.
         ends, pause = self._clock.now() + bound, 0.5
         while True:
@@ -86,7 +103,7 @@ class NomadClient:
                 self._clock.sleep(rest)
                 pause = min(pause * 2, LONGEST_PAUSE)
 
-    def _send(self, method: str, path: tuple[str, ...], query: Mapping[str, str], body: Optional[Mapping[str, Any]], timeout: float) -> Answer:
+    def _send(self, method: str, path: tuple[str, ...], query: Mapping[str, str], body: Optional[Mapping[str, Any]], timeout: float) -> Any:
         from nomad.api.base import Requester
         from nomad.api.exceptions import BaseNomadException, TimeoutNomadException
 
@@ -103,9 +120,11 @@ class NomadClient:
             raise error_from_exception(error, self.place) from None
         if got.status_code != 200:  # a redirect counts as fine there
             raise self._failure(got)
-        return self._answer(got)
+        return got
 
     def _failure(self, got: Any) -> CollectionError:
+        if getattr(got, "response", None) is not None:  # an exception about an answer: a redirect that is not followed
+            got = got.response
         status = getattr(got, "status_code", None)
         if status is None:
             return error_from_exception(got, self.place)
@@ -117,6 +136,12 @@ class NomadClient:
     def _hidden(self, text: str) -> str:
         """The text without our token, should the other side say it back; before the text is cut, so that no part of it is left."""
         return text.replace(self._token.reveal(), HIDDEN) if self._token else text
+
+    def _plain(self, got: Any) -> bytes:
+        kind = str(got.headers.get("Content-Type") or "")
+        if kind.startswith("text/html"):
+            raise Unreachable(f"what {self.place} answered is a page ({kind}); is nomad_url a log-in page or another service?")
+        return bytes(got.content)
 
     def _answer(self, got: Any) -> Answer:
         try:

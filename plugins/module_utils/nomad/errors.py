@@ -10,6 +10,7 @@ from typing import Any, Optional
 
 from ansible_collections.serverops.circleci.plugins.module_utils.core.errors import BadInput, CollectionError, NotFound, NotPermitted, Refused, Unreachable
 
+LOG_TEXTS = ("Unknown allocation", "unknown allocation ID", "failed to list entries")  # also 500, to a token that may not read the job too
 BUSY = (429, 502, 503, 504)
 FINAL_TEXTS = ("node not found", "UUID must be", "node lookup failed", "while it is draining", "invalid scheduling eligibility")
 LONGEST_TEXT = 160
@@ -28,7 +29,7 @@ def error_from_answer(status: int, text: str, headers: Mapping[str, str], place:
         return Unreachable(f"{place} is busy or its proxy cannot reach it ({status}: {said})", after=_retry_after(headers))
     if "No path to region" in said:
         return BadInput(f"nomad_region names a region that {place} does not know ({said}); leave it out for the server's own")
-    if status >= 500 and not any(part in said for part in FINAL_TEXTS):
+    if status >= 500 and not any(part in said for part in FINAL_TEXTS + LOG_TEXTS):
         return Unreachable(f"{place} could not answer ({status}: {said})")
     return Refused(f"{place} refused ({status}: {said})")
 

@@ -55,6 +55,7 @@ class Node:
     datacenter: str = ""
     node_class: str = ""
     index: int = 0
+    pool: str = ""  # from 1.6
 
     @property
     def is_open(self) -> bool:
@@ -72,7 +73,7 @@ class Allocation:
     """One run of a job on a client.
 
     `migrate`: a drain asked it to move (never told below 0.8); `fell`: given up since its client was down, final whatever is reported later;
-    `modified` in ns of the server's clock.
+    `modified` in ns of the server's clock; `created` is the index of its beginning: the greater, the newer.
     """
 
     id: str
@@ -85,6 +86,7 @@ class Allocation:
     fell: bool = False
     started: str = ""
     modified: int = 0
+    created: int = 0
 
     @property
     def is_live(self) -> bool:
@@ -112,6 +114,11 @@ class Server:
     acl: bool = False
     management: bool = False
     paused: bool = False
+
+    @property
+    def sees_all(self) -> bool:
+        """An empty list of jobs or allocations is empty: nothing is left out for want of a right."""
+        return not self.acl or self.management
 
     @property
     def has_eligibility(self) -> bool:
@@ -145,6 +152,7 @@ def node_from_stub(data: Mapping[str, Any]) -> Node:
         datacenter=data.get("Datacenter") or "",
         node_class=data.get("NodeClass") or "",
         index=data.get("ModifyIndex") or 0,
+        pool=data.get("NodePool") or "",
     )
 
 
@@ -178,6 +186,7 @@ def allocation_from_api(data: Mapping[str, Any]) -> Allocation:
         migrate=bool((data.get("DesiredTransition") or EMPTY).get("Migrate")),
         started=min((text for text in starts if text and not text.startswith("0001")), default=""),
         modified=data.get("ModifyTime") or created,
+        created=data.get("CreateIndex") or 0,
     )
 
 

@@ -59,6 +59,8 @@ def main() -> None:
         pass
     for server in servers:
         server.stop()
+    if lab.agents:
+        lab.agents.stop()
     control.stop()
 
 

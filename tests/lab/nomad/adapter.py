@@ -95,6 +95,12 @@ class LabAdapter(BaseAdapter):
         data = body.encode() if isinstance(body, str) else bytes(body)
         method = str(request.method)
         lab = self.lab
+        agent = next((one for one in lab.machines.values() if one.node.address == found.netloc), None) if lab.profile.logs_of_clients_only else None
+        if agent is not None:
+            said = lab.agent(agent.node.name, path, query, dict(request.headers))
+            if said is None:
+                raise requests.ConnectionError("[Errno 111] Connection refused", request=request)
+            return self._build(request, said)
         place = lab.place(str(found.hostname), found.netloc)
         if not place.up:
             raise requests.ConnectionError("[Errno 111] Connection refused", request=request)

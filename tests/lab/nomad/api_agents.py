@@ -138,6 +138,8 @@ class AgentCalls:
         if task and task != allocation.job.task["Name"]:
             raise Fail(400, f'unknown task name "{task}"', form=form)
         client = self.c.clients[allocation.node_id]
+        if not client.alive or client.frozen:
+            raise Fail(500, "No path to node", form=form)  # not recorded: its documentation
         if allocation_id in client.collected:
             if profile.state_of_allocation:
                 raise Fail(404, f"state for allocation {allocation_id} not found on client", form=form)

@@ -117,7 +117,8 @@ class Client(Events, Applicant):
     def _renew(self) -> None:
         if self.cluster.nodes.get(self.node.id) is not self.node:
             old = self.node
-            self.node = Node(old.id, old.name, old.number, old.node_class, old.datacenter, old.version, old.instance_id, old.memory)
+            kept = (old.node_class, old.datacenter, old.version, old.instance_id, old.memory, old.pool, old.address)
+            self.node = Node(old.id, old.name, old.number, *kept)
 
     def die(self, builds: str, heartbeat: float | None = None) -> None:
         """kill -9 of the agent; with builds "die" the machine goes too."""

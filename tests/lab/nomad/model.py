@@ -38,6 +38,8 @@ class Node:
     instance_id: str | None = None
     memory: int = 24105
     pool: str = "default"
+    address: str = ""  # of its agent's API; "": as in the shape
+    cpu: int = 4000
     status: str = "initializing"
     status_at: float = 0.0
     was_down: bool = False  # before it registered again
@@ -172,10 +174,20 @@ class Job:
         old, new = self.group.get("MaxClientDisconnect") or 0, (self.group.get("Disconnect") or {}).get("LostAfter") or 0
         return float(old or new) / SEC
 
+    @property
+    def cpu(self) -> int:
+        return int((self.task.get("Resources") or {}).get("CPU") or 20)
+
+    @property
+    def pool(self) -> str:
+        return self.spec.get("NodePool") or "default"
+
     def fits(self, node: Node) -> bool:
-        """Datacenter and constraints."""
-        if node.datacenter not in self.spec.get("Datacenters", ["dc1"]) or (self.spec.get("NodePool") or "default") not in ("all", node.pool):
-            return False
+        """Datacenter, pool and constraints."""
+        return node.datacenter in self.spec.get("Datacenters", ["dc1"]) and self.pool in ("all", node.pool) and not self.unmet(node)
+
+    def unmet(self, node: Node) -> str:
+        """The first constraint that the client does not meet, in the scheduler's words; "" where it meets all."""
         rules = list(self.spec.get("Constraints") or []) + list(self.group.get("Constraints") or [])
         for rule in rules:
             value = {
@@ -189,8 +201,8 @@ class Job:
             if operand == "!=":
                 good = value != wanted
             if not good:
-                return False
-        return True
+                return f"{rule.get('LTarget')} {operand} {wanted}"
+        return ""
 
 
 @dataclass

@@ -75,6 +75,8 @@ class Renderer:
             StatusUpdatedAt=int(node.status_at),
         )
         value = {key: item for key, item in value.items() if key in self.shapes["node"]}
+        if node.address:
+            value["HTTPAddr"] = node.address
         if value.get("Links") and node.instance_id:
             value["Links"] = {"aws.ec2": f"us-east-1a.{node.instance_id}"}
         if self.profile.eligibility:
@@ -255,7 +257,7 @@ class Renderer:
         }
         if evaluation.queued is not None and shape.get("QueuedAllocations"):
             values["QueuedAllocations"] = {"group": evaluation.queued}
-        if evaluation.metrics is not None and "FailedTGAllocs" in shape and not self.profile.old_drain:
+        if evaluation.metrics is not None and shape.get("FailedTGAllocs"):
             shape = {
                 **shape,
                 "FailedTGAllocs": {

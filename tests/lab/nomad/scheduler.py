@@ -6,6 +6,7 @@
 from typing import TYPE_CHECKING, Any
 
 from lab.nomad.model import LOST, UNKNOWN, Allocation, Evaluation, Job, Node
+from lab.nomad.shortage import shortage
 
 if TYPE_CHECKING:
     from lab.nomad.cluster import Cluster
@@ -146,7 +147,7 @@ class Plan:
         self.new: list[Allocation] = []
         self.changed: list[Allocation] = []
         self.touched: list[Allocation] = []
-        self.open: dict[str, tuple[Node, int, int]] | None = None  # node, its live allocations, their memory
+        self.open: dict[str, tuple[Node, int, int, int]] | None = None  # node, its live allocations, their memory and cpu
 
     def make(self) -> int:
         """Returns how many allocations found no place."""
@@ -260,12 +261,12 @@ class Plan:
             for node in self.c.nodes.values():
                 if node.open and self.job.fits(node):
                     live = [a for a in self.c.of_node.get(node.id, ()) if not a.client_terminal]
-                    self.open[node.id] = (node, len(live), sum(a.job.memory for a in live))
-        fitting = [entry for entry in self.open.values() if entry[2] + self.job.memory <= entry[0].memory]
+                    self.open[node.id] = (node, len(live), sum(a.job.memory for a in live), sum(a.job.cpu for a in live))
+        fitting = [entry for entry in self.open.values() if entry[2] + self.job.memory <= entry[0].memory and entry[3] + self.job.cpu <= entry[0].cpu]
         if not fitting:
             return None
-        node, count, memory = min(fitting, key=lambda entry: entry[1])
-        self.open[node.id] = (node, count + 1, memory + self.job.memory)
+        node, count, memory, cpu = min(fitting, key=lambda entry: entry[1])
+        self.open[node.id] = (node, count + 1, memory + self.job.memory, cpu + self.job.cpu)
         return node
 
     def counts(self, missing: int) -> dict[str, int]:
@@ -275,26 +276,14 @@ class Plan:
         return {"Place": max(0, len(self.new) + missing - moved), "Stop": len(stopped) - moved, "Migrate": moved, "Ignore": len(kept)}
 
     def why(self) -> dict[str, Any]:
-        """What stood in the way: nobody open, constraints, no memory left (no-room)."""
-        pool = self.job.spec.get("NodePool") or "default"
-        nodes = [node for node in self.c.nodes.values() if node.open and pool in ("all", node.pool)]
-        fitting = [node for node in nodes if self.job.fits(node)]
-        off, full = len(nodes) - len(fitting), len(fitting)
-        rules = self.job.spec.get("Constraints") or []
-        resources = self.job.task.get("Resources") or {}
+        """What stood in the way (no-room, job-evaluations)."""
+        profile, resources = self.c.profile, self.job.task.get("Resources") or {}
+        used = {key: (entry[3], entry[2]) for key, entry in (self.open or {}).items()}
+        found = shortage(self.job, self.c.nodes.values(), used, profile.old_drain)
+        if profile.node_pools:  # from 1.6 datacenters without an open client are left out
+            found["NodesAvailable"] = {place: count for place, count in found["NodesAvailable"].items() if count}
         lacking = {key: (0 if isinstance(value, int) else None) for key, value in resources.items()} | {"MemoryMB": self.job.memory}
-        return {
-            "ClassExhausted": {"linux-64bit": full} if full else None,
-            "ClassFiltered": {"linux-64bit": off} if off else None,
-            "ConstraintFiltered": {f"{r['LTarget']} {r['Operand']} {r['RTarget']}": off for r in rules[:1]} if off else None,
-            "DimensionExhausted": {"memory": full} if full else None,
-            "NodePool": pool,
-            "NodesAvailable": {"dc1": len(nodes)} if nodes or not self.c.profile.node_pools else {},
-            "NodesEvaluated": len(nodes),
-            "NodesExhausted": full,
-            "NodesFiltered": off,
-            "ResourcesExhausted": {self.job.task["Name"]: lacking} if full else None,
-        }
+        return {**found, "NodePool": self.job.pool, "ResourcesExhausted": {self.job.task["Name"]: lacking} if found["NodesExhausted"] else None}
 
     def _place(self, node: Node, number: int, previous: Allocation | None) -> None:
         c, job = self.c, self.job

@@ -35,7 +35,11 @@ class Room:
 
     def drain(self, check: bool = False, **params: Any) -> tuple[Json, str]:
         """The result and the failure of nomad_node_drain; no result where the task never came to see a client."""
-        made = module("nomad_node_drain").DOOR
+        return self.change("nomad_node_drain", check, **params)
+
+    def change(self, name: str, check: bool = False, **params: Any) -> tuple[Json, str]:
+        """The result and the failure of a module that brings about a state; no result where it never came to see anything."""
+        made = module(name).DOOR
         full = {name: option.get("default") for name, option in {**made.options, **door.WAIT_OPTIONS}.items()}
         try:
             outcome: Outcome = door.reconcile(made, {**full, "_run": None, **params}, check, self.lab.clock)
@@ -45,7 +49,11 @@ class Room:
 
     def info(self, **params: Any) -> Json:
         """The result of nomad_node_info."""
-        made = module("nomad_node_info").DOOR
+        return self.read("nomad_node_info", **params)
+
+    def read(self, name: str, **params: Any) -> Json:
+        """The result of a module that reads."""
+        made = module(name).DOOR
         full = {name: option.get("default") for name, option in made.options.items()}
         return made.read({**full, **params}, self.lab.clock)
 

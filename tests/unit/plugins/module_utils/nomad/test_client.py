@@ -361,3 +361,45 @@ def test_a_token_with_a_line_break_is_refused_without_being_shown() -> None:
 def test_a_client_can_be_printed_without_its_token() -> None:
     connection = NomadConnection(url=URL, token=Secret(CANARY))
     assert CANARY not in repr(connection) and CANARY not in str(NomadClient(connection, StepClock()))
+
+
+# -- other agents, logs, deletes --------------------------------------------------------------------
+
+
+def test_another_agent_is_asked_with_the_same_scheme_token_and_tls(monkeypatch: pytest.MonkeyPatch) -> None:
+    connection = NomadConnection(url="https://nomad.example:4646", token=Secret(CANARY), region="eu", tls_server_name="server.eu.nomad", timeout=3.0)
+    with scripted(ok([]), connection=connection) as (client, script, _clock):
+        session = client._settings["session"]
+        monkeypatch.setattr("ansible_collections.serverops.circleci.plugins.module_utils.nomad.client.new_session", lambda tls: session)
+        other = client.at("10.0.0.7:4646")
+        other.read("agent", "self")
+    asked = script.asked[0]
+    assert asked.url.startswith("https://10.0.0.7:4646/v1/agent/self") and other.place == "10.0.0.7:4646"
+    assert asked.headers["X-Nomad-Token"] == CANARY and asked.query == {"region": "eu"} and asked.timeout == (3.0, 3.0)
+
+
+@pytest.mark.parametrize("address", ["", "me@10.0.0.7:4646", "10.0.0.7:port"])
+def test_an_address_that_is_none_is_refused(address: str) -> None:
+    with scripted() as (client, _script, _clock), pytest.raises(BadInput):
+        client.at(address)
+
+
+def test_bytes_are_handed_over_as_they_are_and_asked_for_again_like_any_read() -> None:
+    with scripted(Said(fails=RESET), Said(b"\xff one\n", headers={"Content-Type": "text/plain"})) as (client, _script, _clock):
+        assert client.read_bytes("client", "fs", "logs", "a") == b"\xff one\n"
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+def test_a_delete_follows_no_redirect(status: int) -> None:
+    location = f"https://sso.example/login/{CANARY}?token={CANARY}"
+    connection = NomadConnection(url=URL, token=Secret(CANARY))
+    with scripted(Said("", status, {"Location": location}), connection=connection) as (client, script, _clock), pytest.raises(Refused) as caught:
+        client.remove("job", "j")
+    assert "https://sso.example/login" in str(caught.value) and CANARY not in str(caught.value)
+    assert script.calls == ["DELETE /v1/job/j"]
+
+
+def test_a_delete_is_sent_once() -> None:
+    with scripted(Said(fails=RESET)) as (client, script, _clock), pytest.raises(Unreachable):
+        client.remove("job", "j")
+    assert script.calls == ["DELETE /v1/job/j"]
