@@ -11,14 +11,18 @@ import requests
 
 from lab.nomad.adapter import LabAdapter
 from lab.nomad.api import Api
-from lab.nomad.client import Build, Client
+from lab.nomad.build import Build
+from lab.nomad.client import Client
 from lab.nomad.clock import Clock, VirtualClock
 from lab.nomad.cluster import Cluster
 from lab.nomad.faults import Fault, Faults
 from lab.nomad.journal import Journal
 from lab.nomad.model import Job, Node
+from lab.nomad.peers import Peer, Peers, Sole
+from lab.nomad.policies import Rights
 from lab.nomad.profile import PROFILES, Profile
 from lab.nomad.snapshot import Snapshots
+from lab.nomad.tls import Tls
 
 SEC = 10**9
 
@@ -27,12 +31,23 @@ class Lab:
     """In process: Lab("1.1.2", clients=3), lab.session(), lab.build(...), lab.kill_client("c1"), lab.clock.sleep(10)."""
 
     def __init__(
-        self, profile: str | Profile = "1.1.2", clients: int = 3, clock: Clock | None = None, seed: int = 1, witness: Path | None = None, instances: bool = True
+        self,
+        profile: str | Profile = "1.1.2",
+        clients: int = 3,
+        clock: Clock | None = None,
+        seed: int = 1,
+        witness: Path | None = None,
+        instances: bool = True,
+        servers: int = 1,
     ) -> None:
         self.profile = PROFILES[profile] if isinstance(profile, str) else profile
         self.clock = clock or VirtualClock()
         self.cluster = Cluster(self.profile, self.clock, seed)
         self.api = Api(self.cluster)
+        if servers not in (1, 3):
+            raise ValueError(f"servers: {servers}; 1 or 3")
+        self.peers = Peers(self) if servers == 3 else None
+        self.places: list[Sole] | list[Peer] = self.peers.all if self.peers else [Sole(self)]
         self.faults = Faults()
         self.journal = Journal()
         self.snapshots = Snapshots(self.cluster)
@@ -40,6 +55,8 @@ class Lab:
         self.builds: list[Build] = []
         self.witness = witness
         self.instances = instances
+        self.tls: Tls | None = None
+        self.strangers: list[Client] = []
         self._numbers = 0
         if clients:
             self.add_clients(clients)
@@ -69,7 +86,10 @@ class Lab:
         version: str | None = None,
         node_id: str | None = None,
         memory: int = 24105,
+        introduction: str = "",
+        pool: str = "default",
     ) -> str:
+        """`introduction`: the token with which it joins (1.11)."""
         with self.cluster.lock:
             self._numbers += 1
             number = self._numbers
@@ -80,10 +100,24 @@ class Lab:
                 instance_id = f"i-{number:017x}"
             if node_id is None:
                 node_id = f"{number}1111111-2222-4333-8444-55555555555{number}" if number < 10 else self.cluster.new_id()
-            node = Node(node_id, name, number, node_class, datacenter, version or self.profile.version, instance_id, memory)
+            node = Node(node_id, name, number, node_class, datacenter, version or self.profile.version, instance_id, memory, pool)
             self.machines[name] = Client(self.cluster, node, self._on_build)
+            self.machines[name].introduction = introduction
             self.machines[name].join()
             return node_id
+
+    def introduce(self, name: str, introduction: str | None = None, lost_state: bool = False, node_id: str = "") -> None:
+        """What a client starts with the next time: an introduction token, an empty state folder, or a copied one under another node id."""
+        with self.cluster.lock:
+            machine = self._machine(name)
+            if machine.alive:
+                raise ValueError(f"client {name} runs: kill it first")
+            machine.introduction = machine.introduction if introduction is None else introduction
+            machine.identity = "" if lost_state else machine.identity
+            if node_id:
+                old, machine.joined = machine.node, False
+                machine.node = Node(node_id, old.name, old.number, old.node_class, old.datacenter, old.version, old.instance_id, old.memory)
+                self.cluster.clients[node_id] = machine
 
     def _machine(self, name: str) -> Client:
         for client in self.machines.values():
@@ -100,6 +134,18 @@ class Lab:
             raise ValueError("builds: live or die")
         with self.cluster.lock:
             self._machine(name).die(builds, heartbeat)
+
+    def shutdown_client(self, name: str, deadline: float = 60.0, heartbeat: float = 2.2) -> bool:
+        """SIGTERM of an agent with drain_on_shutdown and leave_on_terminate. With access control on, 1.7.7 drains nothing and just ends: False."""
+        if not self.profile.guards.drains_on_shutdown:
+            raise ValueError(f"Nomad {self.profile.version} has no drain_on_shutdown: kill the client")
+        with self.cluster.lock:
+            client, acl = self._machine(name), self.api.acl
+            if acl.enabled and not self.profile.shutdown_drains_with_acl:
+                client.die("live")
+                return False
+            client.leave(deadline, f"client:{client.node.id}" if acl.enabled else acl.accessor(Rights()), heartbeat)
+            return True
 
     def freeze_client(self, name: str, heartbeat: float | None = None) -> None:
         """The agent stops answering (SIGSTOP, a cut cable); its builds go on."""
@@ -219,23 +265,48 @@ class Lab:
                 job.children_lost = self.profile.restart_replays_log
                 job.text.clear()
             self.cluster.wake()
-            self.clock.after(leaderless, self._lead)
+            self.clock.after(leaderless, self.lead)
 
     def lose_leader(self, seconds: float | None = None) -> None:
         with self.cluster.lock:
             self.cluster.has_leader = False
             self.cluster.wake()
             if seconds is not None:
-                self.clock.after(seconds, self._lead)
+                self.clock.after(seconds, self.lead)
 
-    def _lead(self) -> None:
+    def place(self, *names: str) -> Sole | Peer:
+        """The server of that name or address; the first, if none has it."""
+        for place in self.places:
+            if place.name in names or getattr(place, "address", "") in names:
+                return place
+        return self.places[0]
+
+    def kill_peer(self, name: str = "", **fields: Any) -> str:
+        """kill -9 of one of three servers; without a name of the one that leads. Returns its name.
+        `seconds` until it is back, `elect` until another leads, `then`: that one, `forget` until the others stop calling the dead one."""
+        if self.peers is None:
+            raise ValueError("this lab has one server: kill that, or start it with three")
+        with self.cluster.lock:
+            if not name and self.peers.leader is None:
+                raise ValueError("nobody leads at the moment")
+            name = name or str(self.peers.leader.name)  # type: ignore[union-attr]
+            self.peers.kill(name, **fields)
+            return name
+
+    def start_peer(self, name: str) -> None:
+        if self.peers is None:
+            raise ValueError("this lab has one server")
+        with self.cluster.lock:
+            self.peers.start(name)
+
+    def lead(self) -> None:
         c = self.cluster
         if not c.server_up:
             return
         c.has_leader = True
         self.snapshots.replay()
         for node in c.nodes.values():
-            c.drainer.look(node)
+            c.drainer.begin(node)
         c.wake()
 
     def restore_server(self, back: int | None = None) -> int:
@@ -244,10 +315,34 @@ class Lab:
             return self.snapshots.go_back(back)
 
     # --- access, faults, time ---
+    def secured(self, tls: Tls) -> None:
+        """New files were loaded: agents whose certificate is of no trusted CA are cut off, others come back (tls-rotation)."""
+        with self.cluster.lock:
+            if not tls.knows_agents():
+                strangers = [m for m in self.machines.values() if m.alive and not m.frozen]
+                for machine in strangers:
+                    machine.freeze()
+                self.strangers += strangers
+            else:
+                for machine in self.strangers:
+                    machine.come_back()
+                self.strangers = []
+
+    def reload_tls(self) -> str:
+        """SIGHUP. What is wrong with the files, if anything."""
+        if self.tls is None:
+            raise ValueError("this lab was started without TLS")
+        return self.tls.reload()
+
     def acl(self, enabled: bool = True, tokens: dict[str, Any] | None = None, policies: Any = None, roles: Any = None) -> None:
         """All tokens anew: secret -> kind, or {"policies", "roles", "type", "ttl", "name"}; policies: name -> HCL or data."""
         with self.cluster.lock:
             self.api.acl.set(enabled, tokens or {}, policies, roles)
+
+    def enforce_introduction(self, enforcement: str) -> None:
+        """none, warn (as a server starts with) or strict."""
+        with self.cluster.lock:
+            self.api.introduction.enforce(enforcement)
 
     def policy(self, name: str, rules: Any) -> None:
         """HCL, or data like RulesJSON; None deletes it. "anonymous": what those without a token may do."""
@@ -278,6 +373,7 @@ class Lab:
 
     def get(self, path: str, **query: str) -> Any:
         """A quick look through the API, for tests' set-ups."""
-        response = self.session().get("http://lab" + path, params=query)
+        living = next((place for place in self.places if place.up), self.places[0])
+        response = self.session().get(f"http://{living.name}{path}", params=query)
         response.raise_for_status()
         return json.loads(response.text)

@@ -44,6 +44,29 @@ def ran(*jobs: dict[str, Any], wait: float = 0.3) -> Act:
         for job in jobs:
             lab.register(job)
             lab.clock.sleep(wait)
+            while lab.profile.quiet_sync > 0.5 and not has(lab, job["ID"], "running"):
+                lab.clock.sleep(0.1)
+
+    return act
+
+
+def has(lab: Lab, job: str, status: str) -> bool:
+    return any(a.job.id == job and a.client == status for a in lab.cluster.allocations.values())
+
+
+def chain(*todo: tuple[dict[str, Any], str]) -> Act:
+    """Jobs that were registered one after another, each when the one before had got its status."""
+
+    def act(lab: Lab) -> None:
+        if todo:
+            lab.register(todo[0][0])
+            look(lab)
+
+    def look(lab: Lab) -> None:
+        if has(lab, todo[0][0]["ID"], todo[0][1]):
+            chain(*todo[1:])(lab)
+        else:
+            lab.clock.after(0.1, lambda: look(lab))
 
     return act
 
