@@ -25,9 +25,9 @@ LEAST = GUIDE.partition("# Not needed")[0]
 
 
 @pytest.fixture
-def guarded(tmp_path: Path) -> Iterator[SimulatedCluster]:
-    """A cluster with ACLs on, and a build in a namespace of its own."""
-    made = SimulatedCluster("1.1.2", tmp_path / "cluster")
+def guarded(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[SimulatedCluster]:
+    """A cluster with ACLs on, of version 1.1.2 if none is asked for, and a build in a namespace of its own."""
+    made = SimulatedCluster(getattr(request, "param", "1.1.2"), tmp_path / "cluster")
     try:
         made.order("/builds", {"job": "build-1", "client": "c1", "seconds": 8, "namespace": "hidden"})
         until(lambda: list(made.witness.glob("build-1.*")), "build-1 runs")
@@ -57,7 +57,7 @@ def sent(cluster: SimulatedCluster) -> list[dict[str, Any]]:
     return list(told)
 
 
-@pytest.mark.parametrize("policy", [LEAST, GUIDE], ids=["least", "whole"])
+@pytest.mark.parametrize(("guarded", "policy"), [("1.1.2", LEAST), ("1.7.7", LEAST), ("1.11.3", GUIDE)], indirect=["guarded"])
 def test_the_policy_of_the_guide_is_enough_to_drain_and_to_release(guarded: SimulatedCluster, tmp_path: Path, policy: str) -> None:
     assert 'capabilities = ["read-job"]' in LEAST and "agent" not in LEAST and "operator" in GUIDE
     give(guarded, policy)
