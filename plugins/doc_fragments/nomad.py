@@ -19,6 +19,8 @@ options:
   nomad_token:
     description:
       - Secret id of the ACL token, where ACLs are on.
+      - To drain it must hold C(node:write), and C(read-job) in every namespace (a rule for C(*), and no deny), or be a management token. It proves that
+        by reading its own policies; one that sees less is refused before anything is changed, since it would see busy clients as empty.
       - The environment variable E(NOMAD_TOKEN) is used where the option is not set.
     type: str
   nomad_region:

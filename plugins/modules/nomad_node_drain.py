@@ -219,7 +219,9 @@ OPTIONS: dict[str, dict[str, Any]] = {
 def port(params: Params, spec: DrainSpec, task: Task, clock: Clock) -> DrainPort:
     """The way to the clients; later slices know the targets already."""
     known = {item: past.get("instance") for item, past in (task.memory.get("targets") or {}).items()}
-    return DrainPort(client_from_params(params, clock), spec, task.run, clock, known)
+    made = DrainPort(client_from_params(params, clock), spec, task.run, clock, known)
+    made.proof = tuple(task.memory.get("token") or ())
+    return made
 
 
 DOOR = Door(options={**OPTIONS, **NOMAD_OPTIONS}, rules=drain, spec=drain_spec, port=port, libraries=("nomad",))

@@ -121,10 +121,13 @@ summary:
   type: dict
   sample: {ready: 3, eligible: 2, draining: 1, cordoned: 0, down: 0, running_builds: 4}
 server:
-  description: The servers. C(leader) is the leader's address.
+  description:
+    - The servers. C(leader) is the leader's address.
+    - C(token) is null where ACLs are off. Else it tells of O(nomad_token) whether it C(may_drain), whether it C(sees_all_builds),
+      what it C(lacks) for a drain (a sentence with the remedy, or null), and in C(hints) what cannot be seen with it besides.
   returned: success
   type: dict
-  sample: {version: 1.1.2, leader: "127.0.0.1:4647", region: global}
+  sample: {version: 1.1.2, leader: "127.0.0.1:4647", region: global, token: null}
 """
 
 from typing import Any

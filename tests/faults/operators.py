@@ -124,6 +124,7 @@ class Operator:
         connection = NomadConnection(url="http://nomad.example:4646", token=Secret.maybe(self.token))
         port = NotingPort(NomadClient(connection, clock, self.session()), spec, task.run, clock, known)
         port.looked = self._looked
+        port.proof = tuple(task.memory.get("token") or ())
         return port
 
     def _looked(self) -> None:

@@ -185,7 +185,8 @@ def remember(look: Look[DrainSpec, State]) -> Json:
                 past["instance"] = node.instance_id or past.get("instance") or ""
         past["builds"] = {**(past.get("builds") or {}), **{a.id: [a.job, a.started] for a in case.builds}}
         targets[item] = past
-    return {"targets": targets}
+    server = look.state.server
+    return {"targets": targets, "token": list(server.grant.proof)} if server.acl else {"targets": targets}
 
 
 def _first(case: Case) -> Json:

@@ -57,6 +57,11 @@ class NomadClient:
             "session": session,
         }
 
+    @property
+    def has_token(self) -> bool:
+        """Whether requests carry a token."""
+        return self._token is not None
+
     def read(self, *path: str, bound: float = READ_BOUND, **query: str) -> Answer:
         """GET until an answer comes, `bound` seconds at most. Raises NotFound, NotPermitted, Refused, BadInput, Unreachable."""
         return self._retried(lambda: self._answer(self._send("get", path, query, None, self._timeout)), bound)

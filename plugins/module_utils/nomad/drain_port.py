@@ -5,12 +5,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from typing import Optional
 
 from ansible_collections.serverops.circleci.plugins.module_utils.core.clock import Clock
-from ansible_collections.serverops.circleci.plugins.module_utils.core.errors import NotFound, doing
+from ansible_collections.serverops.circleci.plugins.module_utils.core.errors import NotFound, Refused, doing
 from ansible_collections.serverops.circleci.plugins.module_utils.core.shapes import UNKNOWN
 from ansible_collections.serverops.circleci.plugins.module_utils.nomad.case import Builds, DrainSpec
 from ansible_collections.serverops.circleci.plugins.module_utils.nomad.client import READ_BOUND, NomadClient
@@ -26,10 +27,12 @@ from ansible_collections.serverops.circleci.plugins.module_utils.nomad.model imp
     version_from_text,
 )
 from ansible_collections.serverops.circleci.plugins.module_utils.nomad.selectors import needs_instances, select
-from ansible_collections.serverops.circleci.plugins.module_utils.nomad.servers import read_server
+from ansible_collections.serverops.circleci.plugins.module_utils.nomad.servers import TokenFell, is_still_proved, naming_the_token, read_server
 from ansible_collections.serverops.circleci.plugins.module_utils.nomad.steps import LiftDrain, NodeStep, SetDrain, SetEligibility, State
 
 SETTLE = 0.1  # s after a write: an idle client's drain is over by then (recorded: 4 ms on 1.1.2), and one look sees it
+PROVED_FOR = 1.0  # s for which the token's rights are taken to be as they were; shorter than any wait of which an order is the outcome
+GOES_ON = "; clients that are closed stay closed, their builds go on, nothing is undone: run the same command again with a fresh token to go on"
 
 
 class DrainPort:
@@ -45,9 +48,20 @@ class DrainPort:
         self._state: Optional[State] = None
         self._server: Optional[Server] = None
         self._wrote = False
+        self._looked = bool(known)
+        self._proved = float("-inf")
+        self.proof: tuple[str, ...] = ()  # of the token's rights, from an earlier slice: looked at again before any order and any end
 
     def read(self, confirming: frozenset[str]) -> State:
         """The state by the lists; the clients of `confirming` by their own objects."""
+        with self._naming():
+            state = self._read(confirming)
+            while confirming and not self._is_still_proved(state):
+                state = self._read(confirming)
+        self._looked = True
+        return state
+
+    def _read(self, confirming: frozenset[str]) -> State:
         if self._wrote:
             self._clock.sleep(SETTLE)
             self._wrote = False
@@ -65,7 +79,8 @@ class DrainPort:
         node = self._state.nodes[step.item] if self._state else None
         if node is None:
             raise NotFound(f"client {step.item} was never read")
-        with doing(f"{str(step.describe()['step']).replace('_', ' ')} of client {node.name}"):
+        with self._naming(), doing(f"{str(step.describe()['step']).replace('_', ' ')} of client {node.name}"):
+            self._must_be_proved()
             self._wrote = bool(self._server and self._server.has_eligibility)  # before 0.8 there is nothing to settle
             if isinstance(step, SetEligibility):
                 self._client.write("node", node.id, "eligibility", body={"NodeID": node.id, "Eligibility": "eligible" if step.eligible else "ineligible"})
@@ -79,7 +94,43 @@ class DrainPort:
     def wait(self, seconds: float) -> None:
         """Until the list changes that matters now: allocations while any is live on a target, else the clients."""
         live = bool(self._state) and any(a.is_live for found in self._state.allocations.values() for a in found or ())  # type: ignore[union-attr]
-        self._lists.wait("allocations" if live else "nodes", seconds)
+        with self._naming():
+            self._lists.wait("allocations" if live else "nodes", seconds)
+
+    # -- the token ---------------------------------------------------------------------------------
+
+    def _naming(self) -> AbstractContextManager[None]:
+        """Says of a refusal what is wrong with the token; once the task has looked, also how it goes on."""
+        return naming_the_token(self._client, GOES_ON if self._looked else "")
+
+    def _ask_servers(self, nodes: Mapping[str, Node]) -> Server:
+        newest = max((node.version for node in nodes.values()), key=version_from_text, default="")
+        with doing("ask the servers about themselves"):
+            server = read_server(self._client, newest, READ_BOUND, self.proof)
+            if server.doubt and self._looked:  # the first look of a task is refused by its rules, with all other reasons
+                raise TokenFell(server.doubt)
+        if not self.proof:
+            self.proof, self._proved = server.grant.proof, self._clock.now()
+        return server
+
+    def _must_be_proved(self) -> None:
+        """Before an order: a shorter list looks like a drain that hangs, and to wake that one it is sent again with a deadline."""
+        if self._state and self._clock.now() - self._proved > PROVED_FOR and not self._is_still_proved(self._state):
+            raise Refused("the policies of the token were changed between look and order")
+
+    def _is_still_proved(self, state: State) -> bool:
+        """Whether the rights are those that were proved: a policy that loses one makes lists shorter without a word, and an end would be believed."""
+        if not state.server.acl or state.server.doubt:
+            return True
+        began = self._clock.now()
+        with doing("look at the token's policies again"):
+            if is_still_proved(self._client, self.proof, READ_BOUND):
+                self._proved = began
+                return True
+        self.proof = ()
+        self._server = self._ask_servers(state.nodes)
+        self._state = replace(state, server=self._server)
+        return False
 
     # -- reading -----------------------------------------------------------------------------------
 
@@ -87,10 +138,11 @@ class DrainPort:
         with doing("read the list of clients"):
             nodes = self._lists.nodes()
         if self._server is None:
-            with doing("ask the servers about themselves"):
-                self._server = read_server(self._client, max((node.version for node in nodes.values()), key=version_from_text, default=""), READ_BOUND)
+            self._server = self._ask_servers(nodes)
         if not self._targets:
             self._targets = select(self._spec.nodes, self._with_instances(nodes))
+        if self._server.doubt:  # what it may see of the allocations proves nothing
+            return State(self._server, nodes, dict.fromkeys(self._targets), self._targets)
         with doing("read the list of allocations"):
             allocations, jobs = self._lists.allocations(self._server, self._targets, self._must_read_allocations(nodes))
         for item in self._targets:

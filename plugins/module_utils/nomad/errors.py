@@ -13,6 +13,8 @@ from ansible_collections.serverops.circleci.plugins.module_utils.core.errors imp
 LOG_TEXTS = ("Unknown allocation", "unknown allocation ID", "failed to list entries")  # also 500, to a token that may not read the job too
 BUSY = (429, 502, 503, 504)
 FINAL_TEXTS = ("node not found", "UUID must be", "node lookup failed", "while it is draining", "invalid scheduling eligibility")
+# About tokens, with 403, 404 or 500 by version.
+TOKEN_TEXTS = ("Permission denied", "ACL token not found", "ACL token expired", "acl token lookup failed", "failed to parse signed token")
 LONGEST_TEXT = 160
 
 
@@ -21,15 +23,15 @@ def error_from_answer(status: int, text: str, headers: Mapping[str, str], place:
     said = " ".join((text or "").split())[:LONGEST_TEXT]
     if 300 <= status < 400:
         return Refused(f"{place} answered with a redirect ({status}) to {_location(headers)}; give the address of the Nomad API itself in nomad_url")
-    if status == 403 or "Permission denied" in said:
-        return NotPermitted(f"{place} refused (403: {said or 'Permission denied'}); nomad_token is missing, unknown or lacks node:write, node:read or read-job")
+    if status == 403 or any(part in said for part in TOKEN_TEXTS):
+        return NotPermitted(f"{place} refused ({status}: {said or TOKEN_TEXTS[0]}); nomad_token is missing, unknown or lacks node:write, node:read or read-job")
     if status == 404:
         return NotFound(f"{place} does not know it (404: {said})")
     if status in BUSY:
         return Unreachable(f"{place} is busy or its proxy cannot reach it ({status}: {said})", after=_retry_after(headers))
     if "No path to region" in said:
         return BadInput(f"nomad_region names a region that {place} does not know ({said}); leave it out for the server's own")
-    if status >= 500 and not any(part in said for part in FINAL_TEXTS + LOG_TEXTS):
+    if status >= 500 and status != 501 and not any(part in said for part in FINAL_TEXTS + LOG_TEXTS):
         return Unreachable(f"{place} could not answer ({status}: {said})")
     return Refused(f"{place} refused ({status}: {said})")
 

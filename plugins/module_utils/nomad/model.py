@@ -105,6 +105,20 @@ class Allocation:
 
 
 @dataclass(frozen=True)
+class Grant:
+    """What was proved of the token where ACLs are on.
+
+    `words`: why it is not enough for a drain, and the remedy; `proof`: the state of its policies, where it is enough; `hints`: what it may not see besides.
+    """
+
+    writes: bool = False
+    sees_all: bool = False
+    words: str = "nothing is known of the token in nomad_token; give a management token"
+    proof: tuple[str, ...] = ()
+    hints: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class Server:
     """The servers as one. `paused`: the evaluation broker stands still, so drains end while all goes on running."""
 
@@ -112,8 +126,18 @@ class Server:
     version_text: str = ""
     region: str = ""
     acl: bool = False
-    management: bool = False
     paused: bool = False
+    grant: Grant = Grant()
+
+    @property
+    def sees_all(self) -> bool:
+        """An empty list of allocations is empty: nothing is left out for want of a right."""
+        return not self.acl or self.grant.sees_all
+
+    @property
+    def doubt(self) -> str:
+        """Why the token may not drain; "" where it may."""
+        return self.grant.words if self.acl and not (self.grant.writes and self.grant.sees_all) else ""
 
     @property
     def sees_all(self) -> bool:

@@ -17,7 +17,7 @@ from ansible_collections.serverops.circleci.plugins.module_utils.nomad.lists imp
 from ansible_collections.serverops.circleci.plugins.module_utils.nomad.mark import mark_of, mark_view
 from ansible_collections.serverops.circleci.plugins.module_utils.nomad.model import Node, Server, node_from_api, version_from_text
 from ansible_collections.serverops.circleci.plugins.module_utils.nomad.selectors import is_group, needs_instances, select
-from ansible_collections.serverops.circleci.plugins.module_utils.nomad.servers import read_leader, read_server
+from ansible_collections.serverops.circleci.plugins.module_utils.nomad.servers import naming_the_token, read_leader, read_server
 
 
 @dataclass(frozen=True)
@@ -31,6 +31,11 @@ class NodeListSpec:
 
 def read_node_list(client: NomadClient, spec: NodeListSpec, clock: Clock) -> Json:
     """`nodes`, `summary` and `server` of the result."""
+    with naming_the_token(client):
+        return _read(client, spec, clock)
+
+
+def _read(client: NomadClient, spec: NodeListSpec, clock: Clock) -> Json:
     lists = Lists(client, clock, READ_BOUND)
     with doing("read the list of clients"):
         nodes = lists.nodes()
@@ -50,8 +55,14 @@ def read_node_list(client: NomadClient, spec: NodeListSpec, clock: Clock) -> Jso
     return {
         "nodes": [_view(node, server, found, spec.allocations) for node in chosen],
         "summary": summary(chosen, found),
-        "server": {"version": server.version_text, "leader": leader, "region": server.region},
+        "server": {"version": server.version_text, "leader": leader, "region": server.region, "token": _token(server)},
     }
+
+
+def _token(server: Server) -> Optional[Json]:
+    """What the token is good for; None where ACLs are off."""
+    grant = server.grant
+    return {"may_drain": not server.doubt, "sees_all_builds": grant.sees_all, "lacks": grant.words or None, "hints": list(grant.hints)} if server.acl else None
 
 
 def summary(nodes: Sequence[Node], found: Optional[Found]) -> Json:
@@ -68,7 +79,7 @@ def summary(nodes: Sequence[Node], found: Optional[Found]) -> Json:
 
 def _allocations(lists: Lists, server: Server, nodes: Sequence[Node]) -> Optional[Found]:
     """The clients' allocations; None where the token might see only some of them, or none: an empty list would be a lie."""
-    if server.acl and not server.management:
+    if not server.sees_all:
         return None
     return lists.allocations(server, [node.id for node in nodes], True)[0]
 

@@ -1,34 +1,39 @@
 # Copyright (c) 2026, the serverops.circleci authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the servers say of themselves: version, region, leader, whether ACLs are on and the token is a management one, whether the broker stands still."""
+"""What the servers say of themselves: version, region, leader, whether ACLs are on and what the token may do, whether the broker stands still."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
-from ansible_collections.serverops.circleci.plugins.module_utils.core.errors import CollectionError, NotFound, NotPermitted, Refused
+from ansible_collections.serverops.circleci.plugins.module_utils.core.errors import NotFound, NotPermitted
 from ansible_collections.serverops.circleci.plugins.module_utils.nomad.client import NomadClient
-from ansible_collections.serverops.circleci.plugins.module_utils.nomad.model import Server, version_from_text
+from ansible_collections.serverops.circleci.plugins.module_utils.nomad.model import Grant, Server, version_from_text
 
 ACL_CAME = (0, 7, 0)
 PAUSE_CAME = (1, 3, 0)
+NAMING_BOUND = 5.0  # s for finding words; the failure is certain already
 
 
-def read_server(client: NomadClient, client_version: str, bound: float) -> Server:
-    """The servers as one; `client_version` is the newest client's, used where the token may not ask the agent: no client is newer than its servers."""
+def read_server(client: NomadClient, client_version: str, bound: float, proof: tuple[str, ...] = ()) -> Server:
+    """The servers as one; `client_version` is the newest client's, used where the token may not ask the agent: no client is newer than its servers.
+
+    `proof`: of the token's rights by an earlier look, taken as it is; see is_still_proved.
+    """
     try:
         told = client.read("agent", "self", bound=bound).body
     except NotPermitted:
-        return Server(version_from_text(client_version), client_version, acl=True)
-    config = told.get("config") or {}
-    server = _from_agent(config)
-    if not (told.get("stats") or {}).get("nomad"):  # a client agent answered: the servers may differ
-        server = _through_client(client, server, bound)
+        server = Server(version_from_text(client_version), client_version, acl=True)
+    else:
+        server = _from_agent(told.get("config") or {})
+        if not (told.get("stats") or {}).get("nomad"):  # a client agent answered: the servers may differ
+            server = _through_client(client, server, bound)
     if server.acl:
-        server = replace(server, management=_is_management(client, bound))
+        server = _with_grant(client, server, bound, proof)
     if server.version >= PAUSE_CAME:
         server = replace(server, paused=_is_paused(client, bound))
     return server
@@ -51,27 +56,39 @@ def _through_client(client: NomadClient, agent: Server, bound: float) -> Server:
     builds = [(m.get("Tags") or {}).get("build") or "" for m in members if (m.get("Tags") or {}).get("role") == "nomad"]
     text = min(builds, key=version_from_text, default=agent.version_text)
     server = replace(agent, version=version_from_text(text), version_text=text)
-    return replace(server, acl=agent.acl or _has_acl(client, server, bound))
+    return replace(server, acl=agent.acl or server.version >= ACL_CAME)  # the servers know, and are asked next
 
 
-def _has_acl(client: NomadClient, server: Server, bound: float) -> bool:
-    if server.version < ACL_CAME:
-        return False
+def _with_grant(client: NomadClient, server: Server, bound: float, proof: tuple[str, ...]) -> Server:
+    from ansible_collections.serverops.circleci.plugins.module_utils.nomad import tokens  # only clusters with ACLs need it
+
+    grant = Grant(True, True, "", proof) if proof else tokens.prove(client, server.version, bound)
+    return replace(server, grant=grant) if grant else replace(server, acl=False)
+
+
+class TokenFell(NotPermitted):
+    """The token was enough and is no longer; its sentence says why."""
+
+
+def is_still_proved(client: NomadClient, proof: tuple[str, ...], bound: float) -> bool:
+    """Whether the token's rights are those of this proof. One request."""
+    from ansible_collections.serverops.circleci.plugins.module_utils.nomad import tokens
+
+    return tokens.is_still_proved(client, proof, bound)
+
+
+@contextmanager
+def naming_the_token(client: NomadClient, rest: str = "") -> Iterator[None]:
+    """A refusal inside comes out as a sentence that says what is wrong with the token, and after it `rest`."""
     try:
-        client.read("acl", "token", "self", bound=min(bound, 5.0))
-    except (Refused, NotFound) as error:
-        return "ACL support disabled" not in str(error)
-    except CollectionError:
-        return True
-    return True
+        yield
+    except NotPermitted as error:
+        from ansible_collections.serverops.circleci.plugins.module_utils.nomad import tokens
 
-
-def _is_management(client: NomadClient, bound: float) -> bool:
-    try:
-        token = client.read("acl", "token", "self", bound=min(bound, 5.0)).body
-    except CollectionError:  # anonymous, unknown, deleted: 404 or 500 by version; none of them proves anything
-        return False
-    return bool(token.get("Type") == "management")
+        words = "" if isinstance(error, TokenFell) else tokens.named(client, error, NAMING_BOUND)
+        named = NotPermitted((words or str(error.args[0])) + rest)
+        named.acts = error.acts
+        raise named from None
 
 
 def _is_paused(client: NomadClient, bound: float) -> bool:

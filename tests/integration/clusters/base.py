@@ -37,10 +37,11 @@ class Cluster(Protocol):
         """End all that was started."""
 
 
-def ask(url: str, body: Any = None, method: str | None = None) -> Any:
+def ask(url: str, body: Any = None, method: str | None = None, token: str = "") -> Any:
     """The JSON that a URL answers."""
     data = None if body is None else json.dumps(body).encode()
-    with _OPENER.open(urllib.request.Request(url, data=data, method=method), timeout=30) as got:
+    headers = {"X-Nomad-Token": token} if token else {}
+    with _OPENER.open(urllib.request.Request(url, data=data, method=method, headers=headers), timeout=30) as got:
         text = got.read()
     return json.loads(text) if text.strip() else None
 

@@ -16,6 +16,7 @@ import subprocess
 import time
 import uuid
 from pathlib import Path
+from typing import Any
 
 from .base import ask, until
 
@@ -55,7 +56,7 @@ class RealCluster:
         try:
             for name in NAMES:
                 self._start(name)
-            until(lambda: len([n for n in ask(self.url + "/v1/nodes") if n["Status"] == "ready"]) == 3, "three clients are ready", 90)
+            until(lambda: len([n for n in self._ask(self.url + "/v1/nodes") if n["Status"] == "ready"]) == 3, "three clients are ready", 90)
         except BaseException:
             self._end()
             raise
@@ -74,7 +75,7 @@ class RealCluster:
         group = {"Name": "group", "Count": 1, "Tasks": [task], "EphemeralDisk": {"SizeMB": 20}, "RestartPolicy": {"Attempts": 0, "Mode": "fail"}}
         body = {"Job": {"ID": job, "Name": job, "Type": "batch", "Region": "global", "Datacenters": ["dc1"], "Priority": 50}}
         body["Job"].update(Constraints=[rule], TaskGroups=[group])
-        ask(self.url + "/v1/jobs", body, "PUT")
+        self._ask(self.url + "/v1/jobs", body, "PUT")
         until(lambda: any(path.read_text().strip() for path in self.witness.glob(f"{job}.*")), f"{job} runs", 90)
 
     def kill_server(self) -> None:
@@ -84,14 +85,17 @@ class RealCluster:
 
     def start_server(self) -> None:
         self._start("server")
-        until(lambda: ask(self.url + "/v1/nodes"), "the server answers", 90)
+        until(lambda: self._ask(self.url + "/v1/nodes"), "the server answers", 90)
 
     def close(self) -> None:
         with contextlib.suppress(OSError):
-            for job in ask(self.url + "/v1/jobs"):
-                ask(f"{self.url}/v1/job/{job['ID']}", method="DELETE")
+            for job in self._ask(self.url + "/v1/jobs"):
+                self._ask(f"{self.url}/v1/job/{job['ID']}", method="DELETE")
             time.sleep(6)  # the tasks' time to end, else their executors stay behind
         self._end()
+
+    def _ask(self, url: str, body: Any = None, method: str | None = None) -> Any:
+        return ask(url, body, method)
 
     def _end(self) -> None:
         for process in self._agents.values():
@@ -102,6 +106,14 @@ class RealCluster:
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()
+        self._unmount()
+
+    def _unmount(self) -> None:
+        """Clients leave the folders of their builds' secrets mounted."""
+        for line in Path("/proc/mounts").read_text().splitlines():
+            place = line.split()[1]
+            if place.startswith(f"{self._folder}/"):
+                subprocess.run(["umount", place], check=False)
 
     def _start(self, name: str) -> None:
         home = self._folder / name

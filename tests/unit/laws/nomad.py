@@ -14,6 +14,7 @@ from unittest import mock
 import requests
 from ansible_collections.serverops.circleci.plugins.module_utils.core.shapes import Json
 from ansible_collections.serverops.circleci.plugins.module_utils.nomad import client as nomad_client
+from ansible_collections.serverops.circleci.plugins.module_utils.nomad.rights import LEAST
 from unit.laws.killing import Tap
 from unit.laws.running import module_run
 from unit.laws.subject import Reading, Subject
@@ -56,7 +57,7 @@ class NomadWorld:
             for number, seconds in enumerate(lengths):
                 self.lab.build(f"build-{client}-{number}", client, seconds=seconds)
         if acl and profile != "0.5.6":  # ACLs came with 0.7
-            self.lab.acl(True, {CANARY: "management"})
+            self.lab.acl(True, {CANARY: {"policies": ["drainer"]}}, {"drainer": LEAST})
         self.clock.sleep(2)
 
     @contextmanager

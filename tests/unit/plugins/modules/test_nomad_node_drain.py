@@ -10,6 +10,8 @@ from typing import Any
 
 import pytest
 from ansible_collections.serverops.circleci.plugins.module_utils import door
+from ansible_collections.serverops.circleci.plugins.module_utils.core.reconcile import Task
+from ansible_collections.serverops.circleci.plugins.module_utils.nomad.rights import LEAST
 from unit.plugins.modules.indoors import Room, check_options, module, process, returned
 
 from lab.nomad.lab import Lab
@@ -246,6 +248,16 @@ def test_a_management_token_drains(room: Room) -> None:
     room.lab.acl(True, {CANARY: "management"})
     result, failure = room.drain(nodes=["c1"], nomad_token=CANARY)
     assert failure == "" and result["summary"] == {"drained": 1} and CANARY not in str(result)
+
+
+def test_a_least_policy_drains_and_its_proof_goes_to_the_next_slice(room: Room) -> None:
+    room.lab.acl(True, {CANARY: {"policies": ["drainer"]}}, {"drainer": LEAST})
+    result, failure = room.drain(nodes=["c1"], nomad_token=CANARY, wait=False)
+    assert failure == "" and CANARY not in str(result)
+    made = module("nomad_node_drain").DOOR
+    task = Task(run="run-1", memory={"targets": {}, "token": ["drainer:h:1"]})
+    params = {**{name: option.get("default") for name, option in made.options.items()}, "nodes": ["c1"], "nomad_token": CANARY}
+    assert made.port(params, made.spec(params), task, room.lab.clock).proof == ("drainer:h:1",)
 
 
 # -- as a process -----------------------------------------------------------------------------------

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.serverops.circleci.plugins.module_utils.nomad.drain import decide, refusals, view
+from ansible_collections.serverops.circleci.plugins.module_utils.nomad.model import Grant
 from unit.plugins.module_utils.nomad.values import (
     ALL,
     MARKED,
@@ -219,7 +220,9 @@ def test_below_0_8_max_build_time_ends_the_wait_with_the_client_left_open(versio
 @pytest.mark.parametrize(
     ("fields", "words"),
     [
-        pytest.param({"acl": True}, ["nomad_token", "management"], id="ACLs on, no management token"),
+        pytest.param({"acl": True}, ["nomad_token", "management"], id="ACLs on, nothing proved"),
+        pytest.param({"acl": True, "grant": Grant(True, False, "it sees nothing")}, ["ACLs are on", "it sees nothing"], id="ACLs on, writes only"),
+        pytest.param({"acl": True, "grant": Grant(False, True, "it only sees")}, ["ACLs are on", "it only sees"], id="ACLs on, reads only"),
         pytest.param({"paused": True}, ["PauseEvalBroker", "unpause"], id="the broker is paused"),
     ],
 )
@@ -229,8 +232,8 @@ def test_servers_that_could_lie_are_refused(version: str, wanted: str, fields: d
 
 
 @every
-def test_acls_with_a_management_token_and_no_acls_are_fine(version: str) -> None:
-    assert refusals(see(state(version, opened(), server=server(version, acl=True, management=True)))) == []
+def test_acls_with_a_proved_token_and_no_acls_are_fine(version: str) -> None:
+    assert refusals(see(state(version, opened(), server=server(version, acl=True, grant=Grant(True, True, ""))))) == []
     assert refusals(see(state(version, opened()))) == []
 
 

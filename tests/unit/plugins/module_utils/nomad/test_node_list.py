@@ -8,8 +8,11 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from ansible_collections.serverops.circleci.plugins.module_utils.core.errors import NotPermitted
+from ansible_collections.serverops.circleci.plugins.module_utils.core.secret import Secret
+from ansible_collections.serverops.circleci.plugins.module_utils.nomad.connection import NomadConnection
 from ansible_collections.serverops.circleci.plugins.module_utils.nomad.node_list import NodeListSpec, read_node_list, summary
-from unit.plugins.module_utils.nomad.script import Said, ok, scripted, text
+from unit.plugins.module_utils.nomad.script import URL, Said, ok, scripted, text
 from unit.plugins.module_utils.nomad.values import build, cordoned, draining, ended, opened
 
 LEADER = ok("127.0.0.1:4647", asked="GET /v1/status/leader")
@@ -42,7 +45,7 @@ def test_all_clients_take_four_requests_however_many_they_are() -> None:
     assert len(calls) == 4 and all(call.startswith("GET ") for call in calls)
     assert [(node["name"], node["builds"], node["instance_id"]) for node in found["nodes"]] == [("c1", 1, None), ("c2", 0, None)]
     assert found["summary"] == {"ready": 2, "eligible": 2, "draining": 0, "cordoned": 0, "down": 0, "running_builds": 1}
-    assert found["server"] == {"version": "1.1.2", "leader": "127.0.0.1:4647", "region": "global"}
+    assert found["server"] == {"version": "1.1.2", "leader": "127.0.0.1:4647", "region": "global", "token": None}
 
 
 def own(name: str) -> Said:
@@ -65,22 +68,49 @@ def test_builds_are_listed_on_demand(listed: bool) -> None:
     assert [node.get("allocations") for node in found["nodes"]] == ([[{"job": "b1", "allocation": "a-b1", "started": None}], []] if listed else [None, None])
 
 
+def client_token(policy: dict[str, Any]) -> list[Said]:
+    """The answers about a token with this policy."""
+    return [
+        ok({"Type": "client", "Policies": ["look"]}, asked="GET /v1/acl/token/self"),
+        ok([{"Name": "look"}], asked="GET /v1/acl/policies"),
+        ok({"Name": "look", "RulesJSON": policy}, asked="GET /v1/acl/policy/look"),
+    ]
+
+
 def test_what_a_thin_token_may_not_see_is_null_and_not_zero() -> None:
     """Such a token gets 200 and an empty list for a busy client."""
-    found, calls = read(NODES, agent(acl=True), ok({"Type": "client"}, asked="GET /v1/acl/token/self"), LEADER, allocations=True)
+    found, calls = read(NODES, agent(acl=True), *client_token({"Node": {"Policy": "write"}}), LEADER, allocations=True)
     assert [node["builds"] for node in found["nodes"]] == [None, None] and found["nodes"][0]["allocations"] is None
     assert found["summary"]["running_builds"] is None and "GET /v1/allocations" not in calls
+    token = found["server"]["token"]
+    assert (token["may_drain"], token["sees_all_builds"]) == (False, False) and "read-job" in token["lacks"]
+
+
+def test_a_token_that_sees_everything_shows_builds_though_it_may_not_drain() -> None:
+    policy = {"Node": {"Policy": "read"}, "Namespaces": [{"Name": "*", "Policy": "read"}], "Agent": {"Policy": "read"}}
+    found, _calls = read(NODES, agent(acl=True), *client_token(policy), LEADER, ALLOCATIONS)
+    assert [node["builds"] for node in found["nodes"]] == [1, 0]
+    token = found["server"]["token"]
+    assert (token["may_drain"], token["sees_all_builds"]) == (False, True) and "node:write" in token["lacks"]
+    assert len(token["hints"]) == 1 and "operator:read" in token["hints"][0]
 
 
 def test_a_token_that_may_not_ask_the_agent_sees_the_version_of_the_clients() -> None:
-    found, _calls = read(NODES, text(403, "Permission denied", asked="GET /v1/agent/self"), LEADER)
+    found, _calls = read(NODES, text(403, "Permission denied", asked="GET /v1/agent/self"), *client_token({"Node": {"Policy": "read"}}), LEADER)
     assert found["server"]["version"] == "1.1.2"
 
 
+def test_a_token_that_is_refused_is_named() -> None:
+    refused = text(403, "ACL token not found", asked="GET /v1/nodes"), text(404, "ACL token not found", asked="GET /v1/acl/token/self")
+    with scripted(*refused, connection=NomadConnection(URL, Secret("s3cret"))) as (client, _script, clock), pytest.raises(NotPermitted) as raised:
+        read_node_list(client, NodeListSpec(), clock)
+    assert "deleted, is mistyped" in str(raised.value) and "ACL token not found" in str(raised.value) and "s3cret" not in str(raised.value)
+
+
 def test_of_clients_of_two_versions_the_newer_is_told_by_number() -> None:
-    nodes = ok([data("c1", Version="1.11.3"), data("c2", Version="1.7.7")])
-    found, _calls = read(nodes, text(403, "Permission denied"), LEADER)
-    assert found["server"]["version"] == "1.11.3"
+    nodes = ok([data("c1", Version="1.2.11"), data("c2", Version="1.2.3")])
+    found, _calls = read(nodes, text(403, "Permission denied"), text(403, "Permission denied"), LEADER)
+    assert found["server"]["version"] == "1.2.11"
 
 
 def test_the_numbers_of_a_mixed_fleet() -> None:

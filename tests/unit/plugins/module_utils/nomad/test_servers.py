@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the serverops.circleci authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the servers say of themselves: versions, ACLs, the token's kind, the broker."""
+"""What the servers say of themselves: versions, ACLs, the broker; what is proved of a token stands in test_tokens.py."""
 
 from __future__ import annotations
 
@@ -50,32 +50,41 @@ def test_a_version_is_a_text_or_an_object(told: Any) -> None:
     assert read(agent(told)).version_text in ("0.5.6", "1.1.2")
 
 
+def test_a_management_token_is_proved_by_its_own_word() -> None:
+    found = read(agent("1.1.2", acl=True), ok({"Type": "management"}, asked=TOKEN))
+    assert found.acl and found.sees_all and found.doubt == ""
+
+
 @pytest.mark.parametrize(
-    ("said", "management"),
+    "said",
     [
-        pytest.param(ok({"Type": "management"}), True, id="management"),
-        pytest.param(ok({"Type": "client"}), False, id="client"),
-        pytest.param(ok({"Type": "client", "Name": "Anonymous Token"}), False, id="anonymous, 1.11: 200"),
-        pytest.param(text(404, "Token not found"), False, id="unknown, 1.1"),
-        pytest.param(text(403, "ACL token not found"), False, id="unknown, new"),
-        pytest.param(text(403, "ACL token expired"), False, id="expired"),
+        pytest.param(ok({"Type": "client", "AccessorID": "anonymous", "Name": "Anonymous Token"}), id="anonymous, 1.11: 200"),
+        pytest.param(text(404, "ACL token not found"), id="unknown, 1.1"),
+        pytest.param(text(403, "Permission denied"), id="unknown, 1.11"),
+        pytest.param(text(500, "ACL token expired"), id="expired, 1.11"),
+        pytest.param(text(500, "acl token lookup failed: missing secret id"), id="anonymous, 1.1"),
     ],
 )
-def test_a_token_is_management_only_when_it_says_so(said: Said, management: bool) -> None:
+def test_a_token_that_says_nothing_of_itself_is_not_proved_and_asked_once(said: Said) -> None:
     found = read(agent("1.1.2", acl=True), said)
-    assert (found.acl, found.management) == (True, management)
+    assert found.acl and not found.sees_all and found.doubt
 
 
-def test_a_token_that_fails_to_prove_itself_is_none() -> None:
-    answers = [text(500, "ACL token expired")] * 30
-    with scripted(agent("1.1.2", acl=True), *answers) as (client, script, _clock):
-        assert read_server(client, "", 5.0).management is False
+def test_no_answer_about_the_token_is_no_proof_and_no_refusal() -> None:
+    with scripted(agent("1.1.2", acl=True), *[text(500, "rpc error")] * 30) as (client, script, _clock):
+        with pytest.raises(Unreachable):
+            read_server(client, "", 5.0)
         script.left.clear()
 
 
-def test_a_token_that_may_not_ask_the_agent_meets_acls_and_no_proof() -> None:
-    found = read(text(403, "Permission denied"), client_version="1.7.7")
-    assert (found.version, found.acl, found.management) == ((1, 7, 7), True, False)
+def test_a_token_that_may_not_ask_the_agent_is_asked_for_its_own_rights() -> None:
+    found = read(text(403, "Permission denied"), ok({"Type": "management"}, asked=TOKEN), ok({"SchedulerConfig": {}}, asked=BROKER), client_version="1.7.7")
+    assert (found.version, found.acl, found.sees_all) == ((1, 7, 7), True, True)
+
+
+def test_a_403_of_somebody_in_between_does_not_switch_acls_on() -> None:
+    found = read(text(403, "not here"), text(400, "ACL support disabled", asked=TOKEN), client_version="1.1.2")
+    assert found.acl is False and found.doubt == ""
 
 
 @pytest.mark.parametrize(
@@ -108,12 +117,11 @@ def test_behind_a_client_agent_the_oldest_server_counts() -> None:
         (text(404, "ACL support disabled"), False),
         (text(403, "Permission denied"), True),
         (text(404, "Token not found"), True),
-        (ok({"Type": "client"}), True),
+        (ok({"Type": "management"}), True),
     ],
 )
 def test_behind_a_client_agent_acls_are_asked_of_the_servers(said: Said, acl: bool) -> None:
-    more = [said] if acl else []
-    assert read(agent({"Version": "1.1.2"}, server=False), members("1.1.2"), said, *more).acl is acl
+    assert read(agent({"Version": "1.1.2"}, server=False), members("1.1.2"), said).acl is acl
 
 
 def test_behind_a_client_agent_servers_older_than_acls_are_not_asked() -> None:
