@@ -5,10 +5,10 @@
 
 from __future__ import annotations
 
-from ansible_collections.serverops.circleci.plugins.plugin_utils.slices import SlicedAction
+from ansible_collections.serverops.circleci.plugins.plugin_utils.slices import ForetellingAction
 
 
-class ActionModule(SlicedAction):
-    """Runs the module in slices and prints a line when what it waits for changes."""
+class ActionModule(ForetellingAction):
+    """Says what will end before it acts; then runs the module in slices and prints a line when what it waits for changes."""
 
     LABEL = "stop"

@@ -12,7 +12,7 @@ short_description: Stop one Nomad job and wait until all that ran of it has ende
 version_added: 0.1.0
 description:
   - Calls off a job, a build or whatever else, and waits until its allocations have ended.
-  - What will die is told before anything is done, by allocation and client, in check mode, in the diff and in the line of progress.
+  - What will die is told before anything is done, by allocation and client, in check mode, in the diff and in lines of progress.
   - The job is stopped, not purged. From Nomad 0.6 its logs and its history can be read until the servers collect them.
   - A job that was stopped before, has ended or is gone already, is left alone.
   - Runs on the controller or in the execution environment.

@@ -60,6 +60,21 @@ class SlicedAction(ActionBase):
             Display().display(f"[{self.LABEL}] {words}")
 
 
+class ForetellingAction(SlicedAction):
+    """Looks once in check mode before it acts, and says what will end where. Whatever is wrong, the real run says."""
+
+    def _slices(self, task_vars: Json) -> Json:
+        arguments = {key: value for key, value in self._task.args.items() if key != "_run"}
+        self._task.check_mode = True
+        try:
+            seen: Json = self._execute_module(module_args={**arguments, "wait": False}, task_vars=task_vars)
+        finally:
+            self._task.check_mode = False
+        for one in seen.get("allocations") or [] if seen.get("changed") else []:
+            self._say(f"will end: {one['allocation']} of {seen['job']} on {one['client']}, started {one['started'] or 'not yet'}")
+        return super()._slices(task_vars)
+
+
 def _cleaned(result: Json) -> Json:
     """The result without what is handed from slice to slice."""
     kept = {key: value for key, value in result.items() if key not in ("_run", "_partial")}

@@ -25,11 +25,11 @@ LEAST = GUIDE.partition("# Not needed")[0]
 
 
 @pytest.fixture
-def guarded(tmp_path: Path) -> Iterator[SimulatedCluster]:
-    """A cluster with ACLs on, and a build in a namespace of its own."""
-    made = SimulatedCluster("1.1.2", tmp_path / "cluster")
+def guarded(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[SimulatedCluster]:
+    """A cluster with ACLs on, of version 1.1.2 if none is asked for, and a build in a namespace of its own."""
+    made = SimulatedCluster(getattr(request, "param", "1.1.2"), tmp_path / "cluster")
     try:
-        made.order("/builds", {"job": "build-1", "client": "c1", "seconds": 14, "namespace": "hidden"})
+        made.order("/builds", {"job": "build-1", "client": "c1", "seconds": 8, "namespace": "hidden"})
         until(lambda: list(made.witness.glob("build-1.*")), "build-1 runs")
         yield made
     finally:
@@ -57,7 +57,7 @@ def sent(cluster: SimulatedCluster) -> list[dict[str, Any]]:
     return list(told)
 
 
-@pytest.mark.parametrize("policy", [LEAST, GUIDE], ids=["least", "whole"])
+@pytest.mark.parametrize(("guarded", "policy"), [("1.1.2", LEAST), ("1.7.7", LEAST), ("1.11.3", GUIDE)], indirect=["guarded"])
 def test_the_policy_of_the_guide_is_enough_to_drain_and_to_release(guarded: SimulatedCluster, tmp_path: Path, policy: str) -> None:
     assert 'capabilities = ["read-job"]' in LEAST and "agent" not in LEAST and "operator" in GUIDE
     give(guarded, policy)
@@ -70,10 +70,8 @@ def test_the_policy_of_the_guide_is_enough_to_drain_and_to_release(guarded: Simu
 @pytest.mark.parametrize(
     ("policies", "words"),
     [
-        (['node { policy = "write" }'], "read-job in every namespace"),
         (['node { policy = "write" } namespace "default" { policy = "read" }'], "every namespace but default"),
         ([LEAST, 'namespace "hidden" { policy = "deny" }'], "(deny)"),
-        (['node { policy = "read" } namespace "*" { policy = "read" }'], "node:write"),
     ],
 )
 def test_a_policy_that_is_not_enough_is_refused_with_what_is_missing(guarded: SimulatedCluster, tmp_path: Path, policies: list[str], words: str) -> None:
@@ -85,6 +83,8 @@ def test_a_policy_that_is_not_enough_is_refused_with_what_is_missing(guarded: Si
 
 def test_a_token_that_ends_in_mid_wait_is_named_and_a_fresh_one_goes_on(guarded: SimulatedCluster, tmp_path: Path) -> None:
     give(guarded, LEAST)
+    guarded.order("/builds", {"job": "build-2", "client": "c2", "seconds": 45, "namespace": "hidden"})
+    until(lambda: list(guarded.witness.glob("build-2.*")), "build-2 runs")
 
     def take_away() -> None:
         until(lambda: sent(guarded), "the drain is ordered")
@@ -92,16 +92,16 @@ def test_a_token_that_ends_in_mid_wait_is_named_and_a_fresh_one_goes_on(guarded:
 
     thief = threading.Thread(target=take_away)
     thief.start()
-    played = drain(guarded, tmp_path)
+    played = drain(guarded, tmp_path, nodes="c2")
     thief.join()
     assert played.code == 2, played.output
     for words in ("do not know the token", "it was deleted", "stay closed", "run the same command again"):
         assert words in played.output, played.output
     journal = json.loads(max((tmp_path / "home" / "serverops-journal").iterdir()).read_text())
     assert journal["summary"] == {"unknown": 1} and DRAIN in journal["go_on"]
-    assert len(sent(guarded)) == 1 and endings(guarded.witness) == {"build-1": "started"}
-    again = drain(guarded, tmp_path, FRESH)
-    assert again.code == 0 and endings(guarded.witness) == {"build-1": "itself"}, again.output
+    assert len(sent(guarded)) == 1 and endings(guarded.witness)["build-2"] == "started"
+    again = drain(guarded, tmp_path, FRESH, nodes="c2")
+    assert again.code == 0 and endings(guarded.witness)["build-2"] == "itself", again.output
 
 
 def test_the_list_of_clients_tells_what_the_token_is_good_for(guarded: SimulatedCluster, tmp_path: Path) -> None:
@@ -111,8 +111,10 @@ def test_the_list_of_clients_tells_what_the_token_is_good_for(guarded: Simulated
         "        nomad_token: '{{ nomad_token }}'\n      register: found\n    - ansible.builtin.debug:\n        msg: '{{ found.server.token | to_json }}'\n"
         "    - ansible.builtin.debug:\n        msg: 'builds={{ found.summary.running_builds | to_json }}'\n"
     )
-    for policy, drains, builds in ((LEAST, "true", "1"), ('node { policy = "write" }', "false", "null")):
+    guarded.order("/builds", {"job": "build-2", "client": "c2", "seconds": 600})
+    until(lambda: list(guarded.witness.glob("build-2.*")), "build-2 runs")
+    for policy, drains, builds in ((LEAST, "true", "[12]"), ('node { policy = "write" }', "false", "null")):
         give(guarded, policy)
         played = drain(guarded, tmp_path, playbook=str(book))
-        assert played.code == 0 and f"builds={builds}" in played.output, played.output
+        assert played.code == 0 and re.search(f"builds={builds}", played.output), played.output
         assert re.search(rf"may_drain\W+{drains}", played.output), played.output

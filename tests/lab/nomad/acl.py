@@ -111,10 +111,8 @@ class Acl:
             self.policies.pop(name, None)
             self._commit("policies")
             return
-        hcl, rules = policies.rules(text)
+        hcl, rules = policies.rules(text, self.guard.scale_more)
         old = self.policies.get(name)
-        if old and (old.text, old.description) == (hcl, description):
-            return
         index = self._commit("policies")
         self.policies[name] = Policy(name, hcl, rules, old.create if old else index, index, description)
 
@@ -176,26 +174,26 @@ class Acl:
         if not self.enabled:
             return Rights(secret)
         token = self.tokens.get(secret)
-        if secret and token is None and self.guard.malformed_500 and len(secret) != 36 and secret not in self.once:
+        if secret and token is None and len(secret) != 36 and secret not in self.once:
             return Rights(secret, "malformed", known=False)
-        if (secret and token is None) or self.expired(secret) or self._bare(token):
+        if (secret and token is None) or self.expired(secret):
             return Rights(secret, "client", known=False)
         if token is not None and token.type == "management":
             return Rights(secret)
         kind = "client" if secret else "anonymous"
         return Rights.of(secret, kind, [self.policies[name].rules for name in self.held(secret)])
 
-    def _bare(self, token: Token | None) -> bool:
-        """Whose only role was deleted is refused everywhere (acl-roles-expiry)."""
-        return token is not None and token.roles is not None and not token.policies and not any(r in self.roles for r in token.roles)
-
     def accessor(self, rights: Rights) -> str:
+        """Who drained, as LastDrain says it."""
         token = self.tokens.get(rights.secret)
-        return token.accessor if self.enabled and token else ""
+        accessor = (token.accessor if token else "") if self.enabled else ""
+        if self.cluster.profile.accessor_kind:
+            return "token:" + (accessor if self.enabled else "acls-disabled")
+        return accessor
 
     # --- checks; texts as recorded ---
     def known(self, rights: Rights) -> None:
-        if rights.kind == "malformed":
+        if rights.kind == "malformed" and self.guard.malformed_500:
             raise Fail(500, "acl token lookup failed: index error: UUID must be 36 characters")
         if not rights.known:
             raise Fail(403, self.guard.unknown_text)
@@ -223,7 +221,7 @@ class Acl:
 
     def view(self, request: Request, capability: str) -> Callable[[str], bool] | None:
         """Which namespaces a list over `namespace` shows; None: 200 [] for one who may see none (1.1.2: the trap)."""
-        rights, wanted = request.rights, request.query.get("namespace", "default") if self.cluster.profile.namespaces else "default"
+        rights, wanted = request.rights, request.query.get("namespace", "default") if self.cluster.profile.acl else "default"
         if wanted != "*" or self.guard.wildcard == "literal":
             self.need(rights, rights.allows(wanted, capability))
             return lambda namespace: namespace == wanted

@@ -6,7 +6,7 @@
 import io
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
-from urllib.parse import parse_qsl, unquote, urlsplit
+from urllib.parse import unquote, urlsplit
 
 import requests
 from requests.adapters import BaseAdapter
@@ -16,12 +16,48 @@ from urllib3 import HTTPResponse
 
 from lab.nomad.clock import VirtualClock
 from lab.nomad.faults import Fault, stale
-from lab.nomad.wire import Blocked, Response
+from lab.nomad.peers import Peer, Sole
+from lab.nomad.stream import Stream
+from lab.nomad.wire import Blocked, Query, Response
 
 if TYPE_CHECKING:
     from lab.nomad.lab import Lab
 
 HOP = 0.001  # a request over the loopback took about a millisecond
+
+
+class Ear(io.RawIOBase):
+    """What a listener reads: waits on the virtual clock for the next line, for `limit` seconds at most."""
+
+    def __init__(self, stream: Stream, clock: VirtualClock, limit: float | None) -> None:
+        super().__init__()
+        self.stream, self.clock, self.limit = stream, clock, limit
+        self.left = b""
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        with self.clock.lock:
+            end = None if self.limit is None else self.clock.now() + self.limit
+            while not self.left:
+                self.left = self.stream.take()
+                if self.left or self.stream.over:
+                    break
+                due = self.clock.next_due()
+                if due is None or (end is not None and due > end):
+                    if end is None:
+                        raise TimeoutError("nothing will ever come")
+                    self.clock.run_until(end)
+                    raise TimeoutError("timed out")
+                self.clock.step()
+        count = min(len(buffer), len(self.left))
+        buffer[:count], self.left = self.left[:count], self.left[count:]
+        return count
+
+    def close(self) -> None:
+        self.stream.close()
+        super().close()
 
 
 class LabAdapter(BaseAdapter):
@@ -53,19 +89,20 @@ class LabAdapter(BaseAdapter):
         limit = None if read is None else self.clock.now() + read
         self.clock.sleep(HOP)
         found = urlsplit(str(request.url))
-        query = dict(parse_qsl(found.query, keep_blank_values=True))
+        query = Query(found.query)
         path = found.path if "%2F" in found.path else unquote(found.path)
         body = request.body or b""
         data = body.encode() if isinstance(body, str) else bytes(body)
         method = str(request.method)
         lab = self.lab
-        agent = next((one for one in lab.machines.values() if one.node.address == found.netloc), None) if lab.profile.old_drain else None
+        agent = next((one for one in lab.machines.values() if one.node.address == found.netloc), None) if lab.profile.logs_of_clients_only else None
         if agent is not None:
             said = lab.agent(agent.node.name, path, query, dict(request.headers))
             if said is None:
                 raise requests.ConnectionError("[Errno 111] Connection refused", request=request)
             return self._build(request, said)
-        if not lab.cluster.server_up:
+        place = lab.place(str(found.hostname), found.netloc)
+        if not place.up:
             raise requests.ConnectionError("[Errno 111] Connection refused", request=request)
         entry = lab.journal.note(self.clock.now(), method, path, query, dict(request.headers), data, 0)
         fault = lab.faults.strike(method, path)
@@ -75,7 +112,10 @@ class LabAdapter(BaseAdapter):
             if answer is not None:
                 entry["status"] = answer.status
                 return self._build(request, answer)
-        answer = self._serve(request, method, path, query, data, limit)
+        answer = self._serve(place, request, (method, path, query, data, dict(request.headers)), limit)
+        if isinstance(answer, Stream):
+            entry["status"] = answer.status
+            return self._listen(request, answer, stream, read)
         if fault is not None:
             if fault.apply:
                 self._break(fault, request, limit)
@@ -110,9 +150,8 @@ class LabAdapter(BaseAdapter):
         self.clock.run_until(limit)
         raise requests.ReadTimeout("Read timed out.", request=request)
 
-    def _serve(self, request: requests.PreparedRequest, method: str, path: str, query: dict[str, str], data: bytes, limit: float | None) -> Response:
-        cluster = self.lab.cluster
-        answer = self.lab.api.handle(method, path, query, data, dict(request.headers))
+    def _serve(self, place: Sole | Peer, request: requests.PreparedRequest, call: tuple[Any, ...], limit: float | None) -> Response:
+        answer = place.handle(*call)
         while isinstance(answer, Blocked):
             due = self.clock.next_due()
             end = answer.until if limit is None else min(answer.until, limit)
@@ -124,10 +163,20 @@ class LabAdapter(BaseAdapter):
                 self.clock.run_until(answer.until)
                 answer = answer.expire()
                 break
-            if not cluster.server_up or cluster.epoch != answer.epoch:
+            if not place.up or place.epoch != answer.epoch:
                 raise requests.ConnectionError("[Errno 104] Connection reset by peer", request=request)
             answer = answer.poll() or answer
         return answer
+
+    def _listen(self, request: requests.PreparedRequest, answer: Stream, stream: bool, read: float | None) -> requests.Response:
+        """Time passes while somebody reads; without `stream` requests itself reads to the end, or until its time is out."""
+        built = self._build(request, answer)
+        built.headers.pop("Content-Length", None)
+        source: Any = Ear(answer, self.clock, read)
+        built.raw = HTTPResponse(source, headers=answer.headers, status=200, preload_content=False)
+        if not stream:
+            _all = built.content
+        return built
 
     def _build(self, request: requests.PreparedRequest, answer: Response) -> requests.Response:
         response = requests.Response()

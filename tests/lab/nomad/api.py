@@ -9,14 +9,17 @@ from collections.abc import Callable
 
 from lab.nomad.acl import Acl
 from lab.nomad.api_acl import AclCalls
+from lab.nomad.api_agents import AgentCalls
+from lab.nomad.api_dispatch import DispatchCalls
 from lab.nomad.api_guard import GuardRoutes
 from lab.nomad.api_jobs import JobCalls
 from lab.nomad.api_nodes import NodeCalls
-from lab.nomad.client import Client
+from lab.nomad.api_operator import OperatorCalls
 from lab.nomad.cluster import Cluster
-from lab.nomad.logs import LogCalls
+from lab.nomad.intro import Introduction
 from lab.nomad.profile import Profile
 from lab.nomad.render import dumps
+from lab.nomad.stream import Broker
 from lab.nomad.wire import FOREVER, TEXT, Answer, Blocked, Fail, Read, Request, Response, seconds
 
 
@@ -29,28 +32,25 @@ class Api(GuardRoutes):
         self.address = address
         self.acl = Acl(cluster)
         self.acl_calls = AclCalls(self.acl)
+        self.broker = Broker(self.acl)
+        self.introduction = Introduction(cluster)
         self.nodes = NodeCalls(cluster, self.acl)
-        self.jobs = JobCalls(cluster, self.acl)
-        self.logs = LogCalls(cluster, self.acl)
+        self.agents = AgentCalls(cluster, self.acl)
+        self.operator = OperatorCalls(cluster, self.acl)
+        self.dispatches = DispatchCalls(cluster, self.acl)
+        self.jobs = JobCalls(cluster, self.acl, self.dispatches)
 
-    def handle(self, method: str, path: str, query: dict[str, str], body: bytes = b"", headers: dict[str, str] | None = None) -> Response | Blocked:
-        request = Request(method, path, query, body, {k.lower(): v for k, v in (headers or {}).items()})
+    def handle(
+        self, method: str, path: str, query: dict[str, str], body: bytes = b"", headers: dict[str, str] | None = None, agent: str = "server"
+    ) -> Response | Blocked:
+        request = Request(method, path, query, body, {k.lower(): v for k, v in (headers or {}).items()}, agent=agent)
         try:
             return self._route(request)
         except Fail as fail:
             return self._failed(fail)
 
-    def agent(self, client: Client, path: str, query: dict[str, str], headers: dict[str, str]) -> Response:
-        """What the agent on a client says."""
-        request = Request("GET", path, query, b"", {k.lower(): v for k, v in headers.items()})
-        request.rights = self.acl.rights(request.headers.get("x-nomad-token", ""))
-        try:
-            return self.logs.by_agent(request, client)
-        except Fail as fail:
-            return self._failed(fail)
-
     def _failed(self, fail: Fail) -> Response:
-        headers = {"Content-Type": TEXT}
+        headers = {"Content-Type": fail.form}
         if fail.index is not None:
             headers.update(self._index_headers(fail.index))
         return Response(fail.status, fail.text.encode(), headers)
@@ -61,7 +61,7 @@ class Api(GuardRoutes):
         return {"X-Nomad-Index": str(index), "X-Nomad-Knownleader": str(leader).lower(), "X-Nomad-Lastcontact": contact}
 
     def ok(self, answer: Answer) -> Response:
-        headers = {"Content-Type": "application/json"}
+        headers = {"Content-Type": "application/json", **answer.headers}
         if answer.index is not None:
             headers.update(self._index_headers(answer.index))
         return Response(answer.status, answer.body, headers)
@@ -145,7 +145,8 @@ class Api(GuardRoutes):
             return self._unknown()
         parts = path[4:].split("/")
         if path in ("/v1/node", "/v1/job", "/v1/allocation", "/v1/evaluation"):
-            return self._moved(path + "/", 301, "Moved Permanently")
+            code = self.profile.slash_added
+            return self._moved(path + "/", code, "Moved Permanently" if code == 301 else "Temporary Redirect")
         handler = getattr(self, "_v1_" + parts[0].replace("-", "_"), None)
         if handler is None:
             return self._unknown()
@@ -156,6 +157,8 @@ class Api(GuardRoutes):
         return answer
 
     def _unknown(self) -> Response:
+        if self.profile.catch_all:
+            return self._moved(self.profile.root_redirect, 307, "Temporary Redirect")
         text = self.profile.not_found
         return Response(404, text.encode(), {"Content-Type": TEXT} if text else {})
 
@@ -173,6 +176,10 @@ class Api(GuardRoutes):
         return self.get(request, self.nodes.listed)
 
     def _v1_node(self, request: Request, rest: list[str], get: bool) -> Response | Blocked:
+        if self.profile.node_pools and rest == ["pools"]:
+            return self.operator.pools(self, request)
+        if self.profile.node_pools and rest[0] == "pool" and len(rest) > 1:
+            return self.operator.pool(self, request, rest[1:])
         return self.nodes.route(self, request, "/".join(rest), get)
 
     def _v1_jobs(self, request: Request, rest: list[str], get: bool) -> Response | Blocked:
@@ -186,12 +193,6 @@ class Api(GuardRoutes):
     def _v1_job(self, request: Request, rest: list[str], get: bool) -> Response | Blocked:
         return self.jobs.route(self, request, "/".join(rest), get)
 
-    def _v1_client(self, request: Request, rest: list[str], get: bool) -> Response | Blocked:
-        if rest[:2] != ["fs", "logs"]:
-            return self._unknown()
-        self.only_get(get)
-        return self.logs.by_server(request, "/".join(rest[2:]))
-
     def _v1_allocations(self, request: Request, rest: list[str], get: bool) -> Response | Blocked:
         self.only_get(get)
         return self.get(request, self.jobs.allocations)
@@ -201,17 +202,17 @@ class Api(GuardRoutes):
         return self.get(request, lambda r: self.jobs.allocation(r, rest[0] if rest else ""))
 
     def _v1_evaluations(self, request: Request, rest: list[str], get: bool) -> Response | Blocked:
-        if rest:
+        if rest and (rest != ["count"] or not self.profile.list_filters):
             return self._unknown()
         self.only_get(get)
-        return self.get(request, self.jobs.evaluations)
+        return self.get(request, self.dispatches.count if rest else self.dispatches.evaluations)
 
     def _v1_status(self, request: Request, rest: list[str], get: bool) -> Response | Blocked:
         self.only_get(get)
         if rest == ["leader"]:
             return self.led(lambda: self.ok(Answer(dumps(self.address))))
         if rest == ["peers"]:
-            return self.ok(Answer(dumps([self.address])))
+            return self.ok(Answer(dumps(self.addresses())))
         return self._unknown()
 
     def _v1_regions(self, request: Request, rest: list[str], get: bool) -> Response | Blocked:
@@ -222,6 +223,8 @@ class Api(GuardRoutes):
         if rest == ["health"]:
             if not self.profile.health:
                 return self._unknown()
+            if request.agent != "server" or "type" in request.query:
+                return self.agents.health(request)
             good = self.ok(Answer(dumps(shapes["health"])))
             bad = Response(500, dumps({"server": {"ok": False, "message": "No cluster leader"}}), {"Content-Type": TEXT})
             held = self.led(lambda: good)
@@ -236,8 +239,23 @@ class Api(GuardRoutes):
             return self.ok(Answer(dumps(whole)))
         if rest == ["members"]:
             self.acl.node_read(request.rights)
-            return self.ok(Answer(dumps(shapes["members"])))
+            return self.ok(Answer(dumps(self.members(shapes["members"]))))
         return self._unknown()
+
+    def _v1_client(self, request: Request, rest: list[str], get: bool) -> Response | Blocked:
+        return self.agents.route(request, rest) or self._unknown()
+
+    def _v1_metrics(self, request: Request, rest: list[str], get: bool) -> Response | Blocked:
+        if "metrics" not in self.profile.shapes:
+            return self._unknown()
+        return self.ok(self.agents.metrics(request))
+
+    def _v1_operator(self, request: Request, rest: list[str], get: bool) -> Response | Blocked:
+        if rest == ["autopilot", "health"] and get:
+            return self.autopilot(request)
+        if rest != ["scheduler", "configuration"] or "scheduler" not in self.profile.shapes:
+            return self._unknown()
+        return self.operator.scheduler(self, request)
 
     def _v1_system(self, request: Request, rest: list[str], get: bool) -> Response | Blocked:
         if rest != ["gc"]:

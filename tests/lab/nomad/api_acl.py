@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from lab.nomad.api import Api
 
 # The parts of RulesJSON of all versions; newer ones: guard.rules_keys.
-RULES = ("Agent", "Namespaces", "Node", "Operator", "Plugin", "Quota")
+RULES = ("Agent", "HostVolumes", "Namespaces", "Node", "Operator", "Plugin", "Quota")
 ANONYMOUS = {"AccessorID": "anonymous", "SecretID": "", "Name": "Anonymous Token", "Type": "client", "Policies": ["anonymous"], "Roles": None}
 NEVER = "0001-01-01T00:00:00Z"
 
@@ -44,7 +44,8 @@ class AclCalls:
         parsed: dict[str, Any] = {**dict.fromkeys((*RULES, *self.guard.rules_keys)), **policy.rules, "Raw": policy.text}
         if policy.rules.get("Namespaces"):
             parsed["Namespaces"] = [{**rule, **dict.fromkeys(self.guard.space_keys)} for rule in policy.rules["Namespaces"]]
-        return {**out, **dict.fromkeys(self.guard.policy_keys), "Rules": policy.text, "RulesJSON": parsed}
+        both = {"Rules": policy.text, **({"RulesJSON": parsed} if self.guard.rules_json else {})}
+        return {**out, **dict.fromkeys(self.guard.policy_keys), **both}
 
     def show_role(self, role: Role) -> dict[str, Any]:
         index = {"CreateIndex": role.create, "ModifyIndex": role.modify}
@@ -98,6 +99,8 @@ class AclCalls:
             if acl.expired(secret) and self.guard.self_expired:
                 raise Fail(500, self.guard.self_expired)
             return Answer(dumps(self.show_token(token)), token.index)
+        if request.rights.kind == "malformed":
+            raise Fail(500, self.guard.self_malformed)
         if secret and not self.guard.self_unknown_404:
             raise Fail(403, self.guard.unknown_text)
         if secret:

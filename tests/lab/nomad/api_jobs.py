@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
 from lab.nomad.acl import Acl
+from lab.nomad.api_dispatch import DispatchCalls
 from lab.nomad.api_nodes import PUT, check_prefix
 from lab.nomad.cluster import Cluster
 from lab.nomad.model import Job
@@ -18,8 +19,9 @@ if TYPE_CHECKING:
 
 
 class JobCalls:
-    def __init__(self, cluster: Cluster, acl: Acl) -> None:
+    def __init__(self, cluster: Cluster, acl: Acl, dispatches: DispatchCalls) -> None:
         self.c = cluster
+        self.dispatches = dispatches
         self.acl = acl
         self._kept: tuple[tuple[int, int], bytes] = ((-1, -1), b"")
 
@@ -42,12 +44,21 @@ class JobCalls:
             raise Fail(404, "job not found", self.c.tables[table])
         return job
 
+    def _named(self, request: Request, job_id: str) -> str:
+        """A job of that name in another namespace is another job: not there."""
+        job = self.c.jobs.get(job_id)
+        elsewhere = job is not None and self.c.profile.acl and job.namespace != request.query.get("namespace", "default")
+        return "elsewhere/" + job_id if elsewhere else job_id
+
     def route(self, api: "Api", request: Request, rest: str, get: bool) -> Response | Blocked:
-        rest = unquote(rest)
+        rest = self._named(request, unquote(rest))
         job_id, slash, tail = rest.rpartition("/")
+        job_id = self._named(request, job_id)
         if slash and tail in ("allocations", "summary", "evaluations"):
             api.only_get(get)
             return api.get(request, lambda r: getattr(self, "job_" + tail)(r, job_id))
+        if slash and tail == "dispatch" and request.method in PUT:
+            return api.write(request, lambda r: self.dispatches.dispatch(r, job_id))
         if request.method == "DELETE":
             return api.write(request, lambda r: self.delete(r, rest))
         if request.method in PUT:
@@ -85,6 +96,9 @@ class JobCalls:
         self.acl.job(request, "submit-job", given.get("Namespace") or "default")
         if not (given.get("TaskGroups") or [{}])[0].get("Tasks"):
             raise Fail(500, "Missing tasks for task group")
+        pool = given.get("NodePool") or "default"
+        if self.c.profile.node_pools and pool not in self.c.pools:
+            raise Fail(500, f'1 error occurred:\n\t* job "{given["ID"]}" is in nonexistent node pool "{pool}"\n\n')
         job, evaluation = self.c.register_job(given, given.get("Namespace") or "default")
         body = dict(self.c.profile.shapes["register"])
         index = evaluation.create if evaluation else job.job_modify
@@ -96,6 +110,9 @@ class JobCalls:
         self.acl.job(request, "submit-job")
         evaluation = self.c.deregister_job(job_id, request.query.get("purge") == "true")
         body = dict(self.c.profile.shapes["deregister"])
+        if evaluation is None:
+            body.update(Index=0, EvalID="", EvalCreateIndex=0, JobModifyIndex=0)
+            return Response(200, dumps(body), {"Content-Type": "application/json", "X-Nomad-Index": "0"})
         body.update(Index=evaluation.create, EvalID=evaluation.id, EvalCreateIndex=evaluation.create, JobModifyIndex=evaluation.job_modify)
         return Response(200, dumps(body), {"Content-Type": "application/json", "X-Nomad-Index": str(evaluation.create)})
 
@@ -128,9 +145,3 @@ class JobCalls:
         if allocation is None:
             raise Fail(404, "alloc not found", self.c.tables["allocs"])
         return self._answer(self.c.render.allocation(allocation), allocation.modify)
-
-    def evaluations(self, request: Request) -> Answer:
-        """A filter by status is ignored below 1.4: all come (dispatch)."""
-        sees = self.acl.evaluations(request)
-        found = sorted((e for e in self.c.evaluations.values() if sees(self.c.namespace_of(e.job_id))), key=lambda e: e.id)
-        return self._answer(joined([self.c.render.evaluation(e) for e in found]), self.c.tables["evals"])

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from lab.nomad.acl import Acl
 from lab.nomad.cluster import Cluster
+from lab.nomad.listing import page
 from lab.nomad.model import Evaluation, Node
 from lab.nomad.render import dumps, joined
 from lab.nomad.wire import Answer, Blocked, Fail, Request, Response
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
 BAD_ID = "node lookup failed: index error: UUID must be 36 characters"
 PUT = ("PUT", "POST")
+LISTING = frozenset(("filter", "per_page", "next_token", "os", "resources"))
 
 
 def check_prefix(prefix: str, what: str) -> None:
@@ -45,6 +47,8 @@ class NodeCalls:
         if prefix:
             check_prefix(prefix, "node")
         index = c.tables["nodes"]
+        if c.profile.list_filters and request.query.keys() & LISTING:
+            return self._chosen(request, prefix, index)
         key = (index, c.generation)
         kept = self._lists.get(prefix)
         if kept is None or kept[0] != key:
@@ -54,6 +58,13 @@ class NodeCalls:
                 self._lists.clear()
             self._lists[prefix] = kept
         return self._answer(kept[1], index)
+
+    def _chosen(self, request: Request, prefix: str, index: int) -> Answer:
+        """With a filter, a page, or more than the usual fields."""
+        nodes = sorted((n for n in self.c.nodes.values() if n.id.startswith(prefix.lower())), key=lambda n: n.id)
+        stubs = [self.c.render.node_stub_value(n, "os" in request.query, "resources" in request.query) for n in nodes]
+        chosen, following = page(stubs, request.query)
+        return Answer(dumps(chosen), index, headers={"X-Nomad-Nexttoken": following} if following else {})
 
     def read(self, request: Request, node_id: str) -> Answer:
         self.acl.node_read(request.rights)
@@ -97,11 +108,11 @@ class NodeCalls:
             raise Fail(500, "missing node ID")
         return api.get(request, lambda r: self.read(r, rest))
 
-    def _written(self, shape: str, index: int, node_index: int, evaluations: list[Evaluation]) -> Response:
+    def _written(self, shape: str, index: int, node_index: int, made: tuple[int, list[Evaluation]]) -> Response:
         shapes = self.c.profile.shapes
         body = dict(shapes.get(shape, shapes["node_update"]))
-        body.update(Index=index, NodeModifyIndex=node_index, EvalIDs=[e.id for e in evaluations] or None)
-        body["EvalCreateIndex"] = evaluations[0].create if evaluations else 0
+        body.update(Index=index, NodeModifyIndex=node_index, EvalIDs=[e.id for e in made[1]] or None)
+        body["EvalCreateIndex"] = made[0]
         headers = {"Content-Type": "application/json", "X-Nomad-Index": str(index)}
         return Response(200, dumps(body), headers)
 
@@ -130,7 +141,9 @@ class NodeCalls:
     def put_drain(self, request: Request, node_id: str) -> Response:
         """DrainSpec null cancels, {} is a drain without deadline; the path's node counts, not the body's (errors)."""
         self.acl.node_write(request.rights)
-        body = {key.lower(): value for key, value in request.json("api.NodeUpdateDrainRequest").items()}
+        if self.c.profile.enable_is_force and request.query.get("enable"):
+            return self._by_enable(request, node_id)
+        body = {key.lower(): value for key, value in request.json("api.NodeUpdateDrainRequest", self.c.profile.empty_body).items()}
         spec = body.get("drainspec")
         if isinstance(spec, dict):
             spec = {key.lower(): value for key, value in spec.items()}
@@ -139,7 +152,7 @@ class NodeCalls:
                 raise Fail(400, "json: cannot unmarshal string into Go struct field DrainSpec.DrainSpec.Deadline of type time.Duration")
         node = self.find(node_id, 500)
         meta, accessor = body.get("meta"), self.acl.accessor(request.rights)
-        evaluations: list[Evaluation] = []
+        evaluations: tuple[int, list[Evaluation]] = 0, []
         if isinstance(spec, dict):
             index = self.c.drainer.set(node, int(deadline), bool(spec.get("ignoresystemjobs")), meta, accessor)
         else:
@@ -148,10 +161,22 @@ class NodeCalls:
                 evaluations = self.c.evaluate_node(node, "node-update")
         return self._written("node_update", index, index, evaluations)
 
+    def _by_enable(self, request: Request, node_id: str) -> Response:
+        """The form of 0.5 still works up to 1.0, as a forced drain (drain-old-enable-form)."""
+        enable = self._enable(request)
+        node = self.find(node_id, 500)
+        if enable:
+            index = self.c.drainer.set(node, -(10**9), False, None, "")
+            return self._written("node_update", index, index, (0, []))
+        index, opened = self.c.drainer.clear(node, True, None, "")
+        return self._written("node_update", index, index, self.c.evaluate_node(node, "node-update") if opened else (0, []))
+
     def put_eligibility(self, request: Request, node_id: str) -> Response:
         """The BODY's node counts, if it names one (eligibility); what is so already gives index 0."""
         self.acl.node_write(request.rights)
-        body = {key.lower(): value for key, value in request.json("structs.NodeUpdateEligibilityRequest").items()}
+        body = {key.lower(): value for key, value in request.json("structs.NodeUpdateEligibilityRequest", self.c.profile.empty_body).items()}
+        if self.c.profile.body_names_node and not body.get("nodeid"):
+            raise Fail(500, "missing node ID for setting scheduling eligibility")
         node_id = self.eligibility_target(body, node_id)
         wanted = body.get("eligibility") or ""
         if len(node_id) != 36:
@@ -161,7 +186,8 @@ class NodeCalls:
         node = self.find(node_id, 500)
         if node.strategy is not None and wanted == "eligible":
             raise Fail(500, "can not set node's scheduling eligibility to eligible while it is draining")
-        index, evaluations = 0, []
+        index = 0
+        evaluations: tuple[int, list[Evaluation]] = 0, []
         if node.eligible != (wanted == "eligible"):
             node.eligible = wanted == "eligible"
             index = self.c.touch_node(node, f"Node marked as {wanted} for scheduling")
@@ -178,7 +204,7 @@ class NodeCalls:
         self.acl.node_write(request.rights)
         node = self.find(node_id, 500)
         evaluations = self.c.forget_node(node)
-        index = evaluations[0].create - 1 if evaluations else self.c.index
+        index = evaluations[0] - 1 if evaluations[0] else self.c.index
         return self._written("purge", index, index, evaluations)
 
     def put_evaluate(self, request: Request, node_id: str) -> Response:

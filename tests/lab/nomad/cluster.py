@@ -6,7 +6,7 @@
 import random
 import threading
 import uuid
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import UTC, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +19,7 @@ from lab.nomad.scheduler import Scheduler
 
 if TYPE_CHECKING:
     from lab.nomad.client import Client
+    from lab.nomad.intro import Applicant
 
 
 class Cluster:
@@ -39,11 +40,14 @@ class Cluster:
         self.evaluations: dict[str, Evaluation] = {}
         self.of_job_evaluations: dict[str, list[Evaluation]] = {}
         self.clients: dict[str, Client] = {}  # by node id
+        self.pools: dict[str, dict[str, Any]] = {pool["Name"]: pool for pool in profile.shapes.get("node_pools", ()) if pool["Name"] in ("all", "default")}
         self.server_up = True
         self.has_leader = True
         self.epoch = 0  # counts deaths of the server: a held connection of an earlier one is cut
         self.generation = 0  # counts restores: the same index may then stand for something else
         self.past: dict[str, Any] | None = None  # what reads show while a restarted 0.5.6 applies its log
+        self.tell: Callable[[str, int, Node | Allocation], None] = lambda kind, index, thing: None  # the event stream's ear
+        self.admits: Callable[[Applicant], bool] = lambda client: True  # introduction tokens
         self.spaces: dict[str, int] = {}  # namespaces beside "default" -> index
         self.waiting_for_previous: dict[str, list[str]] = {}
         self.render = Renderer(self)
@@ -83,6 +87,13 @@ class Cluster:
         job = self.jobs.get(job_id)
         return job.namespace if job else "default"
 
+    def keep_pool(self, name: str, description: str = "") -> int:
+        """A pool is made by a call, or by the first client that joins it."""
+        index = self.commit()
+        known = self.pools.get(name) or {**self.pools["default"], "CreateIndex": index}
+        self.pools[name] = {**known, "Name": name, "Description": description, "ModifyIndex": index}
+        return index
+
     # --- nodes ---
     def touch_node(self, node: Node, message: str = "", *, subsystem: str = "Cluster", details: dict[str, str] | None = None, whole: bool = False) -> int:
         """Write a changed node, with an event if the version has them."""
@@ -93,10 +104,13 @@ class Cluster:
             node.events.append({"CreateIndex": index, "Details": details, "Message": message, "Subsystem": subsystem, "Timestamp": self.stamp(whole=whole)})
             del node.events[: -self.profile.keep_events]
         node.text.clear()
+        self.tell("NodeEvent" if not message or message.startswith(("Node heartbeat", "Node re")) else "NodeDrain", index, node)
         return index
 
     def register_node(self, node: Node) -> None:
         known = self.nodes.get(node.id)
+        if self.profile.node_pools and node.pool not in self.pools:
+            self.keep_pool(node.pool)
         if known is None:
             node.create = node.modify = self.commit("nodes")
             node.status_at = self.epoch_second()
@@ -105,10 +119,11 @@ class Cluster:
             self.nodes[node.id] = node
             self.of_node.setdefault(node.id, [])
             node.text.clear()
+            self.tell("NodeRegistration", node.create, node)
         else:
-            was_down = known.status == "down"
+            was_down = known.was_down = known.status == "down"
             known.status = "initializing"
-            self.touch_node(known, "Node re-registered" if was_down else "", whole=True)
+            self.touch_node(known, "Node re-registered" if was_down and self.profile.says_reregistered else "", whole=True)
 
     def node_status(self, node: Node, status: str, message: str = "") -> None:
         """The heartbeat's news; a change to ready or down is work for the scheduler."""
@@ -116,28 +131,31 @@ class Cluster:
             return
         node.status = status
         self.touch_node(node, message)
-        if status in ("ready", "down"):
+        if status in ("ready", "down", "disconnected"):
             self.evaluate_node(node, "node-update")
         if status == "ready":
             self.scheduler.unblock()
-        self.drainer.look(node)
+        if not self.profile.drain_watches_jobs:
+            self.drainer.look(node)
 
-    def evaluate_node(self, node: Node, trigger: str) -> list[Evaluation]:
-        """An evaluation for each job with an allocation here, and for each system job."""
+    def evaluate_node(self, node: Node, trigger: str) -> tuple[int, list[Evaluation]]:
+        """An evaluation for each job with an allocation here, and for each system job; and their index, 0 if there is no such job."""
         jobs = {allocation.job.id: allocation.job for allocation in self.of_node.get(node.id, ())}
         for job in self.jobs.values():
             if job.type == "system" and not job.stop and job.fits(node):
                 jobs.setdefault(job.id, job)
         jobs = {key: job for key, job in jobs.items() if key in self.jobs}
         if not jobs:
-            return []
+            return 0, []
         index = self.commit("evals")
-        return [self.scheduler.enqueue(job, trigger, index=index, node_id=node.id) for job in jobs.values()]
+        live = {a.job.id for a in self.of_node.get(node.id, ()) if not a.client_terminal}
+        wanted = [job for job in jobs.values() if self.profile.evaluates_ended or job.type == "system" or job.id in live]
+        return index, [self.scheduler.enqueue(job, trigger, index=index, node_id=node.id) for job in wanted]
 
-    def forget_node(self, node: Node) -> list[Evaluation]:
+    def forget_node(self, node: Node) -> tuple[int, list[Evaluation]]:
         """Purge: the record goes with its drain; what runs there is lost as soon as the scheduler looks."""
         del self.nodes[node.id]
-        self.commit("nodes")
+        self.tell("NodeDeregistration", self.commit("nodes"), node)
         evaluations = self.evaluate_node(node, "node-update")
         client = self.clients.get(node.id)
         if client is not None:
@@ -147,6 +165,8 @@ class Cluster:
     # --- jobs ---
     def register_job(self, given: dict[str, Any], namespace: str = "default") -> tuple[Job, Evaluation | None]:
         spec = complete_spec(given, self.profile.shapes)
+        if spec.get("ParameterizedJob") and not self.profile.keeps_empty:
+            spec["ParameterizedJob"] = {key: value or None for key, value in spec["ParameterizedJob"].items()}
         index = self.commit("jobs", "summaries")
         known = self.jobs.get(spec["ID"])
         job = Job(
@@ -168,14 +188,37 @@ class Cluster:
             job.allocations = known.allocations
             for allocation in job.allocations:
                 allocation.job = job
-        if job.type == "service" and self.profile.deployments:
+        if self.profile.deployments and self.profile.deploys_unasked and (job.type == "service" or (job.type == "system" and self.profile.system_deployments)):
             job.deployment = self.new_id()
         self.jobs[job.id] = job
+        job.children = known.children if known else []
+        if job.parameterized:
+            job.status = "running"
+            return job, None
         job.snapshot = self.render.job(job)
         return job, self.scheduler.enqueue(job, "job-register")
 
-    def deregister_job(self, job_id: str, purge: bool) -> Evaluation:
-        """Stop a job. Below 0.6 it is forgotten at once; an unknown job gets an evaluation all the same."""
+    def dispatch_job(self, parent: Job, payload: str | None, meta: dict[str, Any], token: str) -> tuple[Job, Evaluation]:
+        """A child of a parameterized job: the same job, dispatched, with its payload."""
+        name = f"{parent.id}/dispatch-{self.epoch_second()}-{self.random.getrandbits(32):08x}"
+        index = self.commit("jobs", "summaries")
+        spec = {**parent.spec, "ID": name, "Name": name, "ParentID": parent.id, "Dispatched": True, "Payload": payload, "Meta": meta or None}
+        if "DispatchIdempotencyToken" in spec:
+            spec["DispatchIdempotencyToken"] = token
+        child = Job(
+            name, spec, parent.type, parent.count, index, index, index, self.clock.nanoseconds(), parent.namespace, parent.priority, parent=parent, token=token
+        )
+        child.summary_create = child.summary_modify = parent.summary_modify = index
+        parent.children.append(child)
+        parent.text.clear()
+        self.jobs[name] = child
+        child.snapshot = self.render.job(child)
+        return child, self.scheduler.enqueue(child, "job-register")
+
+    def deregister_job(self, job_id: str, purge: bool) -> Evaluation | None:
+        """Stop a job. Below 0.6 it is forgotten at once; an unknown job gets an evaluation all the same, later versions do nothing."""
+        if job_id not in self.jobs and not self.profile.unknown_job_evaluates:
+            return None
         index = self.commit("jobs", "summaries")
         job = self.jobs.get(job_id)
         if job is None:
@@ -188,7 +231,24 @@ class Cluster:
         job.text.clear()
         if purge or self.profile.dereg_purges:
             self.jobs.pop(job_id, None)
-        return self.scheduler.enqueue(job, "job-deregister", index=index)
+            job.purged = self.profile.purge_takes_allocations
+            self._drop_purged(job.allocations)
+        evaluation = self.scheduler.enqueue(job, "job-deregister", index=index)
+        evaluation.type = self.profile.deregister_type or job.type
+        return evaluation
+
+    def _drop_purged(self, allocations: Iterable[Allocation]) -> None:
+        gone = [a for a in allocations if a.job.purged and a.client_terminal and a.id in self.allocations]
+        for allocation in gone:
+            self._drop(allocation)
+        if gone:
+            self.tables["allocs"] = self.index
+
+    def _drop(self, allocation: Allocation) -> None:
+        del self.allocations[allocation.id]
+        self.of_node.get(allocation.node_id, []).remove(allocation)
+        if allocation in allocation.job.allocations:
+            allocation.job.allocations.remove(allocation)
 
     def keep_evaluation(self, evaluation: Evaluation) -> None:
         self.evaluations[evaluation.id] = evaluation
@@ -228,6 +288,9 @@ class Cluster:
                 job.modify = index
                 job.text.clear()
                 self.tables["jobs"] = max(self.tables["jobs"], index)
+                if job.parent is not None:
+                    job.parent.summary_modify = index
+                    job.parent.text.clear()
 
     def client_update(self, changes: list[Allocation]) -> None:
         """A client's batch has been applied: one index for all."""
@@ -235,15 +298,28 @@ class Cluster:
         ended = []
         for allocation in changes:
             self.touch_allocation(allocation, index, by_server=False)
+            self.tell("AllocationUpdated", index, allocation)
             if allocation.client_terminal:
                 ended.append(allocation)
         self.refresh_jobs([a.job for a in changes], index)
         for allocation in ended:
             self.scheduler.after_end(allocation)
-        for node_id in {a.node_id for a in changes}:
-            if node_id in self.nodes:
-                self.drainer.look(self.nodes[node_id])
+        self.drainer.ended(changes)
         self.drainer.services_changed([a.job for a in changes])
+        for job in {a.job.id: a.job for a in changes if a.health}.values():
+            self._deployed(job)
+        self._drop_purged(ended)
+
+    def _deployed(self, job: Job) -> None:
+        """A second after the last one is healthy the deployment is called successful (drain-migrate-block)."""
+        healthy = [a for a in job.allocations if a.desired == "run" and a.health and a.health["Healthy"]]
+        if len(healthy) >= job.count and not job.deployed:
+            self.clock.after(1.05, lambda: self._successful(job))
+
+    def _successful(self, job: Job) -> None:
+        if not job.deployed:
+            job.deployed = True
+            self.scheduler.enqueue(job, "deployment-watcher")
 
     def tell_clients(self, allocations: Iterable[Allocation]) -> None:
         for allocation in allocations:
@@ -260,10 +336,7 @@ class Cluster:
                 self.commit("jobs", "summaries")
         gone = [a for a in self.allocations.values() if a.client_terminal and (a.job.id not in self.jobs or a.job.stop)]
         for allocation in gone:
-            del self.allocations[allocation.id]
-            self.of_node.get(allocation.node_id, []).remove(allocation)
-            if allocation in allocation.job.allocations:
-                allocation.job.allocations.remove(allocation)
+            self._drop(allocation)
         if gone:
             self.commit("allocs", "evals")
         for node in [n for n in self.nodes.values() if n.status == "down" and all(a.terminal for a in self.of_node.get(n.id, ()))]:

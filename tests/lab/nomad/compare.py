@@ -8,14 +8,17 @@ from datetime import datetime
 from typing import Any
 
 OPEN = frozenset(
-    "Scores Attributes Meta Details Config Env Summary TaskStates TaskGroups FailedTGAllocs QueuedAllocations ClassFiltered ConstraintFiltered Tags".split()
+    "Scores Attributes Meta Details Config Env Summary TaskStates TaskGroups FailedTGAllocs QueuedAllocations ClassEligibility "
+    "ClassFiltered ConstraintFiltered Tags".split()
 )
 UNLIKE = re.compile(
     r"Index$|^Index|Time$|At$|^ID$|^EvalIDs?$|Eval$|ID$|Hash|Timestamp|^Deadline$|ForceDeadline|SnapshotIndex"
-    r"|AllocationTime|Nodes[A-Z]\w*|Score|HeartbeatTTL|^[Pp]ort$|^id$"
+    r"|^exp$|^iat$|^nbf$|^jti$|AllocationTime|Nodes[A-Z]\w*|Score|HeartbeatTTL|^[Pp]ort$|^id$"
 )
+SECRET = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+CLOSING = re.compile(r"grpc: the client connection is closing|context canceled")  # what of a stopped task's executor is said is a race (0.9, 0.11)
 PORT = re.compile(r"(?<=127\.0\.0\.1):\d+")
-RANK = {"Received": 0, "Task Setup": 1, "Started": 2, "Killing": 3, "Terminated": 4, "Not Restarting": 5, "Killed": 5}
+RANK = {"Received": 0, "Reconnected": 2, "Task Setup": 1, "Started": 2, "Killing": 3, "Terminated": 4, "Not Restarting": 5, "Killed": 5}
 Found = list[str]
 
 
@@ -58,8 +61,27 @@ def values(ours: Any, theirs: Any, at: str = "") -> Found:
             return [f"{at}: {len(ours)} items for {len(theirs)}"]
         return [text for n, (a, b) in enumerate(zip(ours, theirs, strict=True)) for text in values(a, b, f"{at}[{n}]")]
     if isinstance(ours, str) and isinstance(theirs, str):
-        ours, theirs = PORT.sub(":0", ours), PORT.sub(":0", theirs)
+        ours, theirs = (SECRET.sub("id", PORT.sub(":0", text)) for text in (ours, theirs))
     return [] if ours == theirs else [f"{at}: {ours!r} for {theirs!r}"]
+
+
+def gauges(ours: dict[str, Any], theirs: dict[str, Any]) -> Found:
+    """How many clients there are and what is about the job; the others lag behind or depend on what ran before."""
+    found = shape(ours, {**theirs, "Gauges": [], "Samples": []})
+    steady = re.compile(r"heartbeat\.active$|job_summary\.")
+    left, right = ({(g["Name"], g["Labels"].get("job")): g["Value"] for g in x["Gauges"]} for x in (ours, theirs))
+    found += [f"{key}: {left[key]} for {value}" for key, value in right.items() if key in left and steady.search(key[0]) and left[key] != value]
+    missing = [key for key in right if key not in left and not re.search(r"job_summary|blocked_evals\.|broker\.\w+\.", key[0])]
+    return found + [f"gauge {key} is missing" for key in missing]
+
+
+def in_order(value: Any) -> Any:
+    """Evaluations come by their ids, dispatched jobs by a chance of their names: here by job and age."""
+    if not isinstance(value, list) or not value or not isinstance(value[0], dict):
+        return value
+    if "TriggeredBy" in value[0]:
+        return sorted(value, key=lambda e: (e["JobID"], e["CreateIndex"], e["ModifyIndex"]))
+    return sorted(value, key=lambda j: j["ID"]) if "JobSummary" in value[0] else value
 
 
 # --- nodes ---
@@ -70,11 +92,12 @@ def node_view(node: dict[str, Any], since: int) -> dict[str, Any]:
     strategy, last = node.get("DrainStrategy"), node.get("LastDrain")
     if strategy:
         force = strategy["ForceDeadline"]
+        force = None if force and force.startswith("0001") else force
         view["strategy"] = (strategy["Deadline"], strategy["IgnoreSystemJobs"], force is not None)
-        if force:
+        if force and "StartedAt" in strategy:
             view["force after"] = round(instant(force) - instant(strategy["StartedAt"]), 1)
         view["last drain is this"] = last is None or instant(last["StartedAt"]) == int(instant(strategy["StartedAt"]))
-    view["last"] = last and (last["Status"], last["Meta"], bool(last["AccessorID"]))
+    view["last"] = last and (last["Status"], last["Meta"], SECRET.sub("id", last["AccessorID"]))
     if node.get("Events") is not None:
         fresh = node["CreateIndex"] >= since
         events = [e for e in node["Events"] if e["CreateIndex"] >= since or fresh]
@@ -106,6 +129,7 @@ def allocation_key(items: list[dict[str, Any]]) -> dict[str, tuple[str, str, int
 
 def allocation_view(item: dict[str, Any]) -> dict[str, Any]:
     view = {key: item.get(key) for key in ("DesiredStatus", "ClientStatus", "ClientDescription", "DesiredDescription", "Name", "TaskGroup", "NodeName")}
+    view["Name"] = re.sub(r"\[\d+\]", "[n]", view["Name"])  # which of several is which depends on their ids (drain-migrate-block)
     wish = item.get("DesiredTransition") or {}
     view["migrate"], view["reschedule"] = bool(wish.get("Migrate")), bool(wish.get("Reschedule"))
     view["health"] = (item.get("DeploymentStatus") or {}).get("Healthy")
@@ -113,7 +137,7 @@ def allocation_view(item: dict[str, Any]) -> dict[str, Any]:
     tasks = item.get("TaskStates") or {}
     view["tasks"] = {name: (t["State"], t["Failed"]) for name, t in tasks.items()}
     view["events"] = [e["Type"] for t in tasks.values() for e in t["Events"] or []]
-    view["said"] = [e.get("DisplayMessage") for t in tasks.values() for e in t["Events"] or []]
+    view["said"] = [CLOSING.sub("closed", e.get("DisplayMessage") or "") for t in tasks.values() for e in t["Events"] or []]
     return view
 
 
@@ -144,13 +168,21 @@ def same_allocation(ours: dict[str, Any], near: list[dict[str, Any] | None], sli
     if slimmed:
         ranks = [RANK[view["events"][-1]] for view in seen if view["events"]]
         mine = RANK[ours["events"][-1]] if ours["events"] else -1
-        return [] if ranks and min(ranks) <= mine <= max(ranks) else [f"last event {ours['events']} for {[v['events'] for v in seen]}"]
+        swapped = ours["events"][-1:] in (["Killing"], ["Killed"]) and RANK["Terminated"] in ranks  # of a re-attached task: at any time (client-killed)
+        return [] if ranks and (min(ranks) <= mine <= max(ranks) or swapped) else [f"last event {ours['events']} for {[v['events'] for v in seen]}"]
     between = any(ours["events"] == view["events"][: len(ours["events"])] and ours["said"] == view["said"][: len(ours["said"])] for view in seen)
     enough = any(len(ours["events"]) >= len(view["events"]) for view in seen)
     return [] if between and enough else [f"events {ours['events']} for {[v['events'] for v in seen]}"]
 
 
 # --- whole answers ---
+def autopilot(body: dict[str, Any]) -> dict[str, Any]:
+    """Who leads and who is healthy; ids, terms and moments are of that run."""
+    servers = {s["Name"]: [s[key] for key in ("Leader", "Healthy", "Voter", "SerfStatus", "Version")] for s in body["Servers"]}
+    leader = [s["Name"] for s in body["Servers"] if s["ID"] == body["Leader"]]
+    return {"healthy": body["Healthy"], "tolerance": body["FailureTolerance"], "leaders": len(leader), "voters": len(body["Voters"]), **servers}
+
+
 def relations(body: Any, index: str | None) -> dict[str, bool | int]:
     """How the index header stands to the indexes inside."""
     if index is None:
@@ -172,6 +204,8 @@ def headers(ours: dict[str, str], theirs: dict[str, str]) -> Found:
     found = []
     for name in ("Content-Type", "X-Nomad-Index", "X-Nomad-Knownleader", "X-Nomad-Lastcontact"):
         a, b = ours.get(name), theirs.get(name)
+        if name == "X-Nomad-Lastcontact" and a and b:  # a follower's is a moment old, or as old as the loss of its leader
+            a = b if abs(int(a) - int(b)) <= (100 if int(b) < 100 else 1300) else a
         if (a is None) != (b is None) or (name != "X-Nomad-Index" and a != b):
             found.append(f"header {name}: {a!r} for {b!r}")
     return found

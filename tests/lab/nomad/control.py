@@ -92,12 +92,31 @@ class Control:
         self.lab.return_client(client, ready_after, heartbeat)
         return {}
 
+    def post_clients_shutdown(self, client: str, deadline: float = 60.0) -> Any:
+        self.lab.shutdown_client(client, deadline)
+        return {}
+
     def post_clients_replace(self, client: str) -> Any:
         return {"node": self.lab.replace_client(client)}
+
+    def post_clients_introduce(self, client: str, **fields: Any) -> Any:
+        self.lab.introduce(client, **fields)
+        return {}
+
+    def post_introduction(self, enforcement: str) -> Any:
+        self.lab.enforce_introduction(enforcement)
+        return {}
 
     # --- builds ---
     def post_builds(self, job: str, **fields: Any) -> Any:
         return {"job": self.lab.build(job, **fields)}
+
+    def post_dispatch(self, job: str) -> Any:
+        return {"job": self.lab.dispatch(job)}
+
+    def post_broker(self, paused: bool) -> Any:
+        self.lab.pause_broker(paused)
+        return {}
 
     def post_cancel(self, job: str, purge: bool = False) -> Any:
         self.lab.cancel(job, purge)
@@ -119,6 +138,16 @@ class Control:
         self.lab.lose_leader(seconds)
         return {}
 
+    def post_leader_kill(self, **fields: Any) -> Any:
+        return {"killed": self.lab.kill_peer("", **fields)}
+
+    def post_servers_kill(self, name: str, **fields: Any) -> Any:
+        return {"killed": self.lab.kill_peer(name, **fields)}
+
+    def post_servers_start(self, name: str) -> Any:
+        self.lab.start_peer(name)
+        return {}
+
     def post_acl(self, enabled: bool = True, tokens: dict[str, Any] | None = None, policies: Any = None, roles: Any = None) -> Any:
         self.lab.acl(enabled, tokens, policies, roles)
         return {}
@@ -134,6 +163,10 @@ class Control:
     def post_acl_token(self, secret: str, gone: bool = False, **fields: Any) -> Any:
         self.lab.token(secret, gone, **fields)
         return {}
+
+    def post_tls_reload(self) -> Any:
+        wrong = self.lab.reload_tls()
+        return {"kept_old_files_because": wrong} if wrong else {}
 
     # --- faults, looks, time ---
     def post_fault(self, kind: str, **fields: Any) -> Any:

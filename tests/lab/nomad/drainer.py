@@ -3,6 +3,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from lab.nomad.clock import Timer
@@ -10,8 +11,6 @@ from lab.nomad.model import Allocation, Job, Node, Strategy
 
 if TYPE_CHECKING:
     from lab.nomad.cluster import Cluster
-
-LOOK = 0.002  # "complete" of an idle node came 2 to 4 ms after the request (drain-idle)
 
 
 class Drainer:
@@ -31,14 +30,31 @@ class Drainer:
         now = c.clock.now()
         force = now + deadline / 1e9 if deadline > 0 else None
         node.strategy = Strategy(deadline, ignore_system, known.started if known else now, force)
+        same = known is not None and (known.deadline, known.ignore_system, known.force) == (deadline, ignore_system, force)
         node.drain = True
         node.eligible = False
         started = node.last_drain["StartedAt"] if known and node.last_drain else c.stamp(whole=True)
         node.last_drain = {"AccessorID": accessor, "Meta": meta, "StartedAt": started, "Status": "draining", "UpdatedAt": c.stamp(whole=True)}
-        index = c.touch_node(node, "Node drain stategy updated" if known else "Node drain strategy set", subsystem="Drain")
+        index = c.touch_node(node, c.profile.drain_updated_text if known else "Node drain strategy set", subsystem="Drain")
         self._plan_deadline(node)
-        self.look(node)
+        if not (same and c.profile.drain_watches_jobs):  # an equal one is not looked at: a drain that hangs goes on hanging
+            self.begin(node)
         return index
+
+    def begin(self, node: Node) -> None:
+        """A drain began or changed, or a new leader looks: which jobs are to be watched, and is it done already?"""
+        here = self.cluster.of_node.get(node.id, ())
+        node.watched = {a.job.id for a in here if not a.terminal and not a.job.system and not a.job.is_plugin}
+        self.look(node)
+
+    def ended(self, allocations: Iterable[Allocation]) -> None:
+        """Allocations changed. From 1.5.4 on only an end that a client reported, and only of a watched job, is looked at."""
+        for allocation in allocations:
+            node = self.cluster.nodes.get(allocation.node_id)
+            if node is None or node.strategy is None:
+                continue
+            if not self.cluster.profile.drain_watches_jobs or (allocation.client_terminal and allocation.job.id in node.watched):
+                self.look(node)
 
     def clear(self, node: Node, mark_eligible: bool, meta: Any, accessor: str) -> tuple[int, bool]:
         """A cancel. On a node that is not draining it still writes, and still makes it eligible if asked to (cli-drain)."""
@@ -75,7 +91,7 @@ class Drainer:
         if node.strategy is None or node.id in self.looking:
             return
         self.looking.add(node.id)
-        self.cluster.clock.after(LOOK, lambda: self._look(node))
+        self.cluster.clock.after(self.cluster.profile.drain_look, lambda: self._look(node))
 
     def _look(self, node: Node) -> None:
         self.looking.discard(node.id)
@@ -87,14 +103,16 @@ class Drainer:
             c.clock.after(0.2, lambda: self._look(node))
             return
         if not any(self._busy(a) for a in c.of_node.get(node.id, ())):
-            if not node.strategy.ignore_system:
-                self._mark([a for a in c.of_node.get(node.id, ()) if a.job.type == "system" and not a.terminal])
+            ignored = node.strategy.ignore_system
+            rest = [a for a in c.of_node.get(node.id, ()) if not a.terminal]
             self._complete(node, None)
+            self._mark([a for a in rest if not (ignored and a.job.type == "system")])
         else:
             self.services_changed([a.job for a in c.of_node.get(node.id, ()) if a.job.type == "service" and not a.terminal])
 
     def _busy(self, allocation: Allocation) -> bool:
-        if allocation.job.type == "system":
+        """System jobs and CSI plugins are stopped when all else is done (drain-csi-plugin)."""
+        if allocation.job.type == "system" or allocation.job.is_plugin:
             return False
         if self.cluster.profile.drain_judges_by_wish:
             return not allocation.terminal
@@ -152,7 +170,7 @@ class Drainer:
         parallel = (job.group.get("Migrate") or {}).get("MaxParallel") or 1
         room = len(healthy) - (job.count - parallel)
         draining = [a for a in healthy if a.node_id in c.nodes and c.nodes[a.node_id].strategy is not None]
-        return draining[: max(0, room)]
+        return sorted(draining, key=lambda a: a.id)[: max(0, room)]
 
     def _move(self, job: Job) -> None:
         self.moving.discard(job.id)

@@ -14,7 +14,10 @@ class Guard:
     """Sources: tests/lab/recordings/nomad/<version>/acl*, event-stream*, too-many-connections."""
 
     unknown_text: str = "Permission denied"  # 403 for a token that nobody has
-    malformed_500: bool = False  # a secret that is no UUID is an index error
+    malformed_500: bool = False  # a secret that is no UUID is an index error everywhere
+    self_malformed: str = "acl token lookup failed: index error: UUID must be 36 characters"  # 500 of token/self
+    rules_json: bool = True  # a policy has its rules parsed, too (hashicorp/nomad#6017: after 0.9.3)
+    scale_more: tuple[str, ...] = ()
     self_anonymous: str = "acl token lookup failed: missing secret id"  # 500; empty: 200, the anonymous token
     self_unknown_404: bool = True
     self_expired: str = ""  # 500 with this text; empty: 200
@@ -36,14 +39,17 @@ class Guard:
     stream_all_without_allocations: bool = False  # * shows no Allocation events
     stream_node_of_allocation: bool = True  # topic Node also has AllocationUpdated
     stream_expired: str = ""  # line of text with the next event, then the end; empty: silence
+    limits_connections: bool = True
     over_limit: bytes = REFUSAL  # what one connection too many reads
     introduction: bool = False  # introduction tokens, node identities
-    drains_on_shutdown_with_acl: bool = True
+    drains_on_shutdown: bool = True
 
 
 NEWEST = Guard(
     self_anonymous="",
     self_unknown_404=False,
+    self_malformed="failed to parse signed token: go-jose/go-jose: compact JWS format must have three parts",
+    scale_more=("read-job", "submit-recommendation"),
     self_expired="ACL token expired",
     stub_keys=("JobACL",),
     rules_keys=("NodePools", "ExtraKeysHCL", "Sentinel"),
@@ -52,7 +58,7 @@ NEWEST = Guard(
     stream_any_namespace=False,
     introduction=True,
 )
-MIDDLE = Guard(stream_expired="ACL token expired", drains_on_shutdown_with_acl=False)
+MIDDLE = Guard(stream_expired="ACL token expired")
 OLD = Guard(
     unknown_text="ACL token not found",
     malformed_500=True,
@@ -67,7 +73,10 @@ OLD = Guard(
     stream_all_without_allocations=True,
     stream_node_of_allocation=False,
     over_limit=b"",
+    drains_on_shutdown=False,
 )
 OLDER = replace(OLD, wildcard="literal", namespaces_text="Nomad Enterprise only endpoint", stream="404")
-OLDEST = replace(OLDER, self_anonymous="acl token lookup failed: index error: UUID must be 36 characters", allocation_hidden="", stream="307")
+OLDEST = replace(
+    OLDER, self_anonymous="acl token lookup failed: index error: UUID must be 36 characters", allocation_hidden="", stream="307", limits_connections=False
+)
 GUARDS = {"0.5.6": OLDER, "0.9.3": OLDEST, "0.11.3": OLDER, "1.1.2": OLD, "1.6.1": MIDDLE, "1.7.7": MIDDLE, "1.11.3": NEWEST}

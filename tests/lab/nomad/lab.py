@@ -12,14 +12,18 @@ import requests
 from lab.nomad.adapter import LabAdapter
 from lab.nomad.agents import Agents
 from lab.nomad.api import Api
-from lab.nomad.client import Build, Client
+from lab.nomad.build import Build
+from lab.nomad.client import Client
 from lab.nomad.clock import Clock, VirtualClock
 from lab.nomad.cluster import Cluster
 from lab.nomad.faults import Fault, Faults
 from lab.nomad.journal import Journal
 from lab.nomad.model import Job, Node
+from lab.nomad.peers import Peer, Peers, Sole
+from lab.nomad.policies import Rights
 from lab.nomad.profile import PROFILES, Profile
 from lab.nomad.snapshot import Snapshots
+from lab.nomad.tls import Tls
 from lab.nomad.wire import Response
 
 SEC = 10**9
@@ -29,12 +33,23 @@ class Lab:
     """In process: Lab("1.1.2", clients=3), lab.session(), lab.build(...), lab.kill_client("c1"), lab.clock.sleep(10)."""
 
     def __init__(
-        self, profile: str | Profile = "1.1.2", clients: int = 3, clock: Clock | None = None, seed: int = 1, witness: Path | None = None, instances: bool = True
+        self,
+        profile: str | Profile = "1.1.2",
+        clients: int = 3,
+        clock: Clock | None = None,
+        seed: int = 1,
+        witness: Path | None = None,
+        instances: bool = True,
+        servers: int = 1,
     ) -> None:
         self.profile = PROFILES[profile] if isinstance(profile, str) else profile
         self.clock = clock or VirtualClock()
         self.cluster = Cluster(self.profile, self.clock, seed)
         self.api = Api(self.cluster)
+        if servers not in (1, 3):
+            raise ValueError(f"servers: {servers}; 1 or 3")
+        self.peers = Peers(self) if servers == 3 else None
+        self.places: list[Sole] | list[Peer] = self.peers.all if self.peers else [Sole(self)]
         self.faults = Faults()
         self.journal = Journal()
         self.snapshots = Snapshots(self.cluster)
@@ -42,8 +57,10 @@ class Lab:
         self.builds: list[Build] = []
         self.witness = witness
         self.instances = instances
+        self.tls: Tls | None = None
+        self.strangers: list[Client] = []
         self._numbers = 0
-        self.agents = Agents(self) if self.profile.old_drain and not isinstance(self.clock, VirtualClock) else None
+        self.agents = Agents(self) if self.profile.logs_of_clients_only and not isinstance(self.clock, VirtualClock) else None
         if clients:
             self.add_clients(clients)
 
@@ -72,7 +89,10 @@ class Lab:
         version: str | None = None,
         node_id: str | None = None,
         memory: int = 24105,
+        introduction: str = "",
+        pool: str = "default",
     ) -> str:
+        """`introduction`: the token with which it joins (1.11)."""
         with self.cluster.lock:
             self._numbers += 1
             number = self._numbers
@@ -83,21 +103,39 @@ class Lab:
                 instance_id = f"i-{number:017x}"
             if node_id is None:
                 node_id = f"{number}1111111-2222-4333-8444-55555555555{number}" if number < 10 else self.cluster.new_id()
-            node = Node(node_id, name, number, node_class, datacenter, version or self.profile.version, instance_id, memory, self._address(name, number))
+            node = Node(node_id, name, number, node_class, datacenter, version or self.profile.version, instance_id, memory, pool)
+            node.address = self._address(name, number)
             self.machines[name] = Client(self.cluster, node, self._on_build)
+            self.machines[name].introduction = introduction
             self.machines[name].join()
             return node_id
 
+    def introduce(self, name: str, introduction: str | None = None, lost_state: bool = False, node_id: str = "") -> None:
+        """What a client starts with the next time: an introduction token, an empty state folder, or a copied one under another node id."""
+        with self.cluster.lock:
+            machine = self._machine(name)
+            if machine.alive:
+                raise ValueError(f"client {name} runs: kill it first")
+            machine.introduction = machine.introduction if introduction is None else introduction
+            machine.identity = "" if lost_state else machine.identity
+            if node_id:
+                old, machine.joined = machine.node, False
+                machine.node = Node(node_id, old.name, old.number, old.node_class, old.datacenter, old.version, old.instance_id, old.memory)
+                self.cluster.clients[node_id] = machine
+
     def _address(self, name: str, number: int) -> str:
         """Where the agent of a client answers itself, in versions where somebody must ask it. Nobody listens in process: the adapter knows."""
-        if not self.profile.old_drain:
+        if not self.profile.logs_of_clients_only:
             return ""
         return self.agents.listen(name) if self.agents else f"127.0.0.1:{23000 + 10 * number}"
 
     def agent(self, name: str, path: str, query: dict[str, str], headers: dict[str, str]) -> Response | None:
         """What a client's agent answers to a GET; None while it is dead or frozen."""
         client = self.machines[name]
-        return self.api.agent(client, path, query, headers) if client.alive and not client.frozen else None
+        if not client.alive or client.frozen:
+            return None
+        answer = self.api.handle("GET", path, query, b"", headers, agent=name)
+        return answer if isinstance(answer, Response) else answer.expire()
 
     def _machine(self, name: str) -> Client:
         for client in self.machines.values():
@@ -114,6 +152,19 @@ class Lab:
             raise ValueError("builds: live or die")
         with self.cluster.lock:
             self._machine(name).die(builds, heartbeat)
+
+    def shutdown_client(self, name: str, deadline: float = 60.0, heartbeat: float = 2.2) -> bool:
+        """SIGTERM of an agent with drain_on_shutdown and leave_on_terminate. With access control on, 1.7.7 drains nothing and just ends: False."""
+        if not self.profile.guards.drains_on_shutdown:
+            raise ValueError(f"Nomad {self.profile.version} has no drain_on_shutdown: kill the client")
+        with self.cluster.lock:
+            client, acl = self._machine(name), self.api.acl
+            if acl.enabled and not self.profile.shutdown_drains_with_acl:
+                client.die("live")
+                return False
+            client.leaves_quietly = heartbeat
+            client.leave(deadline, f"client:{client.node.id}" if acl.enabled else acl.accessor(Rights()))
+            return True
 
     def freeze_client(self, name: str, heartbeat: float | None = None) -> None:
         """The agent stops answering (SIGSTOP, a cut cable); its builds go on."""
@@ -141,8 +192,8 @@ class Lab:
                 old.node.version,
                 old.node.instance_id,
                 old.node.memory,
-                old.node.address,
             )
+            node.address = old.node.address
             self.machines[name] = Client(self.cluster, node, self._on_build)
             self.machines[name].join()
             return node.id
@@ -161,11 +212,21 @@ class Lab:
         namespace: str = "default",
         memory: int = 10,
         cpu: int = 20,
-        stdout: str = "",
+        pool: str = "default",
+        away: float = 0.0,
+        plugin: bool = False,
+        parameterized: bool = False,
+        max_parallel: int | None = None,
+        stdout: str | None = None,
         stderr: str = "",
+        last: str | None = None,
     ) -> str:
-        """Register a job; `client` ties it to one client (a regular expression of names)."""
-        meta = {"lab_stop_seconds": f"{stop_seconds:g}", "lab_exit": str(exit_code), "lab_stdout": stdout, "lab_stderr": stderr}
+        """Register a job; `client` ties it to one client (a regular expression of names). `type`: batch, service, system, sysbatch.
+        `away`: seconds its client may be cut off (status disconnected, allocations unknown); `plugin`: a CSI node plugin;
+        `parameterized`: nothing runs before dispatch(); `max_parallel`: of a service's migrate block; `stdout`, `stderr`: printed
+        at the start, `last`: on stdout at its own end."""
+        meta = {"lab_stop_seconds": f"{stop_seconds:g}", "lab_exit": str(exit_code), "lab_stderr": stderr}
+        meta |= {"lab_stdout": f"{job} started\n" if stdout is None else stdout, "lab_last": f"{job} done\n" if last is None else last}
         if seconds is not None:
             meta["lab_seconds"] = f"{seconds:g}"
         task = {
@@ -178,8 +239,32 @@ class Lab:
         }
         rules = [{"LTarget": "${node.unique.name}", "RTarget": f"^({client})$", "Operand": "regexp"}] if client else []
         spec = {"ID": job, "Name": job, "Type": type, "Region": "global", "Datacenters": ["dc1"], "Priority": 50, "Namespace": namespace, "Constraints": rules}
-        spec["TaskGroups"] = [{"Name": "group", "Count": count, "Tasks": [task]}]
+        if plugin:
+            task["CSIPluginConfig"] = {"ID": job, "Type": "node", "MountDir": "/csi"}
+        group: dict[str, Any] = {"Name": "group", "Count": count, "Tasks": [task]}
+        if away:
+            group |= {"Disconnect": {"LostAfter": int(away * SEC), "Replace": False}, "MaxClientDisconnect": int(away * SEC)}
+        if max_parallel:
+            group["Migrate"] = {"MaxParallel": max_parallel, "HealthCheck": "task_states", "MinHealthyTime": SEC, "HealthyDeadline": 300 * SEC}
+        spec |= {"TaskGroups": [group], "NodePool": pool}
+        if parameterized:
+            spec["ParameterizedJob"] = {"Payload": "optional", "MetaRequired": [], "MetaOptional": []}
         return self.register(spec).id
+
+    def dispatch(self, job: str) -> str:
+        """Start a child of a parameterized job; its id."""
+        with self.cluster.lock:
+            parent = self.cluster.jobs[job]
+            if not parent.parameterized:
+                raise ValueError(f"job {job} is not parameterized")
+            return self.cluster.dispatch_job(parent, None, {}, "")[0].id
+
+    def pause_broker(self, paused: bool = True) -> None:
+        """Stop all scheduling, as an operator can from 1.4 on: drains end, and everything goes on running."""
+        if not self.profile.paused_broker:
+            raise ValueError(f"Nomad {self.profile.version} cannot pause its evaluation broker")
+        with self.cluster.lock:
+            self.cluster.scheduler.configure({**self.cluster.scheduler.config, "PauseEvalBroker": paused})
 
     def register(self, spec: dict[str, Any]) -> Job:
         with self.cluster.lock:
@@ -234,26 +319,51 @@ class Lab:
         with self.cluster.lock:
             self.cluster.server_up = True
             for job in self.cluster.jobs.values():
-                job.children_lost = self.profile.restart_replays_log
+                job.children_lost = self.profile.restart_loses_children
                 job.text.clear()
             self.cluster.wake()
-            self.clock.after(leaderless, self._lead)
+            self.clock.after(leaderless, self.lead)
 
     def lose_leader(self, seconds: float | None = None) -> None:
         with self.cluster.lock:
             self.cluster.has_leader = False
             self.cluster.wake()
             if seconds is not None:
-                self.clock.after(seconds, self._lead)
+                self.clock.after(seconds, self.lead)
 
-    def _lead(self) -> None:
+    def place(self, *names: str) -> Sole | Peer:
+        """The server of that name or address; the first, if none has it."""
+        for place in self.places:
+            if place.name in names or getattr(place, "address", "") in names:
+                return place
+        return self.places[0]
+
+    def kill_peer(self, name: str = "", **fields: Any) -> str:
+        """kill -9 of one of three servers; without a name of the one that leads. Returns its name.
+        `seconds` until it is back, `elect` until another leads, `then`: that one, `forget` until the others stop calling the dead one."""
+        if self.peers is None:
+            raise ValueError("this lab has one server: kill that, or start it with three")
+        with self.cluster.lock:
+            if not name and self.peers.leader is None:
+                raise ValueError("nobody leads at the moment")
+            name = name or str(self.peers.leader.name)  # type: ignore[union-attr]
+            self.peers.kill(name, **fields)
+            return name
+
+    def start_peer(self, name: str) -> None:
+        if self.peers is None:
+            raise ValueError("this lab has one server")
+        with self.cluster.lock:
+            self.peers.start(name)
+
+    def lead(self) -> None:
         c = self.cluster
         if not c.server_up:
             return
         c.has_leader = True
         self.snapshots.replay()
         for node in c.nodes.values():
-            c.drainer.look(node)
+            c.drainer.begin(node)
         c.wake()
 
     def restore_server(self, back: int | None = None) -> int:
@@ -262,10 +372,34 @@ class Lab:
             return self.snapshots.go_back(back)
 
     # --- access, faults, time ---
+    def secured(self, tls: Tls) -> None:
+        """New files were loaded: agents whose certificate is of no trusted CA are cut off, others come back (tls-rotation)."""
+        with self.cluster.lock:
+            if not tls.knows_agents():
+                strangers = [m for m in self.machines.values() if m.alive and not m.frozen]
+                for machine in strangers:
+                    machine.freeze()
+                self.strangers += strangers
+            else:
+                for machine in self.strangers:
+                    machine.come_back()
+                self.strangers = []
+
+    def reload_tls(self) -> str:
+        """SIGHUP. What is wrong with the files, if anything."""
+        if self.tls is None:
+            raise ValueError("this lab was started without TLS")
+        return self.tls.reload()
+
     def acl(self, enabled: bool = True, tokens: dict[str, Any] | None = None, policies: Any = None, roles: Any = None) -> None:
         """All tokens anew: secret -> kind, or {"policies", "roles", "type", "ttl", "name"}; policies: name -> HCL or data."""
         with self.cluster.lock:
             self.api.acl.set(enabled, tokens or {}, policies, roles)
+
+    def enforce_introduction(self, enforcement: str) -> None:
+        """none, warn (as a server starts with) or strict."""
+        with self.cluster.lock:
+            self.api.introduction.enforce(enforcement)
 
     def policy(self, name: str, rules: Any) -> None:
         """HCL, or data like RulesJSON; None deletes it. "anonymous": what those without a token may do."""
@@ -296,6 +430,7 @@ class Lab:
 
     def get(self, path: str, **query: str) -> Any:
         """A quick look through the API, for tests' set-ups."""
-        response = self.session().get("http://lab" + path, params=query)
+        living = next((place for place in self.places if place.up), self.places[0])
+        response = self.session().get(f"http://{living.name}{path}", params=query)
         response.raise_for_status()
         return json.loads(response.text)

@@ -12,6 +12,7 @@ from typing import Any
 SEC = 10**9
 TERMINAL = ("complete", "failed", "lost")
 LOST = "alloc is lost since its node is down"
+UNKNOWN = "alloc is unknown since its node is disconnected"
 
 
 @dataclass
@@ -36,14 +37,17 @@ class Node:
     version: str = ""
     instance_id: str | None = None
     memory: int = 24105
+    pool: str = "default"
     address: str = ""  # of its agent's API; "": as in the shape
     cpu: int = 4000
     status: str = "initializing"
     status_at: float = 0.0
+    was_down: bool = False  # before it registered again
     eligible: bool = True
     drain: bool = False
     strategy: Strategy | None = None
     last_drain: dict[str, Any] | None = None
+    watched: set[str] = field(default_factory=set)  # jobs whose end the drainer notices here
     events: list[dict[str, Any]] = field(default_factory=list)
     create: int = 0
     modify: int = 0
@@ -62,6 +66,8 @@ class Work:
     exit_code: int = 0
     stop_seconds: float = 0.0
     kill_timeout: float = 5.0
+    says: tuple[str, str] = ("", "")  # on stdout and stderr at the start
+    ends_with: str = ""  # on stdout at its own end
 
     @property
     def stop_takes(self) -> float:
@@ -76,6 +82,8 @@ def work_of(task: dict[str, Any]) -> Work:
     if found := re.search(r"exec sleep (\d+)", script) or re.search(r"for i in \$\(seq (\d+)\)", script):
         seconds = float(found[1])
     stop, code = 0.0, 0
+    if re.fullmatch(r"-c echo [^;]*", script):
+        seconds = 0.05
     if found := re.search(r"exit (\d+)$", script):
         code = int(found[1])
         seconds = seconds or 0.05
@@ -88,7 +96,17 @@ def work_of(task: dict[str, Any]) -> Work:
     stop = float(meta.get("lab_stop_seconds", stop))
     code = int(meta.get("lab_exit", code))
     kill = task.get("KillTimeout") or 5 * SEC
-    return Work(seconds, code, stop, kill / SEC)
+    return Work(seconds, code, stop, kill / SEC, *spoken(script, meta))
+
+
+def spoken(script: str, meta: dict[str, Any]) -> tuple[tuple[str, str], str]:
+    """What a task prints: Meta lab_stdout, lab_stderr and lab_last; else the echoes of its script before and after its sleep."""
+    before, _sleep, after = re.sub("trap '[^']*'", "", script).partition("for i in")
+    echoes = re.findall(r"echo (\w+)( >&2)?", before)
+    first = "".join(word + "\n" for word, aside in echoes if not aside)
+    aside = "".join(word + "\n" for word, aside in echoes if aside)
+    last = "".join(word + "\n" for word in re.findall(r"done; echo (\w+)", after))
+    return (meta.get("lab_stdout", first), meta.get("lab_stderr", aside)), meta.get("lab_last", last)
 
 
 @dataclass
@@ -107,13 +125,18 @@ class Job:
     priority: int = 50
     status: str = "pending"
     stop: bool = False
+    purged: bool = False
     version: int = 0
     queued: int = 0
     summary_create: int = 0
     summary_modify: int = 0
     allocations: list["Allocation"] = field(default_factory=list)
     deployment: str = ""
+    deployed: bool = False  # its allocations have all been healthy once: no more a deployment
     blocked: "Evaluation | None" = None
+    children: list["Job"] = field(default_factory=list)  # of a parameterized job
+    parent: "Job | None" = None
+    token: str = ""  # the idempotency token it was dispatched with
     children_lost: bool = False  # a restarted 0.5.6 writes Children null (server-killed)
     snapshot: bytes = b""  # the job's JSON inside its allocations, as it was when they were made
     text: dict[str, bytes] = field(default_factory=dict)
@@ -133,12 +156,35 @@ class Job:
         return int((self.task.get("Resources") or {}).get("MemoryMB") or 10)
 
     @property
+    def parameterized(self) -> bool:
+        return self.spec.get("ParameterizedJob") is not None and self.parent is None
+
+    @property
+    def is_plugin(self) -> bool:
+        return bool(self.task.get("CSIPluginConfig"))
+
+    @property
+    def system(self) -> bool:
+        """Runs on every node that fits, for ever or once."""
+        return self.type in ("system", "sysbatch")
+
+    @property
+    def may_be_away(self) -> float:
+        """Seconds that its client may be cut off before its allocations count as lost; 0: none."""
+        old, new = self.group.get("MaxClientDisconnect") or 0, (self.group.get("Disconnect") or {}).get("LostAfter") or 0
+        return float(old or new) / SEC
+
+    @property
     def cpu(self) -> int:
         return int((self.task.get("Resources") or {}).get("CPU") or 20)
 
+    @property
+    def pool(self) -> str:
+        return self.spec.get("NodePool") or "default"
+
     def fits(self, node: Node) -> bool:
-        """Datacenter and constraints."""
-        return node.datacenter in self.spec.get("Datacenters", ["dc1"]) and not self.unmet(node)
+        """Datacenter, pool and constraints."""
+        return node.datacenter in self.spec.get("Datacenters", ["dc1"]) and self.pool in ("all", node.pool) and not self.unmet(node)
 
     def unmet(self, node: Node) -> str:
         """The first constraint that the client does not meet, in the scheduler's words; "" where it meets all."""
@@ -199,6 +245,8 @@ class Allocation:
     task: TaskRun | None = None
     deployment: str = ""
     health: dict[str, Any] | None = None
+    unknown_since: float | None = None
+    states: list[dict[str, Any]] = field(default_factory=list)  # changes of ClientStatus to and from unknown
     job_text: bytes = b""
     job_version: int = 0
     text: dict[str, bytes] = field(default_factory=dict)
@@ -237,7 +285,9 @@ class Evaluation:
     job_modify: int = 0
     priority: int = 50
     failed: bool = False
-    shortage: dict[str, Any] | None = None
+    metrics: dict[str, Any] | None = None  # why nothing was placed
+    deployment: str = ""
+    counts: dict[str, int] = field(default_factory=dict)  # what the plan did: Place, Stop, Migrate
 
 
 def overlay(shape: Any, given: Any) -> Any:
@@ -253,13 +303,17 @@ def overlay(shape: Any, given: Any) -> Any:
 
 def complete_spec(given: dict[str, Any], shapes: dict[str, Any]) -> dict[str, Any]:
     """The whole JSON of a job that somebody registers."""
-    kind = shapes["types"][given.get("Type") or "service"]
+    given = {**given, "Constraints": given.get("Constraints") or None}
+    types = shapes["types"]
+    kind = types.get(given.get("Type") or "service", types["system"])
     base = {**shapes["job"], "Constraints": None, "Meta": None, "Update": kind["update"], "ParameterizedJob": None}
     spec: dict[str, Any] = overlay(base, {k: v for k, v in given.items() if k != "TaskGroups" and k in base})
     spec["Type"] = given.get("Type") or "service"
     groups = []
     for group in given.get("TaskGroups") or []:
-        whole = overlay(kind["group"], {k: v for k, v in group.items() if k in kind["group"] or k == "Migrate"})
+        whole = overlay(
+            kind["group"], {k: v for k, v in group.items() if k in kind["group"] or k in ("Migrate", "Update", "MaxClientDisconnect", "Disconnect")}
+        )
         tasks = [overlay({**kind["task"], "Meta": None, "Config": None}, {k: v for k, v in t.items() if k in kind["task"]}) for t in group.get("Tasks") or []]
         groups.append({**whole, "Tasks": tasks})
     spec["TaskGroups"] = groups

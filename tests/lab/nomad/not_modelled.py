@@ -5,23 +5,21 @@
 
 # Searched in "<agent> <method> <path>" of a recorded line. Nothing about nodes, drains or allocations of the server may stand here.
 REQUESTS: dict[str, str] = {
-    r"^c\d ": "a client's own agent: callers speak to the server only",
-    r" /v1/client/": "logs and files lie on a client's disk",
-    r" /v1/event/stream": "a drain tool must not rely on it; blocking queries are modelled",
+    r"^c\d GET /v1/agent/self": "a client's own description: callers speak to the server only",
+    r"^c\d GET /v1/metrics": "a client's own figures",
+    r" /v1/metrics \{.format": "the same figures in Prometheus' form",
 }
 
 # Subjects of the same servers that have no recording here, because nothing of them is simulated.
 SUBJECTS: dict[str, str] = {
-    "event stream": "a drain tool must not rely on it (a denied one of newer servers is silent); blocking queries are modelled",
-    "logs and files of allocations": "forwarded to a client's disk",
-    "metrics": "no caller of ours reads them",
-    "dispatch, parameterized and periodic jobs": "builds are registered as plain batch jobs",
-    "ACL roles, expiry, other policies, writing any": "the control route gives tokens of five kinds",
-    "namespaces other than those of jobs": "jobs may carry one; creating or listing more is not",
-    "operator calls, scheduler configuration": "from later profiles on",
-    "TLS": "a proxy in front does that better",
-    "several servers": "a lost leader is modelled by one server without a leader",
+    "following a log": "a log is given as it is at the moment of asking",
+    "metrics but those of jobs, clients and blocked evaluations": "the other figures stand still",
+    "volumes of CSI plugins": "a plugin is a task that is stopped late, no more",
+    "replacing of allocations while they are unknown": "the recorded jobs ask for none",
+    "periodic jobs": "builds are registered, or dispatched",
+    "writing namespaces and quotas": "jobs may carry any namespace; they are listed, not written",
+    "bootstrapping access control, tokens of other regions, one-time tokens": "a lab begins with the tokens that it is given",
+    "TLS between servers and clients": "of it only what happens to clients whose certificate is no longer known",
     "restarts of service and system tasks that end by themselves": "no caller of ours waits for one",
-    "CSI, sysbatch, disconnected clients": "not in these versions' recordings",
     "the command line tool": "its calls are the ones replayed",
 }

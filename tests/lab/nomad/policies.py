@@ -9,10 +9,10 @@ from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from typing import Any
 
-# What the short forms stand for (documentation of ACL policies; "deny" also in acl-thin-tokens).
+# What the short forms stand for (documentation of ACL policies; "deny" also in acl-thin-tokens, "scale" in acl-more).
 READ = "list-jobs parse-job read-job csi-list-volume csi-read-volume list-scaling-policies read-scaling-policy read-job-scaling".split()
 WRITE = READ + "submit-job dispatch-job read-logs read-fs alloc-exec alloc-lifecycle csi-write-volume csi-mount-volume scale-job submit-recommendation".split()
-SCALE = "list-scaling-policies read-scaling-policy read-job-scaling scale-job".split()
+SCALE = "list-scaling-policies read-scaling-policy read-job-scaling scale-job".split()  # 1.11: guard.scale_more
 SHORT = {"read": READ, "write": WRITE, "scale": SCALE, "deny": ["deny"], "": []}
 LABELLED = {"namespace": "Namespaces", "node_pool": "NodePools", "host_volume": "HostVolumes"}
 PLAIN = {"node": "Node", "agent": "Agent", "operator": "Operator", "quota": "Quota", "plugin": "Plugin"}
@@ -81,8 +81,9 @@ def parse(text: str) -> list[tuple[str, str, dict[str, Any]]]:
     return found
 
 
-def rules(given: str | Rules) -> tuple[str, Rules]:
-    """(HCL, parsed) of either; what a server would refuse is a ValueError."""
+def rules(given: str | Rules, scale_more: tuple[str, ...] = ()) -> tuple[str, Rules]:
+    """(HCL, parsed) of either; what a server would refuse is a ValueError. What "scale" stands for grew (acl-more)."""
+    more = list(scale_more)
     text = written(given) if isinstance(given, dict) else given
     out: Rules = {}
     for kind, label, inside in parse(text):
@@ -94,7 +95,8 @@ def rules(given: str | Rules) -> tuple[str, Rules]:
             continue
         if policy not in SHORT:
             raise ValueError(f"policy: {kind} {label!r}: policy {policy!r} is none of read, write, scale, deny")
-        both = [*(named or []), *(c for c in SHORT[policy] if c not in (named or []))]
+        stands_for = SHORT[policy] + (more if policy == "scale" else [])
+        both = [*(named or []), *(c for c in stands_for if c not in (named or []))]
         out.setdefault(LABELLED[kind], []).append({"Name": label or "default", "Policy": policy, "Capabilities": both or None})
     return text, out
 

@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 FOLDER = Path(__file__).parents[1] / "recordings" / "nomad"
-WHOLE = ("agent-self", "node-read", "node-allocations", "job-read", "allocation-read")
+WHOLE = ("agent-self", "node-read", "node-allocations", "job-read", "allocation-read", "acl-more")
+FEW_HEADERS = ("acl-more",)  # only Content-Type was kept
 DROPPED = frozenset(
     "Resources NodeResources ReservedResources Reserved AllocatedResources TaskResources SharedResources Metrics LogConfig RestartPolicy "
     "ReschedulePolicy EphemeralDisk Update Drivers Templates Artifacts Services Affinities Spreads DispatchPayload Vault Networks "
@@ -45,8 +46,13 @@ def names(version: str) -> list[str]:
     return sorted(path.stem for path in (FOLDER / version).glob("*.jsonl"))
 
 
-def is_slim(lines: list[dict[str, Any]]) -> bool:
-    return any("until" in line for line in lines)
+MORE = frozenset("dispatch no-room operator-calls node-gc purge-busy".split())  # made later, slim on every version
+
+
+def is_slim(version: str, name: str) -> bool:
+    """From 1.2 on all but the whole files; before, those that leave out what repeats itself."""
+    new = tuple(int(part) for part in version.split(".")) >= (1, 2)
+    return name not in WHOLE and (new or name in MORE or any("until" in line for line in load(version, name)))
 
 
 def cut(value: Any) -> Any:

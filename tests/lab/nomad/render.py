@@ -36,13 +36,21 @@ class Renderer:
 
     def node_stub(self, node: Node) -> bytes:
         if "stub" not in node.text:
-            shape = self.shapes["node_stub"]
-            whole = self.node_value(node)
-            stub = {key: whole.get(key, shape[key]) for key in shape}
-            if "Version" in shape:
-                stub["Version"] = node.version
-            node.text["stub"] = dumps(stub)
+            node.text["stub"] = dumps(self.node_stub_value(node))
         return node.text["stub"]
+
+    def node_stub_value(self, node: Node, system: bool = False, resources: bool = False) -> dict[str, Any]:
+        """One of the list; on request with the operating system and the resources."""
+        shape = self.shapes["node_stub"]
+        whole = self.node_value(node)
+        stub = {key: whole.get(key, shape[key]) for key in shape}
+        if "Version" in shape:
+            stub["Version"] = node.version
+        if system:
+            stub["Attributes"] = {"os.name": whole["Attributes"].get("os.name", "")}
+        if resources:
+            stub.update(NodeResources=whole["NodeResources"], ReservedResources=whole["ReservedResources"])
+        return stub
 
     def node_value(self, node: Node) -> dict[str, Any]:
         value = dict(self.shapes["node"])
@@ -60,11 +68,13 @@ class Renderer:
             Datacenter=node.datacenter,
             Drain=node.drain,
             ID=node.id,
+            NodePool=node.pool,
             Name=node.name,
             NodeClass=node.node_class,
             Status=node.status,
             StatusUpdatedAt=int(node.status_at),
         )
+        value = {key: item for key, item in value.items() if key in self.shapes["node"]}
         if node.address:
             value["HTTPAddr"] = node.address
         if value.get("Links") and node.instance_id:
@@ -82,6 +92,9 @@ class Renderer:
         strategy = node.strategy
         if strategy is None:
             return None
+        if not self.profile.strategy_started:
+            force = "0001-01-01T00:00:00Z" if strategy.force is None else self.cluster.stamp(strategy.force)
+            return {"Deadline": strategy.deadline, "ForceDeadline": force, "IgnoreSystemJobs": strategy.ignore_system}
         return {
             "Deadline": strategy.deadline,
             "ForceDeadline": None if strategy.force is None else self.cluster.stamp(strategy.force),
@@ -145,10 +158,12 @@ class Renderer:
                 value["DeploymentID"] = allocation.deployment
             if allocation.health:
                 value["DeploymentStatus"] = allocation.health
-            if allocation.migrate or allocation.reschedule:
+            if allocation.migrate or allocation.reschedule or self.profile.sends_transition:
                 value["DesiredTransition"] = self._transition(allocation)
             if tasks is not None:
                 value["TaskStates"] = tasks
+            if allocation.states:
+                value["AllocStates"] = allocation.states
         else:
             value["TaskStates"] = tasks
         text = dumps(value)
@@ -156,7 +171,10 @@ class Renderer:
         return allocation.text["full"]
 
     def _transition(self, allocation: Allocation) -> dict[str, Any]:
-        return {"ForceReschedule": None, "Migrate": allocation.migrate or None, "Reschedule": allocation.reschedule or None}
+        wish = {"ForceReschedule": None, "Migrate": allocation.migrate or None, "Reschedule": allocation.reschedule or None}
+        if self.profile.disable_placement:
+            wish["MigrateDisablePlacement"] = (allocation.migrate and allocation.job.type == "batch") or None
+        return {**wish, "NoShutdownDelay": None} if self.profile.no_shutdown_delay else wish
 
     def allocation_stub(self, allocation: Allocation) -> bytes:
         if "stub" in allocation.text:
@@ -180,18 +198,21 @@ class Renderer:
         return job.text["full"]
 
     def summary_value(self, job: Job) -> dict[str, Any]:
-        counts = dict.fromkeys(("Complete", "Failed", "Lost", "Queued", "Running", "Starting"), 0)
+        names = ("Complete", "Failed", "Lost", "Queued", "Running", "Starting", *(("Unknown",) if self.profile.unknown_state else ()))
+        counts = dict.fromkeys(names, 0)
         for allocation in job.allocations:
             counts[{"pending": "Starting"}.get(allocation.client, allocation.client.capitalize())] += 1
         counts["Queued"] = job.queued
         value = {
-            "Children": None if job.children_lost else {"Dead": 0, "Pending": 0, "Running": 0},
+            "Children": None
+            if job.children_lost
+            else {name.capitalize(): [j.status for j in job.children].count(name) for name in ("dead", "pending", "running")},
             "CreateIndex": job.summary_create,
             "JobID": job.id,
             "ModifyIndex": max(job.summary_modify, job.summary_create),
             "Summary": {job.group["Name"]: counts},
         }
-        if self.profile.namespaces:
+        if not self.profile.old_drain:
             value["Namespace"] = job.namespace
         return value
 
@@ -203,9 +224,10 @@ class Renderer:
     def job_stub(self, job: Job) -> bytes:
         if "stub" not in job.text:
             spec = job.spec
-            values = {key: spec[key] for key in ("Datacenters", "ID", "Name", "ParentID", "Priority", "Type") if key in spec}
+            values = {key: spec[key] for key in ("Datacenters", "ID", "Name", "ParentID", "Priority", "Type", "NodePool") if key in spec}
             values |= {"CreateIndex": job.create, "JobModifyIndex": job.job_modify, "ModifyIndex": job.modify, "Namespace": job.namespace}
             values |= {"Status": job.status, "Stop": job.stop, "SubmitTime": job.submit, "JobSummary": self.summary_value(job)}
+            values["ParameterizedJob"] = job.parameterized
             shape = self.shapes["job_stub"]
             job.text["stub"] = dumps({**shape, **{k: v for k, v in values.items() if k in shape}})
         return job.text["stub"]
@@ -223,6 +245,7 @@ class Renderer:
             "JobID": evaluation.job_id,
             "JobModifyIndex": evaluation.job_modify,
             "ModifyIndex": evaluation.modify,
+            "Namespace": self.cluster.namespace_of(evaluation.job_id),
             "NodeID": evaluation.node_id,
             "PreviousEval": evaluation.previous,
             "Priority": evaluation.priority,
@@ -232,9 +255,24 @@ class Renderer:
             "TriggeredBy": evaluation.trigger,
             "Type": evaluation.type,
         }
-        told = shape.get("FailedTGAllocs")
-        if told and evaluation.shortage:
-            values["FailedTGAllocs"] = {group: {**whole, **evaluation.shortage} for group, whole in told.items()}
         if evaluation.queued is not None and shape.get("QueuedAllocations"):
             values["QueuedAllocations"] = {"group": evaluation.queued}
+        if evaluation.metrics is not None and shape.get("FailedTGAllocs"):
+            shape = {
+                **shape,
+                "FailedTGAllocs": {
+                    name: {**whole, **{k: v for k, v in evaluation.metrics.items() if k in whole}} for name, whole in shape["FailedTGAllocs"].items()
+                },
+            }
+            if not evaluation.metrics["ConstraintFiltered"] and shape.pop("EscapedComputedClass", None) and evaluation.metrics["DimensionExhausted"]:
+                shape["ClassEligibility"] = {"v1:1": True}
+        if not evaluation.job_modify:
+            shape = {key: value for key, value in shape.items() if key != "JobModifyIndex"}
+        if evaluation.deployment and evaluation.trigger != "queued-allocs":
+            shape = {**shape, "DeploymentID": evaluation.deployment}
+        if evaluation.status == "pending":
+            shape = {key: value for key, value in shape.items() if key not in ("QueuedAllocations", "SnapshotIndex", "PlanAnnotations")}
+        if "PlanAnnotations" in shape:
+            counts = {**shape["PlanAnnotations"]["DesiredTGUpdates"]["group"], **evaluation.counts}
+            shape = {**shape, "PlanAnnotations": {**shape["PlanAnnotations"], "DesiredTGUpdates": {"group": counts}}}
         return dumps({**shape, **{k: v for k, v in values.items() if k in shape}})

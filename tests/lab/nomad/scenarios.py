@@ -3,6 +3,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
+import json
 from collections.abc import Callable
 from typing import Any
 
@@ -44,6 +45,29 @@ def ran(*jobs: dict[str, Any], wait: float = 0.3) -> Act:
         for job in jobs:
             lab.register(job)
             lab.clock.sleep(wait)
+            while lab.profile.quiet_sync > 0.5 and not has(lab, job["ID"], "running"):
+                lab.clock.sleep(0.1)
+
+    return act
+
+
+def has(lab: Lab, job: str, status: str) -> bool:
+    return any(a.job.id == job and a.client == status for a in lab.cluster.allocations.values())
+
+
+def chain(*todo: tuple[dict[str, Any], str]) -> Act:
+    """Jobs that were registered one after another, each when the one before had got its status."""
+
+    def act(lab: Lab) -> None:
+        if todo:
+            lab.register(todo[0][0])
+            look(lab)
+
+    def look(lab: Lab) -> None:
+        if has(lab, todo[0][0]["ID"], todo[0][1]):
+            chain(*todo[1:])(lab)
+        else:
+            lab.clock.after(0.1, lambda: look(lab))
 
     return act
 
@@ -58,7 +82,8 @@ def gate(name: str, is_open: bool) -> Act:
         elif is_open and lab.cluster.nodes[lab.node_id(name)].strategy is not None:
             lab.api.handle("PUT", path + "drain", {}, b'{"DrainSpec": null, "MarkEligible": true}')
         else:
-            lab.api.handle("PUT", path + "eligibility", {}, b'{"Eligibility": "%s"}' % (b"eligible" if is_open else b"ineligible"))
+            body = {"NodeID": lab.node_id(name), "Eligibility": "eligible" if is_open else "ineligible"}
+            lab.api.handle("PUT", path + "eligibility", {}, json.dumps(body).encode())
 
     return act
 

@@ -16,7 +16,7 @@ def shortage(job: Job, nodes: Iterable[Node], used: Mapping[str, tuple[int, int]
     Not recorded: full by cpu, and the words of 0.5.6 for full ("cpu exhausted"); they are those of its sources.
     """
     places = job.spec.get("Datacenters") or ["dc1"]
-    here = [node for node in nodes if node.open and node.datacenter in places]
+    here = [node for node in nodes if node.open and node.datacenter in places and job.pool in ("all", node.pool)]
     filtered, classes, full, full_classes = Counter[str](), Counter[str](), Counter[str](), Counter[str]()
     for node in here:
         rule = job.unmet(node)

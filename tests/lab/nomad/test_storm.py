@@ -16,11 +16,13 @@ def act(lab: Lab, dice: random.Random, number: int) -> None:
     """One thing that somebody does."""
     name = dice.choice(sorted(lab.machines))
     node = lab.node_id(name)
-    what = dice.randrange(12)
+    what, later = dice.randrange(12), lab.profile.unknown_state
     if what < 3:
         client = dice.choice([None, name])
         stop = dice.choice([0, 2, 9])
-        lab.build(f"job-{number}", client, dice.choice([3, 15, None]), dice.choice([1, 2]), stop, dice.choice(["batch", "batch", "service", "system"]))
+        kinds = ["batch", "batch", "service", "system", *(["sysbatch"] if later else [])]
+        away = dice.choice([0, 0, 8, 300]) if later else 0
+        lab.build(f"job-{number}", client, dice.choice([3, 15, None]), dice.choice([1, 2]), stop, dice.choice(kinds), away=away)
     elif what == 3 and lab.cluster.jobs:
         lab.cancel(dice.choice(sorted(lab.cluster.jobs)), dice.random() < 0.5)
     elif what == 4:
@@ -31,6 +33,8 @@ def act(lab: Lab, dice: random.Random, number: int) -> None:
         lab.freeze_client(name)
     elif what == 7 and dice.random() < 0.3:
         lab.replace_client(name)
+    elif what == 7 and later:
+        lab.pause_broker(dice.random() < 0.3)
     elif what == 8 and dice.random() < 0.5:
         dice.choice([lab.kill_server, lab.lose_leader])(dice.choice([1, 5]))
     elif lab.profile.old_drain:
@@ -63,8 +67,9 @@ def check(lab: Lab) -> None:
             json.loads(answer.body)
 
 
-@pytest.mark.parametrize("version", ["0.5.6", "1.1.2"])
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize(
+    ("version", "seed"), [(version, seed) for version in ("0.5.6", "1.1.2", "1.7.7") for seed in range(4)] + [(version, 0) for version in ("0.9.3", "1.11.3")]
+)
 def test_storm(version: str, seed: int) -> None:
     dice = random.Random(seed)
     lab = Lab(version, clients=4, seed=seed)
@@ -73,6 +78,8 @@ def test_storm(version: str, seed: int) -> None:
         lab.clock.sleep(dice.choice([0.0, 0.05, 0.4, 2.0]))
         if number % 8 == 0:
             check(lab)
+    if lab.profile.paused_broker:
+        lab.pause_broker(False)
     lab.clock.sleep(10)
     for client in list(lab.machines.values()):
         lab.return_client(client.node.name)

@@ -8,11 +8,20 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
+from urllib.parse import parse_qsl
 
 from lab.nomad.policies import Rights
 
 TEXT = "text/plain; charset=utf-8"
 FOREVER = "9223372036854"  # X-Nomad-Lastcontact of a server that never had a leader (no-leader)
+
+
+class Query(dict[str, str]):
+    """The last value of each name; `pairs` has them all (topic=Node&topic=Allocation)."""
+
+    def __init__(self, text: str) -> None:
+        self.pairs = parse_qsl(text, keep_blank_values=True)
+        super().__init__(self.pairs)
 
 
 @dataclass
@@ -25,9 +34,9 @@ class Response:
 class Fail(Exception):
     """An answer that is not 200."""
 
-    def __init__(self, status: int, text: str, index: int | None = None) -> None:
+    def __init__(self, status: int, text: str, index: int | None = None, form: str = TEXT) -> None:
         super().__init__(text)
-        self.status, self.text, self.index = status, text, index
+        self.status, self.text, self.index, self.form = status, text, index, form
 
 
 @dataclass
@@ -48,12 +57,13 @@ class Request:
     body: bytes
     headers: dict[str, str]
     rights: Rights = field(default_factory=Rights)
+    agent: str = "server"  # who is asked
 
-    def json(self, kind: str) -> Any:
+    def json(self, kind: str, empty: str = "Request body is empty") -> Any:
         """The body as Go's decoder would take it, with its own words for what is wrong (errors)."""
         text = self.body.strip()
         if not text:
-            raise Fail(400, "Request body is empty")
+            raise Fail(400, empty)
         try:
             value = json.loads(text)
         except ValueError:
@@ -71,6 +81,7 @@ class Answer:
     body: bytes
     index: int | None = None
     status: int = 200
+    headers: dict[str, str] = field(default_factory=dict)
 
 
 Read = Callable[[Request], Answer]

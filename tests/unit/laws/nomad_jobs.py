@@ -9,13 +9,14 @@ from collections.abc import Callable
 from importlib import import_module
 
 from ansible_collections.serverops.circleci.plugins.module_utils.core.shapes import Json
-from unit.laws.nomad import CANARY, MODULES, PARAMS, PROFILES, TROUBLES, NomadWorld
+from unit.laws.nomad import CANARY, MODULES, PARAMS, TROUBLES, NomadWorld
 from unit.laws.running import module_run
 from unit.laws.subject import Reading, Subject
 
 STOP = import_module(MODULES + "nomad_job_stop").DOOR
 LOG = import_module(MODULES + "nomad_job_log").DOOR
 INFO = import_module(MODULES + "nomad_job_info").DOOR
+PROFILES = ("0.5.6", "1.1.2", "1.11.3")
 JOB: Json = {"job": "build", "confirm": "build"}
 
 

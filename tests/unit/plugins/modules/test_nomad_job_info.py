@@ -17,7 +17,7 @@ from lab.nomad.lab import Lab
 
 NAME = "nomad_job_info"
 CANARY = "cafecafe-0000-4000-8000-00000000cafe"
-every = pytest.mark.parametrize("profile", ["0.5.6", "1.1.2"])
+every = pytest.mark.parametrize("profile", ["0.5.6", "0.9.3", "0.11.3", "1.1.2", "1.7.7", "1.11.3"])
 
 
 @pytest.fixture
@@ -126,7 +126,7 @@ def test_verdicts_in_the_lab(profile: str, clients: int, act: Callable[[Lab], No
     assert found["verdict"] == verdict and found["next_act"] == NEXT[verdict]
     assert room.writes == []
     if act is _drain_all:
-        who = "somebody (this Nomad keeps no mark of who)" if profile == "0.5.6" else "night shift (, since )"
+        who = "somebody (this Nomad keeps no mark of who)" if profile in ("0.5.6", "0.9.3", "0.11.3") else "night shift (, since )"
         assert f"closed by {who}: c1, c2, c3" in found["evidence"]
 
 
@@ -170,3 +170,43 @@ def test_bad_input_is_one_sentence(room: Room, params: dict[str, Any], words: li
 def test_a_process_refuses_a_status_that_is_none() -> None:
     found = process(NAME, status=["queued"])
     assert found["failed"] and "status" in found["msg"] and "pending, running, dead" in found["msg"]
+
+
+def _pause(lab: Lab) -> None:
+    path = "/v1/operator/scheduler/configuration"
+    config = {**lab.get(path)["SchedulerConfig"], "PauseEvalBroker": True}
+    lab.session().put("http://lab" + path, json=config).raise_for_status()
+
+
+@pytest.mark.parametrize("profile", ["1.7.7", "1.11.3"])
+def test_a_paused_broker_is_the_verdict(profile: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    lab = Lab(profile, clients=3)
+    lab.clock.sleep(1)
+    _pause(lab)
+    lab.build("build", "c1")
+    lab.clock.sleep(2)
+    room = Room(lab, monkeypatch)
+    found = room.read(NAME)
+    assert found["diagnosis"]["verdict"] == "paused_broker" and found["summary"]["blocked"] == {"paused_broker": 1}
+
+
+@pytest.mark.parametrize("profile", ["1.1.2", "1.7.7", "1.11.3"])
+def test_dispatched_builds_and_their_parent(profile: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    lab = Lab(profile, clients=1)
+    lab.build("build", None, seconds=600, memory=20000)
+    spec = {**lab.cluster.jobs["build"].spec, "ID": "parent", "Name": "parent", "ParameterizedJob": {"Payload": "optional"}}
+    session = lab.session()
+    session.put("http://lab/v1/jobs", json={"Job": spec}).raise_for_status()
+    session.put("http://lab/v1/job/parent/dispatch", json={}).raise_for_status()
+    lab.clock.sleep(2)
+    room = Room(lab, monkeypatch)
+    found = room.read(NAME)
+    jobs = {job["id"]: job for job in found["jobs"]}
+    child = next(name for name in jobs if name.startswith("parent/dispatch-"))
+    assert jobs["parent"]["children"] == {"pending": 1, "running": 0, "dead": 0} and jobs["parent"]["blocked_reason"] is None
+    assert (jobs[child]["parent"], jobs[child]["blocked_reason"]) == ("parent", "full_memory")
+    assert found["summary"]["parents"] == 1 and found["summary"]["blocked"] == {"full_memory": 1}
+    _result, failure = room.change("nomad_job_stop", job="parent", confirm="parent")
+    assert "only brings forth others" in failure
+    result, failure = room.change("nomad_job_stop", job=child, confirm=child)
+    assert failure == "" and result["verdict"] == "stopped"

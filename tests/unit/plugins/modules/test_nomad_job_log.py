@@ -15,7 +15,7 @@ from lab.nomad.lab import Lab
 
 NAME = "nomad_job_log"
 CANARY = "cafecafe-0000-4000-8000-00000000cafe"
-every = pytest.mark.parametrize("profile", ["0.5.6", "1.1.2"])
+every = pytest.mark.parametrize("profile", ["0.5.6", "0.9.3", "0.11.3", "1.1.2", "1.7.7", "1.11.3"])
 
 
 @pytest.fixture

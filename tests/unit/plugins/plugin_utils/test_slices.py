@@ -13,7 +13,7 @@ import pytest
 from ansible.errors import AnsibleActionFail
 from ansible_collections.serverops.circleci.plugins.module_utils.core.shapes import Json
 from ansible_collections.serverops.circleci.plugins.plugin_utils import slices
-from ansible_collections.serverops.circleci.plugins.plugin_utils.slices import SlicedAction
+from ansible_collections.serverops.circleci.plugins.plugin_utils.slices import ForetellingAction, SlicedAction
 from unit.laws.running import InProcessAction
 from unit.toy.world import DOOR, ToyWorld
 
@@ -160,3 +160,39 @@ def test_with_the_real_kernel_the_words_of_each_slice_differ_from_the_last_said(
     counts = [line.partition(" done")[0] for line in action.said]
     assert counts == ["0 of 3", "1 of 3", "2 of 3"]
     assert action.runs > len(counts), "slices of a minute went by without a new word"
+
+
+# -- what is told before the act --------------------------------------------------------------------
+
+
+class Foretelling(Scripted, ForetellingAction):
+    """Notes in which mode it was asked."""
+
+    def _execute_module(self, module_args: Json, wrap_async: bool = False, **kwargs: Any) -> Json:
+        self.modes = [*getattr(self, "modes", []), self._task.check_mode]
+        return super()._execute_module(module_args, wrap_async, **kwargs)
+
+
+FORESEEN: Json = {"changed": True, "job": "j", "allocations": [{"allocation": "a", "client": "c1", "started": None}]}
+
+
+def test_what_will_end_is_said_before_the_first_slice(said: list[str]) -> None:
+    action = Foretelling(FORESEEN, {**DONE, "job": "j"}, job="j", confirm="j")
+    assert action.run()["steps"] == [{"step": "set"}]
+    assert said == ["[drain] will end: a of j on c1, started not yet"]
+    assert action.modes == [True, False] and action.asked[0] == {"job": "j", "confirm": "j", "wait": False}
+    assert action.asked[1]["_run"]["run"] and "wait" not in action.asked[1]
+
+
+@pytest.mark.parametrize("foreseen", [{"failed": True, "msg": "no"}, {**FORESEEN, "changed": False}, {"changed": True}])
+def test_where_nothing_will_end_nothing_is_said_and_the_real_run_tells(said: list[str], foreseen: Json) -> None:
+    action = Foretelling(foreseen, {"failed": True, "msg": "no"}, job="j")
+    assert action.run()["msg"] == "no" and said == []
+
+
+def test_a_secret_task_foretells_nothing_and_check_mode_looks_once(said: list[str]) -> None:
+    Foretelling(FORESEEN, DONE, no_log=True, job="j").run()
+    assert said == []
+    action = Foretelling(FORESEEN, check=True, job="j")
+    action.run()
+    assert action.modes == [True] and said == []

@@ -298,8 +298,9 @@ def test_a_refusal_that_the_token_does_not_explain_keeps_its_words(answers: list
 
 
 def test_our_own_doubt_needs_no_more_requests() -> None:
-    with scripted() as (client, _script, _clock), pytest.raises(NotPermitted, match="^it fell; go on$"), naming_the_token(client, "; go on"):
-        raise TokenFell("it fell")
+    with scripted() as (client, _script, _clock):
+        with pytest.raises(NotPermitted, match="^it fell; go on$"), naming_the_token(client, "; go on"):
+            raise TokenFell("it fell")
 
 
 # -- still proved ------------------------------------------------------------------------------------------------
