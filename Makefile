@@ -6,7 +6,7 @@ BENCH_VENV ?= .venv-bench
 LAB_ARGS ?= --port 4646
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-run setup-check setup-bench check test demo lab soak bench clean
+.PHONY: help setup setup-run setup-check setup-environments setup-bench check test demo lab soak bench clean
 
 help:
 	@echo "make demo    rehearse a drain against a simulated cluster and write build/demo/report.html"
@@ -27,13 +27,17 @@ setup-check:
 setup:
 	@$(PYTHON) tools/make_venv.py --minimum 3.11 $(VENV) requirements/test.txt
 
+# The other versions of ansible-core and Python that the tests run on, as far as the machine has a Python for them.
+setup-environments:
+	@$(PYTHON) tools/environments.py
+
 setup-bench:
 	@$(PYTHON) tools/make_venv.py --minimum 3.11 $(BENCH_VENV) requirements/bench.txt --no-deps requirements/bench-collections.txt
 
 check: setup-check
 	@$(VENV)/bin/python tools/run_steps.py check
 
-test: setup
+test: setup setup-environments
 	@$(VENV)/bin/python tools/run_steps.py test
 
 soak: setup-check
@@ -49,4 +53,4 @@ lab: setup-run
 	@PYTHONPATH=tests $(VENV)/bin/python -m lab.nomad $(LAB_ARGS)
 
 clean:
-	rm -rf build $(VENV) $(BENCH_VENV)
+	rm -rf build $(VENV) $(BENCH_VENV) .venv-core-* .venv-modules-* .venv-importer

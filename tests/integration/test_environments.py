@@ -1,0 +1,42 @@
+# Copyright (c) 2026, the serverops.circleci authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A drain and a release, short enough to be played once with each ansible-core and on the oldest Python of a host."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from integration.clusters.base import endings
+from integration.clusters.simulated import SimulatedCluster
+from integration.playing import controller_python, module_python, play
+
+CORE = "from importlib.metadata import version; print(version('ansible-core'))"
+
+
+@pytest.fixture
+def quick(tmp_path: Path) -> Iterator[SimulatedCluster]:
+    """The newest kind of cluster that all our environments are tried on, its time four times as fast as ours."""
+    made = SimulatedCluster("1.1.2", tmp_path / "cluster", pace=4.0)
+    try:
+        yield made
+    finally:
+        made.close()
+
+
+def test_a_client_is_drained_and_released(quick: SimulatedCluster, tmp_path: Path) -> None:
+    quick.build("build-1", "c1", 60)
+    variables = {"nomad_url": quick.url, "nomad_drain_nodes": ["c1"]}
+    drained = play("serverops.circleci.drain", variables, tmp_path / "home", "-vvv")
+    assert drained.code == 0, drained.output
+    assert "[drain] " in drained.output, "no line of progress"
+    assert set(endings(quick.witness).values()) == {"itself"}
+    released = play("serverops.circleci.release", variables, tmp_path / "home")
+    assert released.code == 0 and "closed by serverops.circleci" in released.output, released.output
+
+    core = subprocess.run([controller_python(), "-c", CORE], check=True, stdout=subprocess.PIPE, text=True).stdout.strip()
+    assert f"ansible-playbook [core {core}]" in drained.output
+    assert f"'{module_python()} " in drained.output, "the modules ran on another Python"
