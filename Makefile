@@ -6,13 +6,14 @@ BENCH_VENV ?= .venv-bench
 LAB_ARGS ?= --port 4646
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-run setup-check setup-environments setup-bench check test demo lab soak bench clean
+.PHONY: help setup setup-run setup-check setup-environments setup-bench check test docs demo lab soak bench clean
 
 help:
 	@echo "make demo    rehearse a drain against a simulated cluster and write build/demo/report.html"
 	@echo "make lab     start the simulated cluster and leave it running"
 	@echo "make check   the fast tests: style, types, unit tests, laws"
 	@echo "make test    every test that decides whether a change is good"
+	@echo "make docs    the documentation site, in build/docs-site"
 	@echo "make soak    the long runs"
 	@echo "make bench   the measurements, ours beside a peer"
 	@echo "make setup   only make the environment in $(VENV)"
@@ -39,6 +40,9 @@ check: setup-check
 
 test: setup setup-environments
 	@$(VENV)/bin/python tools/run_steps.py test
+
+docs: setup
+	@$(VENV)/bin/python tools/run_steps.py docs
 
 soak: setup-check
 	@$(VENV)/bin/python tools/run_steps.py soak

@@ -33,9 +33,10 @@ def candidates(version: str, env: Mapping[str, str]) -> Iterator[Path]:
 
 def works(python: Path, version: str) -> bool:
     """It starts, is what its name says and can make an environment: a version manager's shim may be there without a Python behind it."""
-    quiet = {"stdin": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
     try:
-        asked = subprocess.run([str(python), "-c", ASK], stdout=subprocess.PIPE, text=True, timeout=30, check=False, **quiet)
+        asked = subprocess.run(
+            [str(python), "-c", ASK], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, timeout=30, check=False
+        )
     except (OSError, subprocess.TimeoutExpired):
         return False
     return asked.returncode == 0 and asked.stdout.strip() == version

@@ -19,7 +19,7 @@ from xml.etree import ElementTree
 
 sys.path[:0] = [str(Path(__file__).resolve().parent)]
 
-from environments import CORES, MODULES, Environment  # noqa: E402
+from environments import CORES, IMPORTER, MODULES, Environment  # noqa: E402
 
 ROOT = Path(__file__).resolve().parent.parent
 BIN = Path(sys.executable).parent
@@ -90,6 +90,7 @@ STYLE = (
     Step("yamllint", ("yamllint", "--strict", ".")),
     Step("changelog", ("antsibull-changelog", "lint")),
 )
+SITE = Step("docs-site", (sys.executable, "tools/docs_site.py"), needs=("docs", "plugins/modules"))
 UNIT = pytest("unit", "tests/unit", "-n", "2", *NOT_LONG)
 
 # Each suite is a list of lanes; a lane runs its steps one after another, lanes run side by side.
@@ -111,12 +112,16 @@ SUITES: dict[str, tuple[tuple[Step, ...], ...]] = {
             Step("docs", (*IN_COPY, "build/docs", "env", f"HOME={BUILD / 'docs'}", *DOCS), needs=("plugins/modules",)),
             Step("tarball", (*IN_COPY, "build/tarball", "ansible-galaxy", "collection", "build", "--force", "--output-path", str(BUILD / "dist"))),
             Step("installed", (sys.executable, "tools/installed.py"), needs=("plugins/modules", "playbooks")),
+            Step("execution-env", (sys.executable, "tools/execution_environment.py"), needs=("meta/execution-environment.yml",)),
+            on(IMPORTER, Step("importer", (str(ROOT / IMPORTER.python), "tools/importer.py"))),
+            SITE,
             Step("molecule", (*IN_COPY, "build/molecule", "molecule", "test", "--all"), needs=("molecule/nomad_drain/converge.yml",)),
             sanity("sanity", sys.executable, timeout=1200),
             on(MODULES, sanity("sanity-modules-3.9", sys.executable, "--python", str(ROOT / MODULES.python), "import", "compile"), optional=True),
             *(on(core, sanity_on(core)) for core in CORES),
         ),
     ),
+    "docs": ((SITE,),),
     "soak": ((pytest("soak", "tests", "-m", "soak", timeout=24 * 3600),),),
     "bench": ((pytest("bench", "tests/bench", "-m", "bench", "-s", timeout=3600),),),
 }
