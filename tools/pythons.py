@@ -42,8 +42,9 @@ def works(python: Path, version: str) -> bool:
     return asked.returncode == 0 and asked.stdout.strip() == version
 
 
-def find(versions: Iterable[str], env: Mapping[str, str] = os.environ) -> Path | None:
+def find(versions: Iterable[str], env: Mapping[str, str] | None = None) -> Path | None:
     """The first of the versions that this machine has."""
+    env = os.environ if env is None else env
     return next((path for version in versions for path in candidates(version, env) if works(path, version)), None)
 
 
