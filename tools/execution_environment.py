@@ -36,6 +36,11 @@ def requirements(text: str) -> set[str]:
     return {line for line in (line.partition("#")[0].strip() for line in text.splitlines()) if line}
 
 
+def quoted(text: str) -> set[str]:
+    """The requirements that a text tells a reader to install: a name with a bound, in quotes, as a shell wants them."""
+    return set(re.findall(r'"([A-Za-z][\w.-]*[<>=!~][^"\s]*)"', text))
+
+
 def differences(what: str, wanted: set[str], found: set[str]) -> list[str]:
     missing = [f"{what}: {name} is stated and would not be installed" for name in sorted(wanted - found)]
     return missing + [f"{what}: {name} would be installed and is stated nowhere" for name in sorted(found - wanted)]
@@ -78,7 +83,7 @@ def main() -> None:
     run(str(Path(sys.executable).parent / "ansible-builder"), "create", "--context", str(context), "--output-filename", "Containerfile")
     python, system = introspected(context)
     stated = requirements((ROOT / "meta/ee-requirements.txt").read_text())
-    readme = set(re.findall(r'"([^"]+)"', next(line for line in (ROOT / "README.md").read_text().splitlines() if "-m pip install" in line)))
+    readme = quoted((ROOT / "README.md").read_text())
     found = wrong_in_context(definition, context)
     found += differences("meta/ee-requirements.txt", stated, python) + differences("README.md", readme, python)
     found += differences("meta/ee-bindep.txt", requirements((ROOT / "meta/ee-bindep.txt").read_text()), system)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from execution_environment import code_block, differences, requirements, wrong_in_context
+from execution_environment import code_block, differences, quoted, requirements, wrong_in_context
 
 DEFINITION = """\
 images:
@@ -35,6 +35,11 @@ def test_the_first_block_of_the_language_is_taken() -> None:
 def test_comments_are_no_requirements() -> None:
     assert requirements("# why\nrequests>=2.28  # from collection x\n\n  boto3\n") == {"requests>=2.28", "boto3"}
     assert requirements("# nothing\n") == set()
+
+
+def test_a_reader_s_requirements_are_the_quoted_ones_with_a_bound() -> None:
+    text = 'pip install "a-b>=1.0" "c>=2,<3"\nFor more `"d~=4"`; nomad_url: "https://x?a=b", "owner", "e"'
+    assert quoted(text) == {"a-b>=1.0", "c>=2,<3", "d~=4"}
 
 
 def test_both_kinds_of_difference_are_told() -> None:
