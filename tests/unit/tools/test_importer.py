@@ -23,7 +23,7 @@ def test_a_quiet_import_of_all_has_no_fault() -> None:
     assert faults("Linting role act\n...WARNING within a line\n", result(), WANTED) == []
 
 
-@pytest.mark.parametrize("line", ["WARNING: flake8 not found, skipping", "ERROR: x", "CRITICAL: x"])
+@pytest.mark.parametrize("line", ["WARNING: ansible-lint not found, skipping lint of collection", "ERROR: x", "CRITICAL: x"])
 def test_a_loud_line_is_a_fault(line: str) -> None:
     assert faults(f"Importing\n{line}\n", result(), WANTED) == [line]
 
