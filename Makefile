@@ -6,13 +6,14 @@ BENCH_VENV ?= .venv-bench
 LAB_ARGS ?= --port 4646
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-run setup-check setup-bench check test demo lab soak bench clean
+.PHONY: help setup setup-run setup-check setup-environments setup-bench check test docs demo lab soak bench clean
 
 help:
 	@echo "make demo    rehearse a drain against a simulated cluster and write build/demo/report.html"
 	@echo "make lab     start the simulated cluster and leave it running"
 	@echo "make check   the fast tests: style, types, unit tests, laws"
 	@echo "make test    every test that decides whether a change is good"
+	@echo "make docs    the documentation site, in build/docs-site"
 	@echo "make soak    the long runs"
 	@echo "make bench   the measurements, ours beside a peer"
 	@echo "make setup   only make the environment in $(VENV)"
@@ -27,14 +28,21 @@ setup-check:
 setup:
 	@$(PYTHON) tools/make_venv.py --minimum 3.11 $(VENV) requirements/test.txt
 
+# The other versions of ansible-core and Python that the tests run on, as far as the machine has a Python for them.
+setup-environments:
+	@$(PYTHON) tools/environments.py
+
 setup-bench:
 	@$(PYTHON) tools/make_venv.py --minimum 3.11 $(BENCH_VENV) requirements/bench.txt --no-deps requirements/bench-collections.txt
 
 check: setup-check
 	@$(VENV)/bin/python tools/run_steps.py check
 
-test: setup
+test: setup setup-environments
 	@$(VENV)/bin/python tools/run_steps.py test
+
+docs: setup
+	@$(VENV)/bin/python tools/run_steps.py docs
 
 soak: setup-check
 	@$(VENV)/bin/python tools/run_steps.py soak
@@ -49,4 +57,4 @@ lab: setup-run
 	@PYTHONPATH=tests $(VENV)/bin/python -m lab.nomad $(LAB_ARGS)
 
 clean:
-	rm -rf build $(VENV) $(BENCH_VENV)
+	rm -rf build $(VENV) $(BENCH_VENV) .venv-core-* .venv-modules-* .venv-importer

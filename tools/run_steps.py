@@ -17,6 +17,10 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from xml.etree import ElementTree
 
+sys.path[:0] = [str(Path(__file__).resolve().parent)]
+
+from environments import CORES, IMPORTER, MODULES, Environment  # noqa: E402
+
 ROOT = Path(__file__).resolve().parent.parent
 BIN = Path(sys.executable).parent
 BUILD = ROOT / "build"
@@ -26,12 +30,15 @@ PYTEST = (sys.executable, "-m", "pytest", "-q")
 
 @dataclass(frozen=True)
 class Step:
-    """One command. It is skipped while one of the paths it needs is not there; with CI=true that is a failure."""
+    """One command. It is skipped while one of the paths it needs is not there; with CI=true that is a failure, unless it is optional."""
 
     name: str
     argv: tuple[str, ...]
     needs: tuple[str, ...] = ()
     timeout: int = 600
+    variables: tuple[tuple[str, str], ...] = ()
+    without: str = ""
+    optional: bool = False
 
     @property
     def is_pytest(self) -> bool:
@@ -53,6 +60,28 @@ def pytest(name: str, folder: str, *more: str, timeout: int = 600) -> Step:
     return Step(name, (*PYTEST, folder, *more, f"--junitxml=build/results/{name}.xml"), needs=(folder,), timeout=timeout)
 
 
+def sanity(name: str, python: str, *more: str, timeout: int = 600) -> Step:
+    place = f"build/{name}"
+    argv = (*IN_COPY, place, python, "tools/sanity.py", *more, "--home", str(ROOT / place / "home"))
+    return Step(name, argv, needs=("plugins/modules",), timeout=timeout)
+
+
+def on(environment: Environment, step: Step, *, optional: bool = False) -> Step:
+    return replace(step, needs=(*step.needs, environment.python), without=environment.without, optional=optional)
+
+
+def drain(environment: Environment, variable: str) -> Step:
+    """The playbooks once; the variable tells the test whether this environment is the controller's or the modules'."""
+    step = pytest(f"drain-{environment.name}", "tests/integration/test_environments.py", timeout=300)
+    return replace(step, variables=((variable, str(ROOT / environment.python)),))
+
+
+def sanity_on(core: Environment) -> Step:
+    """The sanity tests whose findings differ from one ansible-core to the next."""
+    decisive = ("validate-modules", "import", "compile", "ansible-doc", "runtime-metadata")
+    return sanity(f"sanity-{core.name}", str(ROOT / core.python), *decisive)
+
+
 DOCS = ("antsibull-docs", "lint-collection-docs", "--plugin-docs", ".")
 NOT_LONG = ("-m", "not soak and not bench")
 STYLE = (
@@ -61,6 +90,7 @@ STYLE = (
     Step("yamllint", ("yamllint", "--strict", ".")),
     Step("changelog", ("antsibull-changelog", "lint")),
 )
+SITE = Step("docs-site", (sys.executable, "tools/docs_site.py"), needs=("docs", "plugins/modules"))
 UNIT = pytest("unit", "tests/unit", "-n", "2", *NOT_LONG)
 
 # Each suite is a list of lanes; a lane runs its steps one after another, lanes run side by side.
@@ -71,7 +101,9 @@ SUITES: dict[str, tuple[tuple[Step, ...], ...]] = {
             UNIT,
             pytest("contract", "tests/lab", "-n", "2", *NOT_LONG),
             pytest("faults", "tests/faults", "-n", "2", *NOT_LONG, timeout=900),
-            pytest("integration", "tests/integration", *NOT_LONG, timeout=900),
+            pytest("integration", "tests/integration", "--ignore=tests/integration/test_environments.py", *NOT_LONG, timeout=900),
+            *(on(core, drain(core, "PLAYBOOK_PYTHON")) for core in CORES),
+            on(MODULES, drain(MODULES, "MODULE_PYTHON"), optional=True),
         ),
         (
             *STYLE,
@@ -80,10 +112,16 @@ SUITES: dict[str, tuple[tuple[Step, ...], ...]] = {
             Step("docs", (*IN_COPY, "build/docs", "env", f"HOME={BUILD / 'docs'}", *DOCS), needs=("plugins/modules",)),
             Step("tarball", (*IN_COPY, "build/tarball", "ansible-galaxy", "collection", "build", "--force", "--output-path", str(BUILD / "dist"))),
             Step("installed", (sys.executable, "tools/installed.py"), needs=("plugins/modules", "playbooks")),
+            Step("execution-env", (sys.executable, "tools/execution_environment.py"), needs=("meta/execution-environment.yml",)),
+            on(IMPORTER, Step("importer", (str(ROOT / IMPORTER.python), "tools/importer.py"))),
+            SITE,
             Step("molecule", (*IN_COPY, "build/molecule", "molecule", "test", "--all"), needs=("molecule/nomad_drain/converge.yml",)),
-            Step("sanity", (*IN_COPY, "build/sanity", sys.executable, "tools/sanity.py", str(BUILD / "sanity/home")), needs=("plugins/modules",), timeout=1200),
+            sanity("sanity", sys.executable, timeout=1200),
+            on(MODULES, sanity("sanity-modules-3.9", sys.executable, "--python", str(ROOT / MODULES.python), "import", "compile"), optional=True),
+            *(on(core, sanity_on(core)) for core in CORES),
         ),
     ),
+    "docs": ((SITE,),),
     "soak": ((pytest("soak", "tests", "-m", "soak", timeout=24 * 3600),),),
     "bench": ((pytest("bench", "tests/bench", "-m", "bench", "-s", timeout=3600),),),
 }
@@ -114,13 +152,13 @@ class Runner:
     def run(self, step: Step) -> Result:
         missing = [path for path in step.needs if not (ROOT / path).exists()]
         if missing:
-            result = skipped(step, f"there is no {', '.join(missing)}")
+            result = skipped(step, f"there is no {', '.join(missing)}{': ' if step.without else ''}{step.without}")
         elif self.stopped:
             result = Result(step, "skipped", note="the run was broken off", skipped=1)
         else:
             result = self.execute(step)
         with self.lock:
-            print(f"{result.verdict:8}{result.seconds:7.1f} s  {step.name:14}{result.note}", flush=True)
+            print(f"{result.verdict:8}{result.seconds:7.1f} s  {step.name:20}{result.note}", flush=True)
         return result
 
     def execute(self, step: Step) -> Result:
@@ -130,9 +168,8 @@ class Runner:
         with (BUILD / "logs" / f"{step.name}.log").open("wb") as log:
             log.write(f"$ {' '.join(step.argv)}\n".encode())
             log.flush()
-            process = subprocess.Popen(
-                step.argv, cwd=ROOT, env=environment(), stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT, start_new_session=True
-            )
+            env = environment() | dict(step.variables)
+            process = subprocess.Popen(step.argv, cwd=ROOT, env=env, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT, start_new_session=True)
             self.running.add(process)
             try:
                 process.wait(step.timeout)
@@ -162,7 +199,7 @@ def end(process: subprocess.Popen[bytes]) -> None:
 
 
 def skipped(step: Step, reason: str) -> Result:
-    if os.environ.get("CI") == "true":
+    if os.environ.get("CI") == "true" and not step.optional:
         return Result(step, "FAILED", note=f"skipped, which this run does not allow: {reason}", failed=1)
     return Result(step, "skipped", note=reason, skipped=1)
 
@@ -202,11 +239,11 @@ def chosen(suite: str, names: list[str]) -> list[tuple[Step, ...]]:
 
 
 def summary(results: list[Result], seconds: float) -> int:
-    print(f"\n{'step':16}{'verdict':10}{'seconds':>8}  note")
+    print(f"\n{'step':20}{'verdict':10}{'seconds':>8}  note")
     for result in results:
-        print(f"{result.step.name:16}{result.verdict:10}{result.seconds:8.1f}  {result.note}")
+        print(f"{result.step.name:20}{result.verdict:10}{result.seconds:8.1f}  {result.note}")
     passed, failed, skips = (sum(getattr(r, key) for r in results) for key in ("passed", "failed", "skipped"))
-    print(f"{'in all':26}{seconds:8.1f}\n\n{passed} passed, {failed} failed, {skips} skipped", flush=True)
+    print(f"{'in all':30}{seconds:8.1f}\n\n{passed} passed, {failed} failed, {skips} skipped", flush=True)
     return 1 if failed else 0
 
 

@@ -39,15 +39,23 @@ def own_home(home: Path) -> dict[str, str]:
     return env
 
 
+def version_of(python: Path) -> str:
+    asked = "import sys; print('%d.%d' % sys.version_info[:2])"
+    return subprocess.run([str(python), "-c", asked], check=True, stdout=subprocess.PIPE, text=True).stdout.strip()
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("home", type=Path, help="folder for the environments that ansible-test makes")
+    parser.add_argument("--home", type=Path, required=True, help="folder for the environments that ansible-test makes")
     parser.add_argument("tests", nargs="*", help="only these sanity tests")
+    parser.add_argument("--python", type=Path, default=Path(sys.executable), help="the Python that modules are compiled and imported by")
     args = parser.parse_args()
     only = [part for name in args.tests for part in ("--test", name)]
-    python = f"{sys.version_info[0]}.{sys.version_info[1]}"
-    command = [str(Path(sys.executable).parent / "ansible-test"), "sanity", "--python", python, "--color", "no", *only]
-    sys.exit(watched(command, own_home(args.home.resolve())))
+    env = own_home(args.home.resolve())
+    # ansible-test takes the first of the wanted version on PATH; a version manager's shim there may be none.
+    env["PATH"] = f"{args.python.parent}{os.pathsep}{env.get('PATH', os.defpath)}"
+    command = [str(Path(sys.executable).parent / "ansible-test"), "sanity", "--python", version_of(args.python), "--color", "no", *only]
+    sys.exit(watched(command, env))
 
 
 def watched(command: list[str], env: dict[str, str]) -> int:

@@ -25,9 +25,20 @@ class Played:
     output: str
 
 
+def controller_python() -> str:
+    """The Python of the environment whose ansible-core plays; PLAYBOOK_PYTHON names that of another one."""
+    return os.environ.get("PLAYBOOK_PYTHON") or sys.executable
+
+
+def module_python() -> str:
+    """The Python that modules run on, which is the controller's unless MODULE_PYTHON names another."""
+    return os.environ.get("MODULE_PYTHON") or controller_python()
+
+
 def command(playbook: str, variables: dict[str, Any], *options: str) -> list[str]:
     """The command line; the variables as one JSON text, as a job template gives them."""
-    return [str(Path(sys.executable).parent / "ansible-playbook"), playbook, "-e", json.dumps(variables), *options]
+    given = variables if module_python() == controller_python() else {**variables, "ansible_python_interpreter": module_python()}
+    return [str(Path(controller_python()).parent / "ansible-playbook"), playbook, "-e", json.dumps(given), *options]
 
 
 def environment(home: Path) -> dict[str, str]:

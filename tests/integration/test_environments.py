@@ -1,0 +1,48 @@
+# Copyright (c) 2026, the serverops.circleci authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A drain, foretold and done, and a release: short enough to be played once with each ansible-core and on the oldest Python of a host."""
+
+from __future__ import annotations
+
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from integration.clusters.base import endings
+from integration.clusters.simulated import SimulatedCluster
+from integration.playing import controller_python, module_python, play
+
+DRAIN = "serverops.circleci.drain"
+CORE = "from importlib.metadata import version; print(version('ansible-core'))"
+
+
+@pytest.fixture
+def lab(tmp_path: Path) -> Iterator[SimulatedCluster]:
+    """The newest kind of cluster that this test needs: one that keeps a mark of who closed a client."""
+    made = SimulatedCluster("1.1.2", tmp_path / "cluster")
+    try:
+        yield made
+    finally:
+        made.close()
+
+
+def test_a_client_is_drained_and_released(lab: SimulatedCluster, tmp_path: Path) -> None:
+    variables = {"nomad_url": lab.url, "nomad_drain_nodes": ["c1"]}
+    began = time.monotonic()
+    foretold = play(DRAIN, variables, tmp_path / "home", "--check")
+    assert foretold.code == 0 and "changed=1" in foretold.output, foretold.output
+    # However slow this machine is, the build is still there when the real drain begins, and long enough for a line of progress.
+    lab.build("build-1", "c1", 2 * (time.monotonic() - began) + 10)
+    drained = play(DRAIN, variables, tmp_path / "home", "-vvv")
+    assert drained.code == 0, drained.output
+    assert "[drain] " in drained.output, "no line of progress"
+    assert set(endings(lab.witness).values()) == {"itself"}
+    released = play("serverops.circleci.release", variables, tmp_path / "home")
+    assert released.code == 0 and "closed by serverops.circleci" in released.output, released.output
+
+    core = subprocess.run([controller_python(), "-c", CORE], check=True, stdout=subprocess.PIPE, text=True).stdout.strip()
+    assert f"ansible-playbook [core {core}]" in drained.output
+    assert f"'{module_python()} " in drained.output, "the modules ran on another Python"
