@@ -43,7 +43,6 @@ class Operator:
         argv = [str(Path(sys.executable).parent / "ansible-playbook"), f"serverops.circleci.{playbook}", "-e", json.dumps(variables), *options]
         print(f"\n  $ ansible-playbook serverops.circleci.{playbook} -e nomad_drain_nodes={nodes} {' '.join(options)}".rstrip(), flush=True)
         began = self.now()
-        shutil.rmtree(self.home / "serverops-journal", ignore_errors=True)
         pipes: dict[str, Any] = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
         process = subprocess.Popen(argv, cwd=self.home, env=self._environment(), start_new_session=True, **pipes)
         watchdog = threading.Timer(ANSWER_WITHIN, process.kill)
@@ -51,7 +50,8 @@ class Operator:
         said = self._watch(process, interrupt)
         process.wait()
         watchdog.cancel()
-        run = Run(title, argv[1], nodes, list(options), process.returncode, began, self.now(), interrupt, said, self._journal())
+        given = [*options, *(f"-e {key}={json.dumps(value)}" for key, value in more.items() if value)]
+        run = Run(title, argv[1], nodes, given, process.returncode, began, self.now(), interrupt, said, self._journal())
         self.runs.append(run)
         return run
 
@@ -77,9 +77,9 @@ class Operator:
         return said
 
     def _journal(self) -> dict[str, Any]:
-        folder = self.home / "serverops-journal"
-        files = sorted(folder.iterdir()) if folder.exists() else []
-        return json.loads(files[-1].read_text(encoding="utf-8")) if files else {}
+        newest = max((self.home / "serverops-journal").glob("*.json"))
+        found: dict[str, Any] = json.loads(newest.read_text(encoding="utf-8"))
+        return found
 
     def _environment(self) -> dict[str, str]:
         kept = {key: value for key, value in os.environ.items() if not key.startswith(("ANSIBLE_", "NOMAD_"))}

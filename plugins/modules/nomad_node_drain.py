@@ -207,8 +207,8 @@ server:
   type: dict
   sample: {version: 1.1.2, region: global}
 steps:
-  description: What was done, or would be in check mode, in order.
-  returned: whenever the clients could be read
+  description: What was done, or would be in check mode, in order. Empty when the task was refused or could not read the clients.
+  returned: always, unless the module itself breaks
   type: list
   elements: dict
   sample: [{step: drain, id: 11111111-2222-4333-8444-555555555551, deadline: 0.0, ignore_system_jobs: true}]
