@@ -13,7 +13,7 @@ STEPS = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400, 2
 TICKS = 6  # at most; a narrow screen holds no more
 EDGE = 94.0  # per cent
 ROWS = 600  # rows drawn at most, so that the page of a thousand clients stays small
-SETTLED = ("drained", "cordoned", "eligible", "killed")
+AS_ASKED = ("drained", "cordoned", "eligible")
 STANDS = {
     "open": "open",
     "draining": "closed, draining",
@@ -92,13 +92,14 @@ def groups_of(nodes: list[Json], axis: Axis) -> tuple[list[Json], int]:
 
 def client_row(node: Json, axis: Axis) -> Json:
     """How a client stood, up to its verdict and after it."""
-    end = node["waited"] if node["verdict"] in SETTLED else axis.length
+    good = node["verdict"] in AS_ASKED
+    end = node["waited"] if good else axis.length
     stands = [(entry["t"], entry["is"]) for entry in node["history"]]
     spans = [(begin, min(until, end), kind) for (begin, kind), (until, _next) in zip(stands, [*stands[1:], (end, "")]) if begin < end]
-    spans += [(end, axis.length, "done")] if node["verdict"] in SETTLED and end < axis.length else []
+    spans += [(end, axis.length, "done")] if good and end < axis.length else []
     told = [f"{STANDS[kind]} from {duration(begin)} to {duration(until)}" for begin, until, kind in spans]
     words = f"{node['verdict']} after {duration(node['waited'])}"
-    mark = {"x": axis.at(end), "text": "✓" if node["verdict"] != "killed" else "✕"} if node["verdict"] in SETTLED else None
+    mark = {"x": axis.at(node["waited"]), "text": "✓" if good else "✕"} if good or node["verdict"] == "killed" else None
     bars = [axis.bar(_drawn(kind), begin, until) for begin, until, kind in spans]
     return {**row("client", node["name"], bars, words, "; ".join(told)), "mark": mark}
 

@@ -30,7 +30,7 @@ def page_of(journal: Json) -> Json:
         section("At a glance", figures(journal)),
         section("What to do next", orders(words.next_steps(journal))),
         section("Verdicts", verdicts(journal)),
-        section("Builds that did not end by themselves", harmed(journal)),
+        section("Builds killed, lost or left", harmed(journal)),
         section("What was asked", facts(asked(journal))),
         section("Timeline", *timeline(journal)),
         section("What would be done" if journal["check_mode"] else "What was done", done(journal)),
@@ -140,7 +140,7 @@ def harmed(journal: Json) -> Optional[Json]:
                 [cell(build["job"], small=build["allocation"]), cell(node["name"]), cell(what, tone), cell(words.moment(build["started"] or "")[:19])]
                 for build in node[key]
             ]
-    return table("Each build that was killed, lost, or is left", ("Build", "Client", "What became of it", "Started, UTC"), rows)
+    return table("Each one by name", ("Build", "Client", "What became of it", "Started, UTC"), rows)
 
 
 def asked(journal: Json) -> list[tuple[str, str]]:

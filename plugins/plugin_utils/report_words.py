@@ -32,6 +32,7 @@ ENDS = {
     "lost": "lost with its client",
     "forgotten": "no longer listed by the servers",
 }
+NAMED = 3  # clients at most that a title names
 NEED_A_LOOK = ("unknown", "gone", "lost", "killed", "reopened")
 
 
@@ -89,9 +90,9 @@ def _tally(journal: Json) -> str:
 
 
 def title(journal: Json) -> str:
-    """Such as "Drain of c1 and c2"."""
+    """Such as "Drain of c1 and c2" and "Drain of 40 clients"."""
     names = [node["name"] for node in journal["nodes"]] or asked_for(journal)
-    return f"{ASKED[journal['wanted']['state']]} of {few(names)}"
+    return f"{ASKED[journal['wanted']['state']]} of {few(names) if len(names) <= NAMED else number(len(names), 'client')}"
 
 
 def asked_for(journal: Json) -> list[str]:

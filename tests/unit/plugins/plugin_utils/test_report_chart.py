@@ -37,8 +37,10 @@ def test_a_client_out_of_sight_is_drawn_as_down_and_told_by_its_own_word(stand: 
     assert spans(row) == [("down", 0.0, 100.0)] and charts.STANDS[stand] in row["told"]
 
 
-def test_a_killed_client_s_mark_is_a_cross() -> None:
-    assert charts.client_row(node(verdict="killed"), AXIS)["mark"]["text"] == "✕"
+def test_a_killed_client_s_mark_is_a_cross_and_nothing_is_drawn_as_asked() -> None:
+    row = charts.client_row(node(verdict="killed"), AXIS)
+    assert row["mark"] == {"x": 62.0, "text": "✕"}
+    assert [kind for kind, _x, _width in spans(row)] == ["open", "draining", "closed"]
 
 
 @pytest.mark.parametrize(

@@ -62,13 +62,13 @@ def test_verdicts_that_need_a_look_come_first_with_their_sign() -> None:
 
 def test_every_build_that_did_not_end_by_itself_is_named() -> None:
     given = journal(node(verdict="killed", killed=[named("x")], lost=[named("y")], running=[named("z")]), phase="failed")
-    found = texts(block(given, "Builds that did not end by themselves"))
+    found = texts(block(given, "Builds killed, lost or left"))
     assert [row[:3] for row in found] == [["x", "c1", "killed by a drain"], ["y", "c1", "lost with its client"], ["z", "c1", "still runs"]]
 
 
 def test_a_release_counts_no_builds() -> None:
     given = journal(node(verdict="eligible", running=[named()]), wish=wanted(state="eligible"))
-    assert "Builds that did not end by themselves" not in headings(given)
+    assert "Builds killed, lost or left" not in headings(given)
     assert [column["text"] for column in block(given, "Verdicts")["columns"]] == ["Client", "Verdict", "In words", "Waited"]
 
 

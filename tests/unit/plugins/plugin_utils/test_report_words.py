@@ -95,6 +95,7 @@ def test_durations(seconds: float, text: str) -> None:
 
 def test_titles_and_names() -> None:
     assert words.title(journal(node("a"), node("b"), wish=LIFT)) == "Release of a and b"
+    assert words.title(journal(*(node(name) for name in "abcd"))) == "Drain of 4 clients"
     assert words.title(journal(phase="failed", wish=wanted(nodes="c1,c9"))) == "Drain of c1,c9"
     assert words.few(["a", "b", "c", "d"]) == "a, b, c and d"
     assert words.few([str(n) for n in range(9)]) == "0, 1, 2 and 6 more"
