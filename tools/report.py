@@ -132,20 +132,20 @@ def _chart(story: Story) -> Json:
 
 def _play(run: Run, number: int, axis: charts.Axis) -> Json:
     told = f"from {words.duration(run.began)} to {words.duration(run.ended)}"
-    return charts.row("build", f"{number}. {run.title}", [axis.bar("play", run.began, run.ended)], words.outcome(run.journal)["word"].lower(), told)
+    return charts.row("build", f"{number}. {run.title}", [axis.strip("play", run.began, run.ended)], words.outcome(run.journal)["word"].lower(), told)
 
 
 def _build(build: Json, axis: charts.Axis) -> Json:
     end = axis.length if build["ended"] is None else build["ended"]
     kind = TOLD[build["how"]]
     said = "still runs" if kind == "running" else f"{charts.ENDS[kind]} at {words.duration(end)}"
-    return charts.row("build", build["job"], [axis.bar(kind, build["started"], end)], said, f"from {words.duration(build['started'])}, {said}")
+    return charts.row("build", build["job"], [axis.strip(kind, build["started"], end)], said, f"from {words.duration(build['started'])}, {said}")
 
 
 def _client(story: Story, node: Json, axis: charts.Axis) -> Json:
     """When it was closed, by the requests that closed and opened it."""
     spans = _closed(story, node["id"])
-    bars = [axis.bar("open", 0, axis.length), *(axis.bar("closed", begin, axis.length if end is None else end) for begin, end in spans)]
+    bars = [axis.strip("open", 0, axis.length), *(axis.strip("closed", begin, axis.length if end is None else end) for begin, end in spans)]
     said = [f"closed at {words.duration(begin)}" + ("" if end is None else f", open again at {words.duration(end)}") for begin, end in spans]
     return charts.row("client", node["name"], bars, "; ".join(said) or "left open", "; ".join(said) or "open all the time")
 

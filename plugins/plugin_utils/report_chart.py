@@ -47,7 +47,7 @@ class Axis:
         """The place of a time, in per cent."""
         return round(100.0 * min(max(t, 0.0), self.length) / self.length, 2)
 
-    def bar(self, kind: str, begin: float, end: float) -> Json:
+    def strip(self, kind: str, begin: float, end: float) -> Json:
         """A bar; what is short is still to be seen."""
         x = self.at(begin)
         return {"kind": kind, "x": x, "width": max(0.4, round(self.at(end) - x, 2))}
@@ -72,7 +72,7 @@ def axis_for(nodes: list[Json]) -> Axis:
 def chart(groups: list[Json], axis: Axis, words: str) -> Json:
     """The block for the template."""
     step, ticks = axis.ticks()
-    kinds = {bar["kind"] for group in groups for row in group["rows"] for bar in row["bars"]}
+    kinds = {strip["kind"] for group in groups for row in group["rows"] for strip in row["bars"]}
     legend = [{"kind": kind, "text": text} for kind, text in LEGEND if kind in kinds or (kind == "killed" and "lost" in kinds)]
     return {"kind": "chart", "groups": groups, "step": step, "ticks": ticks, "legend": legend, "words": words}
 
@@ -100,7 +100,7 @@ def client_row(node: Json, axis: Axis) -> Json:
     told = [f"{STANDS[kind]} from {duration(begin)} to {duration(until)}" for begin, until, kind in spans]
     words = f"{node['verdict']} after {duration(node['waited'])}"
     mark = {"x": axis.at(node["waited"]), "text": "✓" if good else "✕"} if good or node["verdict"] == "killed" else None
-    bars = [axis.bar(_drawn(kind), begin, until) for begin, until, kind in spans]
+    bars = [axis.strip(_drawn(kind), begin, until) for begin, until, kind in spans]
     return {**row("client", node["name"], bars, words, "; ".join(told)), "mark": mark}
 
 
@@ -116,7 +116,7 @@ def build_row(build: Json, axis: Axis) -> Json:
     began = f"started {moment(build['started'][:19] + 'Z')}, " if build["started"] else ""
     told = f"{began}seen from {duration(build['from'])} to {duration(until)}, {words}"
     kind = "cancelled" if end == "forgotten" else str(end or "running")
-    return row("build", build["job"], [axis.bar(kind, build["from"], until)], words, told)
+    return row("build", build["job"], [axis.strip(kind, build["from"], until)], words, told)
 
 
 def row(kind: str, name: str, bars: list[Json], words: str, told: str) -> Json:

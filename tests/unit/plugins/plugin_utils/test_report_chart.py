@@ -15,7 +15,7 @@ AXIS = charts.Axis(100.0)
 
 
 def spans(row: dict[str, object]) -> list[tuple[object, ...]]:
-    return [(bar["kind"], bar["x"], bar["width"]) for bar in row["bars"]]  # type: ignore[attr-defined]
+    return [(strip["kind"], strip["x"], strip["width"]) for strip in row["bars"]]  # type: ignore[attr-defined]
 
 
 def test_a_drained_client_is_drawn_open_draining_closed_and_then_as_asked_from_its_verdict_on() -> None:
@@ -76,8 +76,8 @@ def test_ticks_fit_at_every_length(length: float) -> None:
 
 @given(st.floats(-5, 500), st.floats(-5, 500))
 def test_no_bar_leaves_the_picture_or_vanishes(begin: float, end: float) -> None:
-    bar = AXIS.bar("open", min(begin, end), max(begin, end))
-    assert bar["width"] >= 0.4 and 0 <= bar["x"] <= 100 and bar["x"] + bar["width"] <= 100.4 + 0.01
+    strip = AXIS.strip("open", min(begin, end), max(begin, end))
+    assert strip["width"] >= 0.4 and 0 <= strip["x"] <= 100 and strip["x"] + strip["width"] <= 100.4 + 0.01
 
 
 def test_rows_are_bounded_and_those_left_out_are_counted() -> None:
