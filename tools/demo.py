@@ -47,11 +47,13 @@ class Operator:
         process = subprocess.Popen(argv, cwd=self.home, env=self._environment(), start_new_session=True, **pipes)
         watchdog = threading.Timer(ANSWER_WITHIN, process.kill)
         watchdog.start()
-        said = self._watch(process, interrupt)
+        said, broken = self._watch(process, interrupt)
         process.wait()
         watchdog.cancel()
+        if interrupt and not broken:
+            title += ", but it was over before"
         given = [*options, *(f"-e {key}={json.dumps(value)}" for key, value in more.items() if value)]
-        run = Run(title, argv[1], nodes, given, process.returncode, began, self.now(), interrupt, said, self._journal())
+        run = Run(title, argv[1], nodes, given, process.returncode, began, self.now(), broken, said, self._journal())
         self.runs.append(run)
         return run
 
@@ -59,8 +61,10 @@ class Operator:
         """The cluster's time in seconds."""
         return float(str(self.cluster.told("/truth")["t"]))
 
-    def _watch(self, process: subprocess.Popen[str], interrupt: bool) -> list[str]:
-        said = []
+    def _watch(self, process: subprocess.Popen[str], interrupt: bool) -> tuple[list[str], bool]:
+        """What it says of its progress, and whether it was broken off."""
+        said: list[str] = []
+        broken = False
         assert process.stdout is not None
         with open(self.home / "ansible.log", "a", encoding="utf-8") as log:
             for line in process.stdout:
@@ -70,11 +74,11 @@ class Operator:
                     if words.startswith("[drain]"):
                         said.append(words)
                         print(f"    {words}", flush=True)
-                        if interrupt:
+                        if interrupt and not broken:
                             print("    ^C  (the operator's connection breaks)", flush=True)
                             os.killpg(process.pid, signal.SIGINT)
-                            interrupt = False
-        return said
+                            broken = True
+        return said, broken
 
     def _journal(self) -> dict[str, Any]:
         newest = max((self.home / "serverops-journal").glob("*.json"))
@@ -101,13 +105,14 @@ def rehearse(profile: str) -> Story:
     home = HOME / profile
     shutil.rmtree(home, ignore_errors=True)
     home.mkdir(parents=True)
-    print(f"\nNomad {profile}: a cluster of four clients, {len(BUILDS)} builds running", flush=True)
+    print(f"\nNomad {profile}: a cluster of four clients", flush=True)
     cluster = SimulatedCluster(profile, home / "cluster", pace=PACE, clients=4)
     try:
         operator = Operator(cluster, home)
+        table(operator.play("A wrong request", "drain", "c1,c9"))
         for job, client, seconds in BUILDS:
             cluster.build(job, client, seconds)
-        table(operator.play("A wrong request", "drain", "c1,c9"))
+        print(f"\n  {len(BUILDS)} builds run now", flush=True)
         operator.play("What would happen", "drain", "c1,c2", "--check")
         if profile != "0.5.6":
             operator.play("The drain, broken off by Ctrl-C", "drain", "c1,c2", interrupt=True)
