@@ -43,15 +43,17 @@ class Operator:
         argv = [str(Path(sys.executable).parent / "ansible-playbook"), f"serverops.circleci.{playbook}", "-e", json.dumps(variables), *options]
         print(f"\n  $ ansible-playbook serverops.circleci.{playbook} -e nomad_drain_nodes={nodes} {' '.join(options)}".rstrip(), flush=True)
         began = self.now()
-        shutil.rmtree(self.home / "serverops-journal", ignore_errors=True)
         pipes: dict[str, Any] = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
         process = subprocess.Popen(argv, cwd=self.home, env=self._environment(), start_new_session=True, **pipes)
         watchdog = threading.Timer(ANSWER_WITHIN, process.kill)
         watchdog.start()
-        said = self._watch(process, interrupt)
+        said, broken = self._watch(process, interrupt)
         process.wait()
         watchdog.cancel()
-        run = Run(title, argv[1], nodes, list(options), process.returncode, began, self.now(), interrupt, said, self._journal())
+        if interrupt and not broken:
+            title += ", but it was over before"
+        given = [*options, *(f"-e {key}={json.dumps(value)}" for key, value in more.items() if value)]
+        run = Run(title, argv[1], nodes, given, process.returncode, began, self.now(), broken, said, self._journal())
         self.runs.append(run)
         return run
 
@@ -59,8 +61,10 @@ class Operator:
         """The cluster's time in seconds."""
         return float(str(self.cluster.told("/truth")["t"]))
 
-    def _watch(self, process: subprocess.Popen[str], interrupt: bool) -> list[str]:
-        said = []
+    def _watch(self, process: subprocess.Popen[str], interrupt: bool) -> tuple[list[str], bool]:
+        """What it says of its progress, and whether it was broken off."""
+        said: list[str] = []
+        broken = False
         assert process.stdout is not None
         with open(self.home / "ansible.log", "a", encoding="utf-8") as log:
             for line in process.stdout:
@@ -70,16 +74,16 @@ class Operator:
                     if words.startswith("[drain]"):
                         said.append(words)
                         print(f"    {words}", flush=True)
-                        if interrupt:
+                        if interrupt and not broken:
                             print("    ^C  (the operator's connection breaks)", flush=True)
                             os.killpg(process.pid, signal.SIGINT)
-                            interrupt = False
-        return said
+                            broken = True
+        return said, broken
 
     def _journal(self) -> dict[str, Any]:
-        folder = self.home / "serverops-journal"
-        files = sorted(folder.iterdir()) if folder.exists() else []
-        return json.loads(files[-1].read_text(encoding="utf-8")) if files else {}
+        newest = max((self.home / "serverops-journal").glob("*.json"))
+        found: dict[str, Any] = json.loads(newest.read_text(encoding="utf-8"))
+        return found
 
     def _environment(self) -> dict[str, str]:
         kept = {key: value for key, value in os.environ.items() if not key.startswith(("ANSIBLE_", "NOMAD_"))}
@@ -101,13 +105,14 @@ def rehearse(profile: str) -> Story:
     home = HOME / profile
     shutil.rmtree(home, ignore_errors=True)
     home.mkdir(parents=True)
-    print(f"\nNomad {profile}: a cluster of four clients, {len(BUILDS)} builds running", flush=True)
+    print(f"\nNomad {profile}: a cluster of four clients", flush=True)
     cluster = SimulatedCluster(profile, home / "cluster", pace=PACE, clients=4)
     try:
         operator = Operator(cluster, home)
+        table(operator.play("A wrong request", "drain", "c1,c9"))
         for job, client, seconds in BUILDS:
             cluster.build(job, client, seconds)
-        table(operator.play("A wrong request", "drain", "c1,c9"))
+        print(f"\n  {len(BUILDS)} builds run now", flush=True)
         operator.play("What would happen", "drain", "c1,c2", "--check")
         if profile != "0.5.6":
             operator.play("The drain, broken off by Ctrl-C", "drain", "c1,c2", interrupt=True)

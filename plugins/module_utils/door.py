@@ -52,7 +52,7 @@ class InfoDoor:
 def run_door(door: Door) -> None:
     """main() of a module that brings about a state."""
     module = _module({**door.options, **WAIT_OPTIONS}, door.libraries)
-    with _failing(module):
+    with _failing(module, steps=[]):  # what fails without a view fails before the first step
         outcome = reconcile(door, {**module.params, "_run": module.handed}, module.check_mode)
         result = result_of(outcome)
         if outcome.failure:
@@ -104,15 +104,15 @@ class SlicedModule(AnsibleModule):  # type: ignore[misc]
 class _failing:
     """Expected failures become one sentence; all others stay tracebacks."""
 
-    def __init__(self, module: AnsibleModule) -> None:
-        self._module = module
+    def __init__(self, module: AnsibleModule, **more: Any) -> None:
+        self._module, self._more = module, more
 
     def __enter__(self) -> None:
         return None
 
     def __exit__(self, _kind: Any, error: Any, _trace: Any) -> None:
         if isinstance(error, CollectionError):
-            self._module.fail_json(msg=str(error))
+            self._module.fail_json(msg=str(error), **self._more)
 
 
 def _module(options: Options, libraries: tuple[str, ...]) -> SlicedModule:

@@ -173,14 +173,42 @@ nodes:
       description: Seconds from the task's begin to the client's end, or to now.
       type: float
       sample: 812.4
+    history:
+      description:
+        - How the client stood, as dictionaries with C(t) (seconds from the task's begin to the look that showed it first) and C(is).
+          One of V(open), V(draining), V(closed), V(down), V(unknown) and V(gone). The newest 100.
+        - In check mode only what was seen.
+      type: list
+      elements: dict
+      sample: [{t: 0.1, is: open}, {t: 0.3, is: draining}, {t: 812.1, is: closed}]
+    builds:
+      description:
+        - Every build that the task saw running, as dictionaries with C(job), C(allocation), C(started), C(from), C(until) and C(end). The newest 100.
+        - C(started) is the servers' time. C(from) and C(until) are seconds from the task's begin to the first look that showed it running, and to the first
+          that showed it ended; null while it runs.
+        - C(end) is V(finished) for an end by itself, V(killed), V(cancelled) by a person, V(lost), V(forgotten) when the servers no longer list it, or null.
+      type: list
+      elements: dict
+      sample:
+        - job: build-1
+          allocation: 5c8e0c0e-58a3-6a3c-0c3a-9d1d8f2d1f11
+          started: "2026-11-23T08:00:11Z"
+          from: 0.1
+          until: 812.1
+          end: finished
 summary:
   description: How many clients have each verdict.
   returned: whenever the clients could be read
   type: dict
   sample: {drained: 2}
-steps:
-  description: What was done, or would be in check mode, in order.
+server:
+  description: The servers, as a dictionary with version (the oldest of them) and region.
   returned: whenever the clients could be read
+  type: dict
+  sample: {version: 1.1.2, region: global}
+steps:
+  description: What was done, or would be in check mode, in order. Empty when the task was refused or could not read the clients.
+  returned: always, unless the module itself breaks
   type: list
   elements: dict
   sample: [{step: drain, id: 11111111-2222-4333-8444-555555555551, deadline: 0.0, ignore_system_jobs: true}]

@@ -16,14 +16,14 @@ DRAIN, RELEASE = "serverops.circleci.drain", "serverops.circleci.release"
 
 def _journal(home: Path) -> dict[str, object]:
     """The newest journal."""
-    found: dict[str, object] = json.loads(max((home / "serverops-journal").iterdir()).read_text())
+    found: dict[str, object] = json.loads(max((home / "serverops-journal").glob("*.json")).read_text())
     return found
 
 
 def test_drain_waits_for_the_builds_says_so_and_keeps_a_journal(cluster: Cluster, tmp_path: Path) -> None:
     home = tmp_path / "home"
-    cluster.build("build-1", "c1", 20)
-    cluster.build("build-2", "c2", 12)
+    cluster.build("build-1", "c1", 28)
+    cluster.build("build-2", "c2", 20)
     # A survey gives a comma list.
     played = play(DRAIN, {"nomad_url": cluster.url, "nomad_drain_nodes": "c1,c2"}, home)
     assert played.code == 0, played.output
@@ -32,6 +32,9 @@ def test_drain_waits_for_the_builds_says_so_and_keeps_a_journal(cluster: Cluster
     journal = _journal(home)
     assert journal["phase"] == "ended" and journal["summary"] == {"drained": 2}
     assert "serverops.circleci.release" in str(journal["undo"]) and "serverops.circleci.drain" in str(journal["go_on"])
+    page = max((home / "serverops-journal").glob("*.html")).read_text()
+    assert "2 of 2 clients are drained." in page and "<strong>2</strong> <span>builds ended by themselves" in page
+    assert page.count("build-1: ended by itself at ") == page.count("build-2: ended by itself at ") == 1, "the titles of their bars"
     again = play(DRAIN, {"nomad_url": cluster.url + "/", "nomad_drain_nodes": '["c1", "c2"]'}, home)
     assert again.code == 0 and "changed=0" in again.output, again.output
 

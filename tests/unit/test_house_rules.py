@@ -106,6 +106,8 @@ FINE: list[tuple[Rule, str, str]] = [
     (house.doors_open_one_way, "module_utils/server/x.py", ours("module_utils.kots.model")),
     (house.ansible_stays_in_its_rooms, "module_utils/door.py", "from ansible.module_utils.basic import AnsibleModule\n"),
     (house.ansible_stays_in_its_rooms, RULE_FILE, ours("module_utils.core.errors")),
+    (house.ansible_stays_in_its_rooms, "filter/x.py", "from ansible.errors import AnsibleFilterError\n"),
+    (house.doors_open_one_way, "filter/x.py", ours("plugin_utils.report_page")),
     (house.sdks_are_lazy_and_in_clients, CLIENT, "def f():\n    import nomad\n"),
     (house.sdks_are_lazy_and_in_clients, "module_utils/transport/x.py", "if TYPE_CHECKING:\n    import requests\n"),
     (house.sdks_are_lazy_and_in_clients, RULE_FILE, ours("module_utils.nomad.model")),

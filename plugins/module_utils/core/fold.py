@@ -37,7 +37,7 @@ def fold(rules: Rules[Any, Any], look: Look[Any, Any], wait: bool) -> Folded:
         if (not due and not open_items) or (not wait and (steps or not due)):
             return Folded(look, decisions, steps)
         before = look.state
-        look = replace(look, still={}, phases={})  # measured on the real state, they say nothing of an imagined one
+        look = replace(look, still={}, phases={}, now=None)  # measured on the real state, they say nothing of an imagined one
         for step in due:
             steps.append(step.describe())
             look = replace(look, state=rules.effect(look.state, step))

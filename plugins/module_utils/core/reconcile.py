@@ -140,7 +140,7 @@ class Reconciliation:
         facts = self._rules.facts(look)
         self._timers.see(facts, now)
         first = not self._task.looked
-        look = replace(look, still=self._timers.still(now), phases=self._timers.phases(now), waited=self._timers.waited(now))
+        look = replace(look, still=self._timers.still(now), phases=self._timers.phases(now), waited=self._timers.waited(now), now=now)
         look = replace(look, memory=self._rules.remember(look))
         if first:
             refusals = self._rules.refusals(look)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Any, Generic, Optional, Protocol, TypeVar
 
 SpecT = TypeVar("SpecT")
 StateT = TypeVar("StateT")
@@ -83,6 +83,7 @@ class Look(Generic[SpecT, StateT]):
 
     `memory` is what cannot be read again (rules' own `remember`), `still` how long an item's facts have not changed, `phases` how long it is in
     its phase, `waited` how long the task has been at it, `end` why the task stops now: "" (it does not, or all ended), "timeout", "unknown".
+    `now` is counted from the task's begin; None in a state that check mode imagines.
     """
 
     spec: SpecT
@@ -92,6 +93,7 @@ class Look(Generic[SpecT, StateT]):
     phases: Mapping[str, float] = field(default_factory=dict)
     waited: Mapping[str, float] = field(default_factory=dict)
     end: str = ""
+    now: Optional[float] = None
 
 
 class Rules(Protocol[SpecT, StateT]):

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Optional, Union
@@ -13,6 +13,7 @@ from typing import Any, Optional, Union
 from ansible_collections.serverops.circleci.plugins.module_utils.core.errors import BadInput
 from ansible_collections.serverops.circleci.plugins.module_utils.core.params import not_negative, positive, spec_from_params
 from ansible_collections.serverops.circleci.plugins.module_utils.core.shapes import UNKNOWN, Json, Look
+from ansible_collections.serverops.circleci.plugins.module_utils.nomad.history import build_over, build_seen, stands
 from ansible_collections.serverops.circleci.plugins.module_utils.nomad.mark import Mark, mark_of
 from ansible_collections.serverops.circleci.plugins.module_utils.nomad.model import NANO, Allocation, Node, Server, Strategy
 from ansible_collections.serverops.circleci.plugins.module_utils.nomad.selectors import check_selectors
@@ -120,6 +121,13 @@ class Case:
         ended = {a.id: a for a in self.allocations or () if a.client in ("complete", "failed") and a.desired == "run"}
         return sum(1 for build in self.past.get("builds") or {} if build in ended)
 
+    def ends(self, over: Collection[str]) -> dict[str, str]:
+        """How these builds ended. One that the servers no longer list was forgotten."""
+        killed, lost = ({a.id for a in builds} for builds in (self.killed, self.lost))
+        found = {a.id: "finished" if a.desired == "run" else "cancelled" for a in self.allocations or ()}
+        found.update({**dict.fromkeys(killed, "killed"), **dict.fromkeys(lost, "lost")})
+        return {key: found.get(key, "forgotten") for key in over}
+
     @property
     def mark(self) -> Optional[Mark]:
         """The mark that holds."""
@@ -183,10 +191,20 @@ def remember(look: Look[DrainSpec, State]) -> Json:
             past["joined"] = bool(past.get("joined")) or (case.is_foreign and not case.spec.take_over and case.spec.state == "drained")
             if node.instance_id is not UNKNOWN:
                 past["instance"] = node.instance_id or past.get("instance") or ""
-        past["builds"] = {**(past.get("builds") or {}), **{a.id: [a.job, a.started] for a in case.builds}}
+        past["builds"] = _builds(past.get("builds") or {}, case, look.now)
+        past["history"] = stands(past.get("history") or [], node, look.now)
         targets[item] = past
     server = look.state.server
     return {"targets": targets, "token": list(server.grant.proof)} if server.acl else {"targets": targets}
+
+
+def _builds(past: Json, case: Case, now: Optional[float]) -> Json:
+    """Every build that this task saw live, and how it ended where it did."""
+    lost = {a.id for a in case.lost}
+    live = {a.id for a in case.builds} - lost
+    seen = {**past, **{a.id: build_seen(past.get(a.id), a, now) for a in case.builds if a.id in live or a.id not in past}}
+    over = set(seen) - live if case.allocations is not None else set()
+    return {**seen, **{key: build_over(seen[key], how, now) for key, how in case.ends(over).items()}} if over else seen
 
 
 def _first(case: Case) -> Json:

@@ -11,6 +11,7 @@ from dataclasses import replace
 
 from ansible_collections.serverops.circleci.plugins.module_utils.core.shapes import Decision, Json, Look, Unknown
 from ansible_collections.serverops.circleci.plugins.module_utils.nomad.case import Builds, Case, DrainSpec, case_for
+from ansible_collections.serverops.circleci.plugins.module_utils.nomad.history import history_view
 from ansible_collections.serverops.circleci.plugins.module_utils.nomad.mark import mark_view
 from ansible_collections.serverops.circleci.plugins.module_utils.nomad.steps import State
 
@@ -36,9 +37,10 @@ def verdict(case: Case, decision: Decision) -> str:
 
 
 def view(look: Look[DrainSpec, State], decisions: Mapping[str, Decision]) -> Json:
-    """The result: `nodes` (a dict a client), `summary` (verdict -> count)."""
+    """The result: `nodes` (a dict a client), `summary` (verdict -> count), `server`."""
     nodes = [_node(look, item, decisions[item]) for item in look.state.targets]
-    return {"nodes": nodes, "summary": dict(sorted(Counter(str(node["verdict"]) for node in nodes).items()))}
+    server = {"version": look.state.server.version_text, "region": look.state.server.region}
+    return {"nodes": nodes, "summary": dict(sorted(Counter(str(node["verdict"]) for node in nodes).items())), "server": server}
 
 
 def out_of_sight(last: Json) -> Json:
@@ -97,6 +99,7 @@ def _node(look: Look[DrainSpec, State], item: str, decision: Decision) -> Json:
         "killed": _builds(case.killed),
         "lost": _builds(case.lost),
         "waited": round(look.waited.get(item, 0.0), 1),
+        **history_view(case.past),
     }
 
 

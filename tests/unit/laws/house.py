@@ -18,7 +18,7 @@ HEADER = [
     "# SPDX-License-Identifier: GPL-3.0-or-later",
 ]
 SDKS = ("nomad", "kubernetes", "websocket", "boto3", "botocore", "google", "requests", "urllib3")
-ANSIBLE_ROOMS = ("module_utils/door.py", "module_utils/transport/", "action/", "inventory/", "plugin_utils/")
+ANSIBLE_ROOMS = ("module_utils/door.py", "module_utils/transport/", "action/", "filter/", "inventory/", "plugin_utils/")
 # Where an SDK may be imported at all, and there only lazily. errors.py of a system sorts the SDK's exceptions by type.
 SDK_ROOMS = re.compile(r"module_utils/(transport/\w+|\w+/(client|errors))\.py|inventory/\w+\.py")
 WORLD = ("socket", "subprocess", "shutil", "tempfile", "pathlib", "http", "urllib.request", "ssl")  # what touches the machine or the network
@@ -132,7 +132,7 @@ def _shut(file: File, one: Import) -> str:
         return "" if one.ours.startswith("module_utils/core/") else "the door knows only core"
     if file.room in ("modules", "module_utils"):
         return _shut_system(file, one.ours, target)
-    return "" if file.room in ("action", "plugin_utils", "inventory") else "this room imports nothing of ours"
+    return "" if file.room in ("action", "filter", "plugin_utils", "inventory") else "this room imports nothing of ours"
 
 
 def _shut_system(file: File, ours: str, target: list[str]) -> str:

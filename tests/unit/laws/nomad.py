@@ -29,8 +29,8 @@ CANARY = "c4a1f0de-5ec2-e7ca-9a2b-70ad1e5ca9e5"  # a token that no output may sh
 PROFILES = ("0.5.6", "1.1.2")
 URL = "http://lab:4646"
 PARAMS: Json = {"nomad_url": URL, "nomad_token": CANARY}
-# Times, and the instance id: the lists do not carry it, and check mode does not spend a request a client to learn it.
-VOLATILE = ("waited", "since", "instance_id")
+# Times, what was when, and the instance id: the lists do not carry it, and check mode does not spend a request a client to learn it.
+VOLATILE = ("waited", "since", "instance_id", "nodes.history", "nodes.builds")
 
 
 class TappedAdapter(LabAdapter):

@@ -83,6 +83,7 @@ def test_an_expected_failure_before_the_first_look_is_one_sentence(play: Play, w
     result, code = play(items=["set-a"])
     assert (result["msg"], code) == ("read the toy: toy:1 is cut off", 1)
     assert "exception" not in result
+    assert result["steps"] == [], "told from a crash by that"
 
 
 @pytest.mark.parametrize("bound", [0, -5])

@@ -28,7 +28,7 @@ from unit.plugins.module_utils.nomad.values import (
     wish,
 )
 
-KEYS = ["id", "name", "instance_id", "verdict", "reason", "joined", "mark", "running", "finished", "killed", "lost", "waited"]
+KEYS = ["id", "name", "instance_id", "verdict", "reason", "joined", "mark", "running", "finished", "killed", "lost", "waited", "history", "builds"]
 
 
 @pytest.mark.parametrize("version", ALL)
@@ -37,6 +37,7 @@ def test_every_client_has_every_key_also_one_that_is_gone(version: str) -> None:
     shown = drain.view(look, drain.decide(look))
     assert [list(node) for node in shown["nodes"]] == [KEYS, KEYS]
     assert shown["summary"] == {"gone": 1, "unfinished": 1}
+    assert shown["server"] == {"version": version, "region": "global"}
 
 
 def test_builds_are_told_by_job_allocation_and_start_in_order() -> None:

@@ -98,12 +98,19 @@ def wish(**fields: Any) -> DrainSpec:
     return DrainSpec(**{"nodes": ("c1",), **fields})
 
 
-def see(seen: State, spec: Optional[DrainSpec] = None, after: Optional[Look[DrainSpec, State]] = None, still: float = 0.0, phase: float = 0.0) -> Any:
+def see(
+    seen: State,
+    spec: Optional[DrainSpec] = None,
+    after: Optional[Look[DrainSpec, State]] = None,
+    still: float = 0.0,
+    phase: float = 0.0,
+    now: Optional[float] = None,
+) -> Any:
     """The look at `seen`, with what the looks before remember."""
     items = seen.targets
     memory = after.memory if after else {}
     kept = spec or (after.spec if after else wish())
-    look = Look(kept, seen, memory, dict.fromkeys(items, still), dict.fromkeys(items, phase), dict.fromkeys(items, 0.0))
+    look = Look(kept, seen, memory, dict.fromkeys(items, still), dict.fromkeys(items, phase), dict.fromkeys(items, 0.0), now=now)
     return replace(look, memory=remember(look))
 
 
