@@ -81,7 +81,7 @@ def named(client: NomadClient, error: NotPermitted, bound: float) -> str:
     except CollectionError:
         return ""
     known += [grant.words] if grant and grant.words else []
-    return f"{client.place} refused ({said.partition('(')[2].partition(')')[0] or 403}): {known[0]}" if known else ""
+    return f"{client.place} refused ({said.partition(' refused (')[2].partition(')')[0] or 403}): {known[0]}" if known else ""
 
 
 def _by_policies(client: NomadClient, told: Mapping[str, Any], version: Version, bound: float) -> Grant:
