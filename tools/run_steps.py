@@ -100,8 +100,8 @@ SUITES: dict[str, tuple[tuple[Step, ...], ...]] = {
         (
             UNIT,
             pytest("contract", "tests/lab", "-n", "2", *NOT_LONG),
-            pytest("faults", "tests/faults", "-n", "2", *NOT_LONG, timeout=900),
-            pytest("integration", "tests/integration", "--ignore=tests/integration/test_environments.py", *NOT_LONG, timeout=900),
+            pytest("faults", "tests/faults", "-n", "2", *NOT_LONG, timeout=1500),
+            pytest("integration", "tests/integration", "--ignore=tests/integration/test_environments.py", *NOT_LONG, timeout=1500),
             *(on(core, drain(core, "PLAYBOOK_PYTHON")) for core in CORES),
             on(MODULES, drain(MODULES, "MODULE_PYTHON"), optional=True),
         ),
