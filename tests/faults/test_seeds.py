@@ -8,10 +8,11 @@ from __future__ import annotations
 import random
 
 import pytest
-from faults.operators import PROFILES, Json, Operator, assert_drained, assert_true, ends, reasons, verdicts
+from faults.operators import Json, Operator, assert_drained, assert_true, ends, reasons, verdicts
 
 from lab.nomad.lab import Lab
 
+BANDS = ("0.5.6", "1.1.2", "1.7.7", "1.11.3")  # one version for each way in which drains differ
 KINDS = ("reset", "close", "refuse", "truncate", "stall", "500", "429", "html", "stale", "no_leader_text")
 # What the faults may strike: anything, the watches, one client's own objects, the orders.
 MATCHES = (".", ".", "GET /v1/(nodes|allocations)", "GET /v1/node/", "POST ")
@@ -23,8 +24,8 @@ class Storm:
     def __init__(self, seed: int) -> None:
         self.seed = seed
         self.dice = random.Random(seed)
-        self.profile = PROFILES[seed % 2]
-        self.sliced = bool(seed // 2 % 2)
+        self.profile = BANDS[seed % len(BANDS)]
+        self.sliced = bool(seed // len(BANDS) % 2)
         self.lab = Lab(self.profile, clients=5, seed=seed)
         self.targets = [f"c{number}" for number in range(1, self.dice.randint(1, 3) + 1)]
         self.fallen = False
@@ -93,14 +94,14 @@ def check(seed: int) -> None:
         raise
 
 
-@pytest.mark.parametrize("first", range(0, 100, 10))
+@pytest.mark.parametrize("first", range(0, 200, 10))
 def test_seeded_runs_have_no_false_drained(first: int) -> None:
     for seed in range(first, first + 10):
         check(seed)
 
 
 @pytest.mark.soak
-@pytest.mark.parametrize("first", range(1000, 2000, 50))
-def test_a_thousand_seeded_runs_have_no_false_drained(first: int) -> None:
-    for seed in range(first, first + 50):
+@pytest.mark.parametrize("first", range(1000, 11000, 250))
+def test_ten_thousand_seeded_runs_have_no_false_drained(first: int) -> None:
+    for seed in range(first, first + 250):
         check(seed)

@@ -20,7 +20,7 @@ from integration.playing import ROOT, Played, play
 DRAIN, RELEASE = "serverops.circleci.drain", "serverops.circleci.release"
 CANARY = "canary-8f1c-4000-8000-5e7d1234abcd00"
 FRESH = "canary-8f1c-4000-8000-5e7d1234abcd01"
-GUIDE = re.findall(r"```hcl\n(.*?)```", (ROOT / "docs" / "tokens.md").read_text(), re.DOTALL)[0]
+GUIDE = re.findall(r"```text\n(.*?)```", (ROOT / "docs" / "tokens.md").read_text(), re.DOTALL)[0]
 LEAST = GUIDE.partition("# Not needed")[0]
 
 

@@ -29,8 +29,8 @@ def read_server(client: NomadClient, client_version: str, bound: float, proof: t
     except NotPermitted:
         server = Server(version_from_text(client_version), client_version, acl=True)
     else:
-        server = _from_agent(told.get("config") or {})
-        if not (told.get("stats") or {}).get("nomad"):  # a client agent answered: the servers may differ
+        server, is_server = client.parsed(_from_agent, told)
+        if not is_server:  # a client agent answered: the servers may differ
             server = _through_client(client, server, bound)
     if server.acl:
         server = _with_grant(client, server, bound, proof)
@@ -44,19 +44,26 @@ def read_leader(client: NomadClient, bound: float) -> str:
     return str(client.read("status", "leader", bound=bound).body)
 
 
-def _from_agent(config: Mapping[str, Any]) -> Server:
+def _from_agent(said: Mapping[str, Any]) -> tuple[Server, bool]:
+    """The servers by an agent's own page, and whether it is one of them."""
+    config = said.get("config") or {}
     told = config.get("Version")  # a text in 0.5.6, an object from 0.9
     text = str(told.get("Version") if isinstance(told, Mapping) else told or "")
     acl = bool((config.get("ACL") or {}).get("Enabled"))
-    return Server(version_from_text(text), text, str(config.get("Region") or ""), acl)
+    return Server(version_from_text(text), text, str(config.get("Region") or ""), acl), bool((said.get("stats") or {}).get("nomad"))
 
 
 def _through_client(client: NomadClient, agent: Server, bound: float) -> Server:
-    members = client.read("agent", "members", bound=bound).body.get("Members") or []
-    builds = [(m.get("Tags") or {}).get("build") or "" for m in members if (m.get("Tags") or {}).get("role") == "nomad"]
+    builds = client.parsed(_builds, client.read("agent", "members", bound=bound).body)
     text = min(builds, key=version_from_text, default=agent.version_text)
     server = replace(agent, version=version_from_text(text), version_text=text)
     return replace(server, acl=agent.acl or server.version >= ACL_CAME)  # the servers know, and are asked next
+
+
+def _builds(said: Mapping[str, Any]) -> list[str]:
+    """The versions of the servers, as an agent lists its members."""
+    tags = [member.get("Tags") or {} for member in said.get("Members") or []]
+    return [str(tag.get("build") or "") for tag in tags if tag.get("role") == "nomad"]
 
 
 def _with_grant(client: NomadClient, server: Server, bound: float, proof: tuple[str, ...]) -> Server:
@@ -96,4 +103,4 @@ def _is_paused(client: NomadClient, bound: float) -> bool:
         told = client.read("operator", "scheduler", "configuration", bound=bound).body
     except (NotPermitted, NotFound):
         return False
-    return bool((told.get("SchedulerConfig") or {}).get("PauseEvalBroker"))
+    return client.parsed(lambda said: bool((said.get("SchedulerConfig") or {}).get("PauseEvalBroker")), told)

@@ -142,3 +142,17 @@ def test_no_answer_is_no_server() -> None:
 def test_the_leader_by_its_address() -> None:
     with scripted(ok("127.0.0.1:4647", asked="GET /v1/status/leader")) as (client, _script, _clock):
         assert read_leader(client, 5.0) == "127.0.0.1:4647"
+
+
+@pytest.mark.parametrize(
+    "answers",
+    [
+        pytest.param([ok(["no", "object"])], id="the agent's page is a list"),
+        pytest.param([ok({"config": "none"})], id="its configuration is a text"),
+        pytest.param([ok({"config": {"Version": {"Version": "1.1.2"}}}), ok([])], id="the members are a list"),
+        pytest.param([agent("1.7.7"), ok([])], id="the scheduler's configuration is a list"),
+    ],
+)
+def test_json_that_is_not_nomads_is_no_answer(answers: list[Said]) -> None:
+    with scripted(*answers) as (client, _script, _clock), pytest.raises(Unreachable, match="not what Nomad says there"):
+        read_server(client, "", 0.0)
