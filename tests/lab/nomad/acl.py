@@ -222,7 +222,7 @@ class Acl:
     def view(self, request: Request, capability: str) -> Callable[[str], bool] | None:
         """Which namespaces a list over `namespace` shows; None: 200 [] for one who may see none (1.1.2: the trap)."""
         rights, wanted = request.rights, request.query.get("namespace", "default") if self.cluster.profile.acl else "default"
-        if wanted != "*" or self.guard.wildcard == "literal":
+        if wanted != "*" or not self.cluster.profile.namespaces or self.guard.wildcard == "literal":
             self.need(rights, rights.allows(wanted, capability))
             return lambda namespace: namespace == wanted
         self.known(rights)

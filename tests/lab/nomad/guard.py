@@ -22,7 +22,7 @@ class Guard:
     self_unknown_404: bool = True
     self_expired: str = ""  # 500 with this text; empty: 200
     allocation_hidden: str = 'Unknown allocation "%s"'  # 500; empty: 403
-    wildcard: str = "denied"  # a list over namespace * for who may see none: "blind" 200 [], "denied" 403, "literal": no wildcard at all
+    wildcard: str = "denied"  # a list over namespace * for who may see none: "blind" 200 [], "denied" 403, "literal": no wildcard, as before 1.0
     wildcard_evaluations: bool = True  # else * is the name of a namespace
     namespaces_text: str = ""  # 501 with this text (before 1.0)
     roles: bool = True  # with them come expiry and the longer shape of a token
@@ -75,7 +75,7 @@ OLD = Guard(
     over_limit=b"",
     drains_on_shutdown=False,
 )
-OLDER = replace(OLD, wildcard="literal", namespaces_text="Nomad Enterprise only endpoint", stream="404")
+OLDER = replace(OLD, namespaces_text="Nomad Enterprise only endpoint", stream="404")
 OLDEST = replace(
     OLDER, self_anonymous="acl token lookup failed: index error: UUID must be 36 characters", allocation_hidden="", stream="307", limits_connections=False
 )
