@@ -21,6 +21,7 @@ from integration.clusters.base import Cluster, endings, until
 from integration.playing import ROOT, environment, play
 
 DRAIN, RELEASE = "serverops.circleci.drain", "serverops.circleci.release"
+CANARY = "canary-of-the-cluster-31c7"
 EVIL = "<script>alert(1)<script> {{ 7*7 }}"
 OLD = ("0.5.6",)
 
@@ -133,3 +134,16 @@ def test_check_mode_foretells_and_a_run_can_do_without_or_put_it_elsewhere(clust
     assert list((home / "serverops-journal").glob("*.html")) == []
     played = play(DRAIN, asked(cluster, "c3", nomad_drain_report=""), home, "--check")
     assert played.code == 0 and "report: " not in played.output, played.output
+
+
+def test_the_commands_take_the_same_road_and_carry_no_secret(tmp_path: Path) -> None:
+    """Nothing listens there: the run ends at once, and its page tells how to try again."""
+    home = tmp_path / "home"
+    road = {"namespace": "circleci-server", "host": "http://127.0.0.1:9", "api_key": CANARY, "proxy": f"http://operator:{CANARY}@127.0.0.1:9"}
+    played = play(DRAIN, {"nomad_drain_nodes": "c1", "kubernetes_forward": json.dumps(road)}, home)
+    assert played.code == 2 and "report: " in played.output, played.output
+    (again,) = [command for command in report(home).commands if command.startswith("ansible-playbook serverops.circleci.drain")]
+    given = json.loads(shlex.split(again)[-1])
+    assert given["kubernetes_forward"] == {"namespace": "circleci-server", "host": "http://127.0.0.1:9"}
+    left = "".join(path.read_text() for path in (home / "serverops-journal").iterdir())
+    assert CANARY not in played.output + left
