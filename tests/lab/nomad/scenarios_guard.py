@@ -4,6 +4,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from lab.nomad import recording
@@ -116,7 +117,7 @@ def leader_change(version: str, leader: str, then: str) -> Scenario:
 
 def introduction(version: str) -> Scenario:
     """c1 joins, dies, is purged, loses its state and is cloned, where a client needs a token to join."""
-    at = lambda text: when(version, "introduction-token", text)  # noqa: E731
+    at = partial(when, version, "introduction-token")
     tokens: dict[str, str] = {}
 
     def before(lab: Lab) -> None:
@@ -190,7 +191,7 @@ def ends(version: str) -> Scenario:
 
 def more(version: str) -> Scenario:
     """A server without clients: what happens to a token of each kind."""
-    at = lambda text: when(version, "acl-more", text)  # noqa: E731
+    at = partial(when, version, "acl-more")
     steps: list[Step] = [
         (at("the policy is written"), lambda lab: lab.policy("drain-and-read-job", READ_JOB)),
         (at("token deleted"), lambda lab: lab.token("gone-token", gone=True)),

@@ -109,7 +109,10 @@ class Stream(Response):
     def as_blocked(self) -> Blocked:
         """For one who reads to the end before he looks."""
         clock = self.broker.clock
-        done = lambda: Response(200, self.take(), self.headers)  # noqa: E731
+
+        def done() -> Response:
+            return Response(200, self.take(), self.headers)
+
         return Blocked(clock.now() + 10**6, lambda: done() if self.over else None, done, self.broker.cluster.epoch)
 
 

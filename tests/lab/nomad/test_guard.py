@@ -306,15 +306,6 @@ def test_a_mutant_of_rights_is_found_out(monkeypatch: pytest.MonkeyPatch, what: 
 
 # Of several servers and of introduction: where, what, and how it is wrong.
 CHANGE = "drain-leader-change"
-OTHERS: list[tuple[str, Any, str, Any, str, str]] = [
-    ("a dead leader is not missed", Peers, "_forget", lambda right: lambda self, losses: self._elect(losses), "1.7.7", CHANGE),
-    ("nobody is elected", Peers, "_elect", lambda right: lambda self, losses, then="": None, "1.7.7", CHANGE),
-    ("followers know it all", Peer, "handle", lambda right: lambda self, *call: self.peers.api.handle(*call), "1.7.7", CHANGE),
-    ("a held question outlives its leader", Peer, "_held", lambda right: lambda self, held, local: held, "1.11.3", CHANGE),
-    ("the dead are healthy", GuardRoutes, "_server", lambda right: lambda self, n, name, at, alive: right(self, n, name, at, True), "1.11.3", CHANGE),
-    ("everybody joins", Introduction, "admits", lambda right: lambda self, client: True, "1.11.3", "introduction-token"),
-    ("nobody joins without a token", Introduction, "admits", lambda right: _no_identity(right), "1.11.3", "introduction-token"),
-]
 
 
 def _no_identity(right: Any) -> Any:
@@ -323,6 +314,17 @@ def _no_identity(right: Any) -> Any:
         return bool(right(self, client))
 
     return admits
+
+
+OTHERS: list[tuple[str, Any, str, Any, str, str]] = [
+    ("a dead leader is not missed", Peers, "_forget", lambda right: lambda self, losses: self._elect(losses), "1.7.7", CHANGE),
+    ("nobody is elected", Peers, "_elect", lambda right: lambda self, losses, then="": None, "1.7.7", CHANGE),
+    ("followers know it all", Peer, "handle", lambda right: lambda self, *call: self.peers.api.handle(*call), "1.7.7", CHANGE),
+    ("a held question outlives its leader", Peer, "_held", lambda right: lambda self, held, local: held, "1.11.3", CHANGE),
+    ("the dead are healthy", GuardRoutes, "_server", lambda right: lambda self, n, name, at, alive: right(self, n, name, at, True), "1.11.3", CHANGE),
+    ("everybody joins", Introduction, "admits", lambda right: lambda self, client: True, "1.11.3", "introduction-token"),
+    ("nobody joins without a token", Introduction, "admits", _no_identity, "1.11.3", "introduction-token"),
+]
 
 
 @pytest.mark.parametrize(

@@ -49,7 +49,7 @@ def test_a_leader_dies_and_a_drain_goes_on() -> None:
 def test_a_held_question_ends_with_the_leader_that_it_was_passed_to() -> None:
     lab = Lab("1.1.2", servers=3)
     index = lab.session().get("http://s2/v1/nodes").headers["X-Nomad-Index"]
-    lab.clock.after(5, lambda: lab.kill_peer())
+    lab.clock.after(5, lab.kill_peer)
     assert ask(lab, "s2", f"/v1/nodes?index={index}&wait=60s") == (500, "rpc error: EOF")
     lab.clock.sleep(10)
     lab.peers.lead("s3")
