@@ -11,6 +11,8 @@ import statistics
 import subprocess
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -28,7 +30,7 @@ SIZES = (100, 300, 600, 1000)
 BUILDS = 4
 SHORTEST, LONGEST = 40.0, 80.0  # s that builds run: they begin before the task, and end one after the other while it waits
 MEBI = 1024.0
-MONITORS = 40
+MONITORS, FAN = 40, 60
 
 
 @dataclass
@@ -121,20 +123,47 @@ def test_a_large_fleet(board: Board, tmp_path: Path) -> None:
     )
 
 
-def monitors(cluster: SimulatedCluster, cli: str, ids: list[str]) -> float:
-    """MiB of one CLI per client, all waiting for their drains at once; they are ended again."""
+@contextmanager
+def monitors(cluster: SimulatedCluster, cli: str, names: list[str]) -> Iterator[list[subprocess.Popen[str]]]:
+    """One CLI per client, all waiting for their drains at once, for long enough to have failed; they are ended again."""
+    ids = clients.ids(cluster)
     environment = {"PATH": os.environ.get("PATH", os.defpath), "NOMAD_ADDR": cluster.url}
     quiet = subprocess.DEVNULL
     command = [cli, "node", "drain", "-enable", "-yes", "-no-deadline"]
-    running = [subprocess.Popen([*command, item], env=environment, stdin=quiet, stdout=quiet, stderr=quiet) for item in ids]
+    running = [subprocess.Popen([*command, ids[name]], env=environment, stdin=quiet, stdout=quiet, stderr=quiet, text=True) for name in names]
     try:
-        until(lambda: len(clients.closed(cluster)) == len(ids), "all monitors wait")
-        time.sleep(3)
-        return sum(resident(process.pid) for process in running if process.poll() is None)
+        time.sleep(10)
+        yield running
     finally:
         for process in running:
             process.kill()
             process.wait(20)
+
+
+def busy(folder: Path, count: int) -> tuple[SimulatedCluster, list[str]]:
+    """A cluster with a long build on each of so many clients, and their names."""
+    cluster = SimulatedCluster(PROFILE, folder, clients=count + 1)
+    names = [f"c{number}" for number in range(1, count + 1)]
+    for name in names:
+        cluster.order("/builds", {"job": f"build-{name}", "client": name, "seconds": 600})
+    until(lambda: len(list(cluster.witness.iterdir())) == count, "all builds run")
+    return cluster, names
+
+
+def test_command_line_monitors_at_once(board: Board, tmp_path: Path) -> None:
+    """The servers take 100 connections of one address, and each monitor holds two."""
+    cli = cli_for(PROFILE)
+    what = f"clients watched at once: ours (above) beside the survivors of {FAN} CLI monitors"
+    if not cli:
+        board.add(Figure("B05", what, "clients", skipped="no nomad CLI that fits on PATH or in LAB_NOMAD"))
+        return
+    cluster, names = busy(tmp_path / "cluster", FAN)
+    try:
+        with monitors(cluster, cli, names) as running:
+            alive = sum(process.poll() is None for process in running)
+    finally:
+        cluster.close()
+    board.add(Figure("B05", what, "clients", [max(SIZES)], [alive]))
 
 
 def test_memory_beside_command_line_monitors(board: Board, tmp_path: Path) -> None:
@@ -143,14 +172,11 @@ def test_memory_beside_command_line_monitors(board: Board, tmp_path: Path) -> No
     if not cli:
         board.add(Figure("B04", what, "MiB", goal=0.02, skipped="no nomad CLI that fits on PATH or in LAB_NOMAD"))
         return
-    cluster = SimulatedCluster(PROFILE, tmp_path / "cluster", clients=MONITORS + 1)
+    cluster, names = busy(tmp_path / "cluster", MONITORS)
     try:
-        names = [f"c{number}" for number in range(1, MONITORS + 1)]
-        for name in names:
-            cluster.order("/builds", {"job": f"build-{name}", "client": name, "seconds": 600})
-        until(lambda: len(list(cluster.witness.iterdir())) == MONITORS, "all builds run")
-        ids = clients.ids(cluster)
-        theirs = monitors(cluster, cli, [ids[name] for name in names])
+        with monitors(cluster, cli, names) as running:
+            assert len(clients.closed(cluster)) == MONITORS, "all monitors began their drain"
+            theirs = sum(resident(process.pid) for process in running if process.poll() is None)
         clients.reopen(cluster)
         task = payload.build("serverops.circleci.nomad_node_drain", {"nomad_url": cluster.url, "nodes": names, "wait_timeout": 600}, tmp_path / "task.py")
         process = payload.start(task)
