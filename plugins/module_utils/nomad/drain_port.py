@@ -23,8 +23,8 @@ from ansible_collections.serverops.circleci.plugins.module_utils.nomad.model imp
     Server,
     Strategy,
     allocations_from_api,
+    newest_version,
     node_from_api,
-    version_from_text,
 )
 from ansible_collections.serverops.circleci.plugins.module_utils.nomad.selectors import needs_instances, select
 from ansible_collections.serverops.circleci.plugins.module_utils.nomad.servers import TokenFell, is_still_proved, naming_the_token, read_server
@@ -105,7 +105,7 @@ class DrainPort:
         return naming_the_token(self._client, GOES_ON if self._looked else "")
 
     def _ask_servers(self, nodes: Mapping[str, Node]) -> Server:
-        newest = max((node.version for node in nodes.values()), key=version_from_text, default="")
+        newest = newest_version(nodes.values())
         with doing("ask the servers about themselves"):
             server = read_server(self._client, newest, READ_BOUND, self.proof)
             if server.doubt and self._looked:  # the first look of a task is refused by its rules, with all other reasons

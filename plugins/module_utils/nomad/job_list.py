@@ -19,7 +19,7 @@ from ansible_collections.serverops.circleci.plugins.module_utils.nomad.diagnosis
 from ansible_collections.serverops.circleci.plugins.module_utils.nomad.job import Evaluation, Job, evaluations_from_api, jobs_from_api
 from ansible_collections.serverops.circleci.plugins.module_utils.nomad.lists import Lists
 from ansible_collections.serverops.circleci.plugins.module_utils.nomad.mark import mark_of
-from ansible_collections.serverops.circleci.plugins.module_utils.nomad.model import Node, Server, node_from_api, version_from_text
+from ansible_collections.serverops.circleci.plugins.module_utils.nomad.model import Node, Server, newest_version, node_from_api
 from ansible_collections.serverops.circleci.plugins.module_utils.nomad.queue import Blocked, Picture, blocked
 from ansible_collections.serverops.circleci.plugins.module_utils.nomad.servers import read_server
 
@@ -76,9 +76,7 @@ def summary(jobs: Sequence[Job], found: Found) -> Json:
 
 def read_jobs(client: NomadClient, server: Server, prefix: str = "") -> tuple[Job, ...]:
     """The jobs of all namespaces whose id begins with `prefix`."""
-    query = {"prefix": prefix} if prefix else {}
-    # Namespaces came to everybody with 1.0; before, "*" is taken for the name of one, and the list is empty.
-    query.update({"namespace": "*"} if server.version >= (1, 0, 0) else {})
+    query = {**({"prefix": prefix} if prefix else {}), **server.everywhere}
     with doing("read the list of jobs"):
         return client.parsed(jobs_from_api, client.read("jobs", bound=READ_BOUND, **query).body)
 
@@ -103,7 +101,7 @@ def _picture(client: NomadClient, lists: Lists) -> Picture:
     except NotPermitted:
         pass
     with doing("ask the servers about themselves"):
-        server = read_server(client, max((node.version for node in nodes or ()), key=version_from_text, default=""), READ_BOUND)
+        server = read_server(client, newest_version(nodes or ()), READ_BOUND)
     if nodes is None or not server.lists_all:
         return Picture(server, nodes, None)
     jobs = read_jobs(client, server)

@@ -44,8 +44,7 @@ class Lists:
         """The targets' allocations by client, and below 0.8 the jobs that exist; the former answer unless `again`, a long one for a while even then."""
         if self._last[0] and (not again or self._is_spared()):
             return self._last
-        # Namespaces came to everybody with 1.0; before, "*" is taken for the name of one, and the list is empty.
-        self._query["allocations"] = {"namespace": "*"} if server.version >= (1, 0, 0) else {}
+        self._query["allocations"] = server.everywhere
         self._targets = frozenset(targets)
         wanted: dict[str, list[Allocation]] = {item: [] for item in targets}
         for allocation in self._get("allocations").body:

@@ -81,7 +81,7 @@ def _named(client: NomadClient, server: Server, spec: LogSpec) -> tuple[str, int
         return given, 1
     # Servers look ids up by whole bytes: an odd number of digits is refused with 500.
     digits = given if len(given.replace("-", "")) % 2 == 0 else given[:-1]
-    query = {"prefix": digits.rstrip("-"), **({"namespace": "*"} if server.version >= (1, 0, 0) else {})}
+    query = {"prefix": digits.rstrip("-"), **server.everywhere}
     with doing("read the list of allocations"):
         found = client.parsed(allocations_from_api, client.read("allocations", bound=READ_BOUND, **query).body)
     return by_prefix(found, given).id, 1

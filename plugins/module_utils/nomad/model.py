@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Optional, Union
 
@@ -147,6 +147,11 @@ class Server:
         return self.grant.words if self.acl and not (self.grant.writes and self.grant.sees_all) else ""
 
     @property
+    def everywhere(self) -> dict[str, str]:
+        """The query for all namespaces. They came to everybody with 1.0; before, "*" is taken for the name of one, and a list is empty."""
+        return {"namespace": "*"} if self.version >= (1, 0, 0) else {}
+
+    @property
     def has_eligibility(self) -> bool:
         """From 0.8: cordon, drain with a specification, deadline. Before: a drain stops everything at once."""
         return self.version >= (0, 8, 0)
@@ -161,6 +166,11 @@ def version_from_text(text: str) -> Version:
     """(1, 4, 568) from "1.4.568-abc"; (0, 0, 0) where no version is told."""
     found = re.match(r"v?(\d+)\.(\d+)(?:\.(\d+))?", text or "")
     return (int(found[1]), int(found[2]), int(found[3] or 0)) if found else (0, 0, 0)
+
+
+def newest_version(nodes: Iterable[Node]) -> str:
+    """Of the clients' agents, as they tell it; empty where none does."""
+    return max((node.version for node in nodes), key=version_from_text, default="")
 
 
 def node_from_stub(data: Mapping[str, Any]) -> Node:

@@ -15,7 +15,7 @@ from ansible_collections.serverops.circleci.plugins.module_utils.core.shapes imp
 from ansible_collections.serverops.circleci.plugins.module_utils.nomad.client import READ_BOUND, NomadClient
 from ansible_collections.serverops.circleci.plugins.module_utils.nomad.lists import Found, Lists
 from ansible_collections.serverops.circleci.plugins.module_utils.nomad.mark import mark_of, mark_view
-from ansible_collections.serverops.circleci.plugins.module_utils.nomad.model import Node, Server, node_from_api, version_from_text
+from ansible_collections.serverops.circleci.plugins.module_utils.nomad.model import Node, Server, newest_version, node_from_api
 from ansible_collections.serverops.circleci.plugins.module_utils.nomad.selectors import is_group, needs_instances, select
 from ansible_collections.serverops.circleci.plugins.module_utils.nomad.servers import naming_the_token, read_leader, read_server
 
@@ -40,7 +40,7 @@ def _read(client: NomadClient, spec: NodeListSpec, clock: Clock) -> Json:
     with doing("read the list of clients"):
         nodes = lists.nodes()
     with doing("ask the servers about themselves"):
-        server = read_server(client, max((node.version for node in nodes.values()), key=version_from_text, default=""), READ_BOUND)
+        server = read_server(client, newest_version(nodes.values()), READ_BOUND)
         leader = read_leader(client, READ_BOUND)
     closely = spec.details or needs_instances(spec.nodes)
     known = [_own(client, item) for item in nodes] if closely else list(nodes.values())

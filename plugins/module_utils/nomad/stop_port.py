@@ -13,7 +13,7 @@ from ansible_collections.serverops.circleci.plugins.module_utils.core.errors imp
 from ansible_collections.serverops.circleci.plugins.module_utils.nomad.client import READ_BOUND, Answer, NomadClient
 from ansible_collections.serverops.circleci.plugins.module_utils.nomad.job_list import find_job
 from ansible_collections.serverops.circleci.plugins.module_utils.nomad.lists import FRESH, PACE, POLL, Lists
-from ansible_collections.serverops.circleci.plugins.module_utils.nomad.model import Server, allocations_from_api, version_from_text
+from ansible_collections.serverops.circleci.plugins.module_utils.nomad.model import Server, allocations_from_api, newest_version
 from ansible_collections.serverops.circleci.plugins.module_utils.nomad.servers import read_server
 from ansible_collections.serverops.circleci.plugins.module_utils.nomad.stop import StopJob, StopSpec, StopState
 
@@ -77,5 +77,5 @@ class StopPort:
                 nodes = Lists(self._client, self._clock, READ_BOUND).nodes()
             self._names = {node.id: node.name for node in nodes.values()}
             with doing("ask the servers about themselves"):
-                self._server = read_server(self._client, max((node.version for node in nodes.values()), key=version_from_text, default=""), READ_BOUND)
+                self._server = read_server(self._client, newest_version(nodes.values()), READ_BOUND)
         return self._server
