@@ -20,7 +20,7 @@ HEADER = [
 SDKS = ("nomad", "kubernetes", "websocket", "boto3", "botocore", "google", "requests", "urllib3")
 ANSIBLE_ROOMS = ("module_utils/door.py", "module_utils/transport/", "action/", "filter/", "inventory/", "plugin_utils/")
 # Where an SDK may be imported at all, and there only lazily. errors.py of a system sorts the SDK's exceptions by type.
-SDK_ROOMS = re.compile(r"module_utils/(transport/\w+|\w+/(client|errors))\.py|inventory/\w+\.py")
+SDK_ROOMS = re.compile(r"module_utils/(transport/\w+|\w+/((\w+_)?client|errors))\.py|inventory/\w+\.py")
 WORLD = ("socket", "subprocess", "shutil", "tempfile", "pathlib", "http", "urllib.request", "ssl")  # what touches the machine or the network
 IMPURE = (*WORLD, "time", "os", "random", "sys", "uuid", "threading", "logging")  # what a pure file does not know
 WORLD_ROOMS = ("module_utils/transport/", "module_utils/core/clock.py")
@@ -141,10 +141,15 @@ def _shut_system(file: File, ours: str, target: list[str]) -> str:
     if ours == "module_utils/door":
         return "" if file.room == "modules" else "only modules know the door"
     if target[1] == "transport":
-        return "" if file.room == "module_utils" and file.name in ("client", "connection", "roads") else "only clients know transports"
+        return "" if file.room == "module_utils" and _is_client(file) else "only clients know transports"
     allowed = MAY_USE.get(file.system, set())
-    shared = target[1] in SHARED and (file.name in ("client", "connection", "roads") or file.room == "modules")
+    shared = target[1] in SHARED and (_is_client(file) or file.room == "modules")
     return "" if target[1] == file.system or target[1] in allowed or "*" in allowed or shared else f"{file.system} may not use {target[1]}"
+
+
+def _is_client(file: File) -> bool:
+    """A system may have several clients, one for each thing it speaks to: store_client.py, console_client.py."""
+    return file.name in ("client", "connection", "roads") or file.name.endswith("_client")
 
 
 def rules_are_pure(files: Mapping[str, File]) -> list[str]:
@@ -172,7 +177,7 @@ def _reached(path: str, files: Mapping[str, File]) -> set[str]:
         for one in imports(files[here]):
             if one.ours:
                 todo.append(one.ours + ".py")
-                if one.ours.endswith("/client") or "/transport/" in one.ours:
+                if one.ours.endswith(("/client", "_client")) or "/transport/" in one.ours:
                     bad.add(f"{one.ours}.py through {here}")
             elif _is_of(one.module, (*IMPURE, *SDKS, "ansible")):
                 bad.add(f"{one.module} through {here}")
