@@ -50,4 +50,3 @@ def volume_view(one: PodVolumeBackup) -> Json:
         "bytes": one.bytes_total,
         "reason": one.message[:200] or None,
     }
-

@@ -13,12 +13,14 @@ from typing import Any, Callable, Optional, TypeVar
 
 from ansible_collections.serverops.circleci.plugins.module_utils.core.clock import Clock
 from ansible_collections.serverops.circleci.plugins.module_utils.core.errors import CollectionError, NotFound, NotPermitted, Refused, Unreachable, doing
+from ansible_collections.serverops.circleci.plugins.module_utils.core.params import spec_from_params
 from ansible_collections.serverops.circleci.plugins.module_utils.core.secret import Secret
 from ansible_collections.serverops.circleci.plugins.module_utils.core.shapes import Json
 from ansible_collections.serverops.circleci.plugins.module_utils.kots.errors import AUTH_SECRET, error_from_answer, error_from_exception
 from ansible_collections.serverops.circleci.plugins.module_utils.kubernetes.client import KubernetesClient
+from ansible_collections.serverops.circleci.plugins.module_utils.kubernetes.connection import KubernetesConnection, checked
 from ansible_collections.serverops.circleci.plugins.module_utils.kubernetes.kinds import SECRET
-from ansible_collections.serverops.circleci.plugins.module_utils.kubernetes.road_client import PodRoad
+from ansible_collections.serverops.circleci.plugins.module_utils.kubernetes.road_client import PodClient, PodRoad
 from ansible_collections.serverops.circleci.plugins.module_utils.transport.forward import LOOPBACK, Forward
 from ansible_collections.serverops.circleci.plugins.module_utils.transport.sessions import Tls, new_session
 
@@ -29,6 +31,7 @@ PORT = 3000
 SELECTOR = "app=kotsadm"
 MOST = 2  # connections at once: each is a stream at the API server
 TIMEOUT = 15.0  # s for one answer
+DIAL = 6.0  # s for each of the two calls that open the way: less than our own patience, so that their reason comes first
 READ_BOUND = 30.0  # s for a read with its retries
 LONGEST_PAUSE = 4.0
 
@@ -36,8 +39,8 @@ LONGEST_PAUSE = 4.0
 class _Road:
     """The way into kotsadm's pod, in words of this system."""
 
-    def __init__(self, kubernetes: KubernetesClient, namespace: str) -> None:
-        self._road = PodRoad(kubernetes, namespace, SELECTOR, PORT)
+    def __init__(self, pods: PodClient, namespace: str) -> None:
+        self._road = PodRoad(pods, namespace, SELECTOR, PORT)
 
     def dial(self) -> Any:
         """A channel to whichever pod of kotsadm is Ready now."""
@@ -52,10 +55,11 @@ class _Road:
 class ConsoleClient:
     """One kotsadm. Nothing is asked, and no port opened, before the first call. Reads are retried within a bound, writes never."""
 
-    def __init__(self, kubernetes: KubernetesClient, namespace: str, clock: Clock, session: Optional[Any] = None) -> None:
+    def __init__(self, kubernetes: KubernetesClient, pods: PodClient, namespace: str, clock: Clock) -> None:
         self.place = f"kotsadm in namespace {namespace}"
-        self._kubernetes, self._namespace, self._clock = kubernetes, namespace, clock
-        self._session, self._url = session, "http://kotsadm" if session else ""
+        self._kubernetes, self._pods, self._namespace, self._clock = kubernetes, pods, namespace, clock
+        self._session: Optional[Any] = None
+        self._url = ""
         self._forward: Optional[Forward] = None
         self._auth: Optional[Secret] = None
 
@@ -142,7 +146,7 @@ class ConsoleClient:
 
     def _open(self) -> Any:
         if self._session is None:
-            self._forward = Forward(_Road(self._kubernetes, self._namespace).dial, MOST)
+            self._forward = Forward(_Road(self._pods, self._namespace).dial, MOST)
             self._session = new_session(Tls(), MOST, at_most=True)
             self._url = f"http://{LOOPBACK}:{self._forward.port}"
         return self._session
@@ -160,6 +164,12 @@ class ConsoleClient:
                     ) from None
                 self._auth = _authstring(found)
         return self._auth
+
+
+def console_from_params(params: Mapping[str, Any], kubernetes: KubernetesClient, clock: Clock) -> ConsoleClient:
+    """The kotsadm of `namespace` in the cluster that the parameters name."""
+    connection = checked(spec_from_params(KubernetesConnection, params))
+    return ConsoleClient(kubernetes, PodClient(connection, DIAL), str(params["namespace"]), clock)
 
 
 def _authstring(secret: Any) -> Secret:

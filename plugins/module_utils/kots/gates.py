@@ -92,7 +92,12 @@ def ttl_gate(bad: Mapping[str, str]) -> Gate:
     if not bad:
         return Gate("ttl", PASSED, "every Backup has a ttl that Velero can read")
     told = ", ".join(f"{name} ({ttl})" for name, ttl in sorted(bad.items()))
-    return Gate("ttl", FAILED, f"Velero cannot read the ttl of {told}, and makes no backup at all while it is there", "delete that Backup object, and give a ttl in hours")
+    return Gate(
+        "ttl",
+        FAILED,
+        f"Velero cannot read the ttl of {told}, and makes no backup at all while it is there",
+        "delete that Backup object, and give a ttl in hours",
+    )
 
 
 def failures(found: tuple[Gate, ...]) -> list[str]:
@@ -130,7 +135,12 @@ def _server_version(site: Site) -> Gate:
     if numbers is None:
         return Gate("server_version", UNKNOWN_GATE, f"the deployed version of {site.slug} is not known")
     if numbers < (3, 1, 0):
-        return Gate("server_version", FAILED, f"server {site.app.deployed_label} cannot be backed up; that came with {LEAST_SERVER}", f"upgrade to {LEAST_SERVER} or newer")
+        return Gate(
+            "server_version",
+            FAILED,
+            f"server {site.app.deployed_label} cannot be backed up; that came with {LEAST_SERVER}",
+            f"upgrade to {LEAST_SERVER} or newer",
+        )
     return Gate("server_version", PASSED, f"server is {site.app.deployed_label}")
 
 
@@ -141,7 +151,9 @@ def _entitlement(site: Site) -> Gate:
     if permitted is None:
         return Gate("entitlement", UNKNOWN_GATE, "neither the licence nor kotsadm says whether snapshots are permitted")
     if not permitted:
-        return Gate("entitlement", FAILED, "the licence does not permit snapshots", "ask CircleCI's support for the entitlement, then sync the licence in the console")
+        return Gate(
+            "entitlement", FAILED, "the licence does not permit snapshots", "ask CircleCI's support for the entitlement, then sync the licence in the console"
+        )
     return Gate("entitlement", PASSED, "the licence permits snapshots")
 
 
@@ -165,7 +177,9 @@ def _velero_version(site: Site) -> Gate:
         state = PASSED if velero[:2] == OLD_VELERO else UNKNOWN_GATE
         return Gate("velero_version", state, words if state == PASSED else f"{words}: no table tells whether that works")
     if velero[: len(most)] > most:
-        return Gate("velero_version", FAILED, f"{words}: {'.'.join(map(str, most))} is the newest that works", "upgrade KOTS, or install that version of Velero")
+        return Gate(
+            "velero_version", FAILED, f"{words}: {'.'.join(map(str, most))} is the newest that works", "upgrade KOTS, or install that version of Velero"
+        )
     return Gate("velero_version", PASSED, words)
 
 
@@ -183,7 +197,9 @@ def _location(site: Site) -> Gate:
         return Gate("location", UNKNOWN_GATE, f"the backup storage location could not be read: {site.blind['location']}")
     where = site.location
     if where is None:
-        return Gate("location", FAILED, "there is no backup storage location named default, the only one that KOTS uses", "install Velero with one (velero_install)")
+        return Gate(
+            "location", FAILED, "there is no backup storage location named default, the only one that KOTS uses", "install Velero with one (velero_install)"
+        )
     if not where.is_available:
         why = where.message or ("Velero has not looked at it, or has not its plugin" if not where.phase else "Velero gives no reason; see its log")
         return Gate("location", FAILED, f"the backup storage location default is {where.phase or 'without a phase'}: {why}", "see velero_info")
@@ -191,7 +207,12 @@ def _location(site: Site) -> Gate:
         return Gate("location", FAILED, "the backup storage location default is ReadOnly", "set its accessMode to ReadWrite")
     if where.validated is None or site.now - where.validated > FRESH:
         late = "never" if where.validated is None else f"{int(site.now - where.validated)} s ago"
-        return Gate("location", FAILED, f"the location default says Available, but was looked at last {late}: Velero is dead or stuck", "see the pod of Velero and its log")
+        return Gate(
+            "location",
+            FAILED,
+            f"the location default says Available, but was looked at last {late}: Velero is dead or stuck",
+            "see the pod of Velero and its log",
+        )
     return Gate("location", PASSED, "the backup storage location default is Available")
 
 
@@ -200,10 +221,22 @@ def _agents(site: Site) -> Gate:
     if agents is None:
         return Gate("agents", UNKNOWN_GATE, f"the agents could not be read: {site.blind.get('agents', 'no answer')}")
     if agents.desired is None:
-        return Gate("agents", FAILED, "no agent (DaemonSet node-agent or restic) is installed: no volume can be read", "install Velero with an agent (velero_install)")
-    bare = sorted(site.needed - agents.nodes)
+        return Gate(
+            "agents", FAILED, "no agent (DaemonSet node-agent or restic) is installed: no volume can be read", "install Velero with an agent (velero_install)"
+        )
+    bare, remedy = sorted(site.needed - agents.nodes), f"see the pods of DaemonSet {agents.name}: most often their node has no room"
     if bare:
-        return Gate("agents", FAILED, f"no agent is ready on {', '.join(bare)}, where volumes are to be read", f"see the pods of DaemonSet {agents.name}: most often their node has no room")
+        return Gate(
+            "agents",
+            FAILED,
+            f"no agent is ready on {', '.join(bare)}, where volumes are to be read",
+            f"see the pods of DaemonSet {agents.name}: most often their node has no room",
+        )
     if agents.ready < agents.desired:
-        return Gate("agents", FAILED, f"{agents.ready} of {agents.desired} agents are ready", f"see the pods of DaemonSet {agents.name}: most often their node has no room")
+        return Gate(
+            "agents",
+            FAILED,
+            f"{agents.ready} of {agents.desired} agents are ready",
+            f"see the pods of DaemonSet {agents.name}: most often their node has no room",
+        )
     return Gate("agents", PASSED, f"{agents.ready} agents, one a node")

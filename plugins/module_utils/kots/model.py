@@ -13,7 +13,7 @@ from typing import Any, Optional
 
 from ansible_collections.serverops.circleci.plugins.module_utils.velero.model import backup_from_api, meta_from_api
 from ansible_collections.serverops.circleci.plugins.module_utils.velero.nouns import Backup
-from ansible_collections.serverops.circleci.plugins.module_utils.velero.times import epoch_of, seconds_of
+from ansible_collections.serverops.circleci.plugins.module_utils.velero.times import seconds_of
 
 INSTANCE = "kots.io/instance"
 TRIGGER = "kots.io/snapshot-trigger"
@@ -135,7 +135,7 @@ def apps_from_api(body: Any) -> tuple[App, ...]:
 def _app(data: Any) -> App:
     stream = data.get("downstream") or {}
     now, waiting = stream.get("currentVersion") or {}, stream.get("pendingVersions") or []
-    newest = max(waiting, key=lambda one: int(one["sequence"]), default={})
+    newest: Any = max(waiting, key=lambda one: int(one["sequence"]), default={})
     return App(
         slug=str(data["slug"]),
         name=str(data.get("name") or ""),
@@ -154,7 +154,9 @@ def licence_from_api(body: Any) -> Licence:
     """The licence of GET /app/<slug>/license."""
     told = body["license"]
     entries = {str(one.get("label") or one.get("title")): one.get("value") for one in told.get("entitlements") or ()}
-    return Licence(str(told.get("licenseType") or ""), str(told.get("expiresAt") or ""), str(told.get("channelName") or ""), told.get("isSnapshotSupported"), entries)
+    return Licence(
+        str(told.get("licenseType") or ""), str(told.get("expiresAt") or ""), str(told.get("channelName") or ""), told.get("isSnapshotSupported"), entries
+    )
 
 
 def settings_from_api(body: Any) -> Settings:
@@ -184,7 +186,9 @@ def instance_from_api(data: Any) -> Optional[InstanceBackup]:
     notes = meta_from_api(data).annotations
     if notes.get(INSTANCE) != "true":
         return None
-    return InstanceBackup(backup_from_api(data), notes.get(TRIGGER, ""), notes.get(NAMESPACE, ""), _sequences(notes.get(SEQUENCES)), scope_from_api(data.get("spec") or {}))
+    return InstanceBackup(
+        backup_from_api(data), notes.get(TRIGGER, ""), notes.get(NAMESPACE, ""), _sequences(notes.get(SEQUENCES)), scope_from_api(data.get("spec") or {})
+    )
 
 
 def scope_from_api(spec: Mapping[str, Any]) -> Scope:
@@ -218,8 +222,3 @@ def version_numbers(text: str) -> Optional[tuple[int, int, int]]:
     """The three numbers of a version such as v1.124.18 or 3.4.0-rc1; None where there are none."""
     found = re.match(r"v?(\d+)\.(\d+)(?:\.(\d+))?", text)
     return (int(found.group(1)), int(found.group(2)), int(found.group(3) or 0)) if found else None
-
-
-def epoch(text: Any) -> Optional[float]:
-    """Epoch seconds of a time as Kubernetes writes it."""
-    return epoch_of(text)
