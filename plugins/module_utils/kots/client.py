@@ -5,7 +5,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any, Callable, Optional, Protocol, TypeVar
 
@@ -16,23 +17,19 @@ from ansible_collections.serverops.circleci.plugins.module_utils.kots.cluster im
 from ansible_collections.serverops.circleci.plugins.module_utils.kots.console_client import ConsoleClient
 from ansible_collections.serverops.circleci.plugins.module_utils.kots.errors import NeedsVeleroAccess
 from ansible_collections.serverops.circleci.plugins.module_utils.kots.gates import Agents, Server, Site
-from ansible_collections.serverops.circleci.plugins.module_utils.kots.kinds import (
-    AGENTS,
-    BACKUP_REPOSITORY,
-    LOCATION,
-    POD_VOLUME_BACKUP,
-    RESTIC_REPOSITORY,
-)
 from ansible_collections.serverops.circleci.plugins.module_utils.kots.model import InstanceBackup, Scope, Selector
 from ansible_collections.serverops.circleci.plugins.module_utils.kots.proofs import Evidence
 from ansible_collections.serverops.circleci.plugins.module_utils.kots.volumes import claims_from_api, unasked, volumes_of, workload_from_api
 from ansible_collections.serverops.circleci.plugins.module_utils.kubernetes.client import KubernetesClient
 from ansible_collections.serverops.circleci.plugins.module_utils.kubernetes.kinds import DAEMON_SET, DEPLOYMENT, POD, PVC, Kind
 from ansible_collections.serverops.circleci.plugins.module_utils.kubernetes.refusals import NotServed
+from ansible_collections.serverops.circleci.plugins.module_utils.kubernetes.watch_client import Mirror, wait_any
+from ansible_collections.serverops.circleci.plugins.module_utils.velero.kinds import BACKUP, BACKUP_STORAGE_LOCATION, POD_VOLUME_BACKUP, REPOSITORIES
 from ansible_collections.serverops.circleci.plugins.module_utils.velero.model import location_from_api, pod_volume_backup_from_api, repository_from_api
 from ansible_collections.serverops.circleci.plugins.module_utils.velero.nouns import BackupStorageLocation, PodVolumeBackup, Repository
 
 FoundT = TypeVar("FoundT")
+AGENTS = ("node-agent", "restic")  # from 1.10, before
 LOCATION_NAME = "default"  # the only one that KOTS ever uses
 TAKEN = Selector({"kots.io/backup": "velero"})  # what kotsadm chooses objects by
 
@@ -59,6 +56,24 @@ class InstallationClient:
     def __init__(self, kubernetes: KubernetesClient, console: ConsoleClient, place: Place, open_store: Callable[[BackupStorageLocation], ObjectStore]) -> None:
         self.kubernetes, self.console, self.place = kubernetes, console, place
         self._open_store = open_store
+
+    # -- the backups themselves --------------------------------------------------------------------------
+
+    def backups_mirror(self) -> Mirror:
+        """Every Backup of Velero, ours and others', kept current by one watch."""
+        return Mirror(self.kubernetes, BACKUP, self.place.velero_namespace)
+
+    def volumes_mirror(self, backup: str) -> Mirror:
+        """The volumes of one backup, kept current by one watch."""
+        return Mirror(self.kubernetes, POD_VOLUME_BACKUP, self.place.velero_namespace, labels=f"velero.io/backup-name={backup}")
+
+    def backups(self) -> tuple[Json, ...]:
+        """Every Backup of Velero, by a list."""
+        return self.kubernetes.list(BACKUP, self.place.velero_namespace).items
+
+    def wait(self, mirrors: Sequence[Mirror], seconds: float) -> None:
+        """Until one of them changes."""
+        wait_any(mirrors, seconds)
 
     # -- for the gates -----------------------------------------------------------------------------
 
@@ -114,7 +129,7 @@ class InstallationClient:
     def location(self) -> Optional[BackupStorageLocation]:
         """The location that KOTS uses; None where there is none, or no Velero at all."""
         try:
-            found = self.kubernetes.find(LOCATION, self.place.velero_namespace, LOCATION_NAME)
+            found = self.kubernetes.find(BACKUP_STORAGE_LOCATION, self.place.velero_namespace, LOCATION_NAME)
         except NotServed:
             return None
         return location_from_api(found) if found else None
@@ -146,12 +161,12 @@ class InstallationClient:
         return tuple(sorted(map(pod_volume_backup_from_api, listed), key=lambda one: (one.pod_namespace, one.pod, one.volume)))
 
     def repositories(self) -> tuple[Repository, ...]:
-        """The repositories of volumes."""
-        try:
-            listed = self.kubernetes.list(BACKUP_REPOSITORY, self.place.velero_namespace).items
-        except NotServed:
-            listed = self.kubernetes.list(RESTIC_REPOSITORY, self.place.velero_namespace).items
-        return tuple(map(repository_from_api, listed))
+        """The repositories of volumes, under whichever kinds are served."""
+        found: list[Repository] = []
+        for kind in REPOSITORIES:
+            with suppress(NotServed):
+                found += map(repository_from_api, self.kubernetes.list(kind, self.place.velero_namespace).items)
+        return tuple(found)
 
     def _expected(self, found: InstanceBackup) -> Any:
         namespaces = found.scope.namespaces if found.scope.namespaces and "*" not in found.scope.namespaces else ("",)

@@ -221,22 +221,11 @@ def _agents(site: Site) -> Gate:
     if agents is None:
         return Gate("agents", UNKNOWN_GATE, f"the agents could not be read: {site.blind.get('agents', 'no answer')}")
     if agents.desired is None:
-        return Gate(
-            "agents", FAILED, "no agent (DaemonSet node-agent or restic) is installed: no volume can be read", "install Velero with an agent (velero_install)"
-        )
+        reason = "no agent (DaemonSet node-agent or restic) is installed: no volume can be read"
+        return Gate("agents", FAILED, reason, "install Velero with an agent (velero_install)")
     bare, remedy = sorted(site.needed - agents.nodes), f"see the pods of DaemonSet {agents.name}: most often their node has no room"
     if bare:
-        return Gate(
-            "agents",
-            FAILED,
-            f"no agent is ready on {', '.join(bare)}, where volumes are to be read",
-            f"see the pods of DaemonSet {agents.name}: most often their node has no room",
-        )
+        return Gate("agents", FAILED, f"no agent is ready on {', '.join(bare)}, where volumes are to be read", remedy)
     if agents.ready < agents.desired:
-        return Gate(
-            "agents",
-            FAILED,
-            f"{agents.ready} of {agents.desired} agents are ready",
-            f"see the pods of DaemonSet {agents.name}: most often their node has no room",
-        )
+        return Gate("agents", FAILED, f"{agents.ready} of {agents.desired} agents are ready", remedy)
     return Gate("agents", PASSED, f"{agents.ready} agents, one a node")
