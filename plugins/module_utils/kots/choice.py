@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Optional
 
+from ansible_collections.serverops.circleci.plugins.module_utils.core.errors import BadInput
 from ansible_collections.serverops.circleci.plugins.module_utils.core.shapes import Look
 from ansible_collections.serverops.circleci.plugins.module_utils.kots.gates import Gate
 from ansible_collections.serverops.circleci.plugins.module_utils.kots.model import InstanceBackup
@@ -56,6 +57,20 @@ class BackupState:
 
 
 BackupLook = Look[BackupSpec, BackupState]
+
+
+def backup_spec(params: Mapping[str, Any]) -> BackupSpec:
+    """What is wanted, checked: proofs and ages that cannot be are refused before any call."""
+    asked = tuple(params.get("required_proofs") or ())
+    unknown = [name for name in asked if name not in PROOFS]
+    if unknown:
+        raise BadInput(f"required_proofs names {', '.join(unknown)}; there are {', '.join(PROOFS)}")
+    if not asked:
+        raise BadInput("required_proofs is empty; a backup that nothing proves is none: name one of " + ", ".join(PROOFS))
+    age = params.get("max_age")
+    if age is not None and not 0 < age < 1e9:
+        raise BadInput(f"max_age is {age}, but it must be more than 0 seconds; leave it out for a new backup each time")
+    return BackupSpec(age, asked, tuple(params.get("allow_empty") or ()))
 
 
 def is_stalled(found: InstanceBackup, state: BackupState) -> bool:

@@ -5,11 +5,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from typing import Any, Callable, Optional, Protocol, TypeVar
+from typing import Any, Callable, Optional, TypeVar
 
+from ansible_collections.serverops.circleci.plugins.module_utils.cloud.client import ObjectStore
 from ansible_collections.serverops.circleci.plugins.module_utils.core.errors import CollectionError, NotFound
 from ansible_collections.serverops.circleci.plugins.module_utils.core.shapes import Json
 from ansible_collections.serverops.circleci.plugins.module_utils.kots import model
@@ -34,13 +35,6 @@ LOCATION_NAME = "default"  # the only one that KOTS ever uses
 TAKEN = Selector({"kots.io/backup": "velero"})  # what kotsadm chooses objects by
 
 
-class ObjectStore(Protocol):
-    """The place where Velero keeps backups."""
-
-    def list(self, prefix: str) -> Mapping[str, int]:
-        """Keys that begin so, and their sizes."""
-
-
 @dataclass(frozen=True)
 class Place:
     """Where things are."""
@@ -53,7 +47,7 @@ class Place:
 class InstallationClient:
     """One installation with its Velero. `open_store` gives the store of a location; what hinders it is told with the proof that needs it."""
 
-    def __init__(self, kubernetes: KubernetesClient, console: ConsoleClient, place: Place, open_store: Callable[[BackupStorageLocation], ObjectStore]) -> None:
+    def __init__(self, kubernetes: KubernetesClient, console: ConsoleClient, place: Place, open_store: Callable[[Json], ObjectStore]) -> None:
         self.kubernetes, self.console, self.place = kubernetes, console, place
         self._open_store = open_store
 
@@ -128,11 +122,13 @@ class InstallationClient:
 
     def location(self) -> Optional[BackupStorageLocation]:
         """The location that KOTS uses; None where there is none, or no Velero at all."""
-        try:
-            found = self.kubernetes.find(BACKUP_STORAGE_LOCATION, self.place.velero_namespace, LOCATION_NAME)
-        except NotServed:
-            return None
+        found = self._location()
         return location_from_api(found) if found else None
+
+    def _location(self) -> Optional[Json]:
+        with suppress(NotServed):
+            return self.kubernetes.find(BACKUP_STORAGE_LOCATION, self.place.velero_namespace, LOCATION_NAME)
+        return None
 
     def nodes_with_volumes(self) -> frozenset[str]:
         """Nodes on which volumes wait to be read for a backup of now."""
@@ -174,13 +170,13 @@ class InstallationClient:
         return volumes_of(found.scope, pods, claims_from_api(self._all(PVC, namespaces))), unasked(found.scope, pods)
 
     def _files(self, found: InstanceBackup, volumes: tuple[PodVolumeBackup, ...]) -> Any:
-        location = self.location()
-        if location is None:
+        raw = self._location()
+        if raw is None:
             raise NotFound(f"there is no backup storage location {LOCATION_NAME}")
         if found.backup.location not in ("", LOCATION_NAME):
             raise NotFound(f"it is in the location {found.backup.location}, which KOTS does not use")
-        store = self._open_store(location)
-        base = location.prefix.strip("/") + "/" if location.prefix.strip("/") else ""
+        store, prefix = self._open_store(raw), location_from_api(raw).prefix.strip("/")
+        base = f"{prefix}/" if prefix else ""
         folder = f"{base}backups/{found.name}/"
         files = {key[len(folder) :]: size for key, size in store.list(folder).items()}
         return files, {one.pod_namespace: _is_filled(store, base, one) for one in volumes}

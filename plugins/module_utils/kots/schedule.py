@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Optional
 
+from ansible_collections.serverops.circleci.plugins.module_utils.core.durations import checked_cron
 from ansible_collections.serverops.circleci.plugins.module_utils.core.errors import BadInput
 from ansible_collections.serverops.circleci.plugins.module_utils.core.shapes import Decision, Json, Look, act, settled, stuck
 from ansible_collections.serverops.circleci.plugins.module_utils.kots.model import Plan
@@ -18,12 +19,6 @@ ITEM = "schedule"
 # Seconds of kotsadm's units: a month is 720 h, a year 8766 h. "month" and the like it does not take back (recorded).
 UNITS = {"seconds": 1, "minutes": 60, "hours": 3600, "days": 86400, "weeks": 604800, "months": 2592000, "years": 31557600}
 SHORT = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks", "mo": "months", "y": "years"}
-NAMES = ("@yearly", "@annually", "@monthly", "@weekly", "@daily", "@midnight", "@hourly")
-FIELDS = (("minute", 0, 59), ("hour", 0, 23), ("day of the month", 1, 31), ("month", 1, 12), ("day of the week", 0, 6))
-WORDS = {
-    "month": "jan feb mar apr may jun jul aug sep oct nov dec".split(),
-    "day of the week": "sun mon tue wed thu fri sat".split(),
-}
 LONGEST = 20 * UNITS["years"]
 
 
@@ -73,25 +68,9 @@ def schedule_spec(params: Mapping[str, Any]) -> ScheduleSpec:
     cron, retention = params.get("cron"), params.get("retention")
     return ScheduleSpec(
         enabled=bool(params["enabled"]),
-        cron=checked_cron(cron) if cron is not None else None,
+        cron=checked_cron(" ".join(cron.split()), "cron") if cron is not None else None,
         retention=checked_retention(retention) if retention is not None else None,
     )
-
-
-def checked_cron(text: str) -> str:
-    """Five fields, or a name such as @daily; with single blanks."""
-    cron = " ".join(text.split())
-    if cron in NAMES:
-        return cron
-    parts = cron.split(" ")
-    if len(parts) != len(FIELDS):
-        raise BadInput(
-            f"cron is {text!r}, which has not five fields; give minute, hour, day of the month, month and day of the week, or one of {', '.join(NAMES)}"
-        )
-    for part, (name, low, high) in zip(parts, FIELDS):
-        if not all(_is_field(one, name, low, high) for one in part.split(",")):
-            raise BadInput(f"cron is {text!r}, whose {name} is {part!r}; that is no value of {low} to {high}, no range of them, and no * with a step")
-    return cron
 
 
 def checked_retention(text: str) -> tuple[int, str]:
@@ -174,23 +153,3 @@ def _steps(spec: ScheduleSpec, plan: Plan) -> list[Any]:
     if spec.retention and spec.seconds != plan.retention:
         steps.append(SetRetention(*spec.retention))
     return steps
-
-
-def _is_field(text: str, name: str, low: int, high: int) -> bool:
-    body, slash, step = text.partition("/")
-    if slash and not (step.isdigit() and 0 < int(step) <= high):
-        return False
-    if body in ("*", "?"):
-        return True
-    ends = [_number(part, name) for part in body.split("-")]
-    if len(ends) > 2 or any(end is None for end in ends):
-        return False
-    numbers = [end for end in ends if end is not None]
-    return low <= numbers[0] <= numbers[-1] <= high
-
-
-def _number(text: str, name: str) -> Optional[int]:
-    words = WORDS.get(name, [])
-    if text.lower() in words:
-        return words.index(text.lower()) + (1 if name == "month" else 0)
-    return int(text) if text.isdigit() and len(text) < 4 else None
