@@ -63,7 +63,7 @@ def selects(spec: Json, body: Json) -> bool:
     return labelled(body, spec.get("labelSelector"))
 
 
-def _named(resource: str, names: list[str]) -> bool:
+def named(resource: str, names: list[str]) -> bool:
     return any(name in ("*", resource, resource.split(".")[0]) for name in names)
 
 
@@ -79,7 +79,7 @@ def chosen(state: State, spec: Json, one_namespace: int) -> list[Item]:
     kinds, without = spec.get("includedResources") or ["*"], spec.get("excludedResources") or []
     found: list[Item] = []
     for (resource, namespace, name), body in sorted(state.objects.items(), key=lambda entry: entry[0]):
-        if namespace not in spaces or not _named(resource, kinds) or _named(resource, without):
+        if namespace not in spaces or not named(resource, kinds) or named(resource, without):
             continue
         if not selects(spec, body) or dig(body, "metadata", "labels", "velero.io/exclude-from-backup") == "true":
             continue

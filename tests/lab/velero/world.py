@@ -8,11 +8,14 @@ from typing import Any
 
 from lab.kubernetes.state import Change, State
 from lab.velero import install
+from lab.velero.asked import Requests, Schedules
 from lab.velero.backups import Backups
 from lab.velero.core import REACTION, Core, Json, dig
 from lab.velero.locations import Locations
 from lab.velero.profile import profile_of
+from lab.velero.restores import Restores
 from lab.velero.store import S3Store
+from lab.velero.sync import Deletions, Sync
 from lab.velero.volumes import Volumes, ready
 
 START = 0.2  # s from a Ready pod to a server that works
@@ -31,7 +34,12 @@ class VeleroWorld:
         self.volumes = Volumes(self.core)
         self.locations = Locations(self.core)
         self.backups = Backups(self.core, self.volumes)
-        self.parts: list[Any] = [self.volumes, self.locations, self.backups]
+        self.sync = Sync(self.core, self.volumes)
+        self.deletions = Deletions(self.core, self.backups)
+        self.requests = Requests(self.core)
+        self.schedules = Schedules(self.core)
+        self.restores = Restores(self.core, self.backups, self.volumes)
+        self.parts: list[Any] = [self.volumes, self.locations, self.sync, self.backups, self.deletions, self.requests, self.schedules, self.restores]
         self.killed = False
         self.serves = ""  # uid of the pod that is the server
         self._asked = False
@@ -79,8 +87,20 @@ class VeleroWorld:
         if plural == "backups":
             before = change.before or change.object
             self.backups.changed(name, body, copy.deepcopy(before))
-        elif plural == "backupstoragelocations" and change.type == "ADDED" and body is not None:
+        elif plural == "restores":
+            self.restores.changed(body)
+        elif plural == "schedules" and body is not None:
+            self.schedules.changed(body)
+        elif change.type == "ADDED" and body is not None:
+            self._made(plural, body)
+
+    def _made(self, plural: str, body: Json) -> None:
+        if plural == "backupstoragelocations":
             self.locations.made(body)
+        elif plural == "deletebackuprequests":
+            self.deletions.made(body)
+        elif plural in ("downloadrequests", "serverstatusrequests"):
+            self.requests.made(plural, body)
 
     def _ask(self) -> None:
         """Looks soon whether the server has to start or to stop."""
