@@ -224,7 +224,7 @@ steps:
   returned: whenever the backups could be read
   type: list
   elements: dict
-  sample: [{step: backup}]
+  sample: [{step: backup, id: backup}]
 run:
   description: Id of this run.
   returned: whenever the backups could be read

@@ -81,7 +81,7 @@ steps:
   returned: whenever the schedule could be read
   type: list
   elements: dict
-  sample: [{step: schedule, enabled: true, cron: 0 3 * * *}]
+  sample: [{step: schedule, id: schedule, enabled: true, cron: 0 3 * * *}]
 run:
   description: Id of this run.
   returned: whenever the schedule could be read

@@ -41,7 +41,7 @@ class StartBackup:
     item: str = ITEM
 
     def describe(self) -> Json:
-        return {"step": "backup"}
+        return {"step": "backup", "id": ITEM}
 
 
 # -- the kernel's questions --------------------------------------------------------------------------------

@@ -45,7 +45,7 @@ class SetSchedule:
     item: str = ITEM
 
     def describe(self) -> Json:
-        return {"step": "schedule", "enabled": self.enabled, "cron": self.cron if self.enabled else None}
+        return {"step": "schedule", "id": ITEM, "enabled": self.enabled, "cron": self.cron if self.enabled else None}
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,7 @@ class SetRetention:
     item: str = ITEM
 
     def describe(self) -> Json:
-        return {"step": "retention", "value": self.value, "unit": self.unit}
+        return {"step": "retention", "id": ITEM, "value": self.value, "unit": self.unit}
 
 
 ScheduleLook = Look[ScheduleSpec, Plan]
