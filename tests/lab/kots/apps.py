@@ -25,10 +25,8 @@ def shown(app: App, version: Version, whole: bool = True) -> Json:
         told["deployedAt"] = version.deployed_at
     told |= {"source": version.source, "preflightSkipped": version.skipped}
     upstream = version.source != "Config Change"
-    if whole and upstream:
-        told["gitDeployable"] = True
     if upstream:
-        told["upstreamReleasedAt"] = version.created
+        told |= {"gitDeployable": True, "upstreamReleasedAt": version.created}
     if whole:
         older = version.sequence < app.current
         told |= {"nonDeployableCause": "Rollback is not supported."} if older else {"isDeployable": True}
