@@ -15,7 +15,7 @@ from ansible_collections.serverops.circleci.plugins.plugin_utils import report_p
 from ansible_collections.serverops.circleci.plugins.plugin_utils import report_words as words
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-TEMPLATES = Path(__file__).resolve().parent.parent / "roles/nomad_drain/templates"
+TEMPLATES = Path(__file__).resolve().parent.parent / "roles/journal/templates"
 TOLD = {"itself": "finished", "running": "running", "killed": "killed", "lost": "lost", "cancelled": "cancelled"}
 LEADS = {
     True: "This Nomad, the one of CircleCI Server 2.x, cannot close a client without killing its builds. "
@@ -61,7 +61,7 @@ def write_report(path: Path, stories: list[Story], faults: list[str]) -> Path:
     """Write the page and return its path."""
     environment = Environment(loader=FileSystemLoader(TEMPLATES), autoescape=False, trim_blocks=True, undefined=StrictUndefined)  # the template escapes
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(environment.get_template("report.html.j2").render(nomad_drain_page=page_of(stories, faults)), encoding="utf-8")
+    path.write_text(environment.get_template("report.html.j2").render(journal_page=page_of(stories, faults)), encoding="utf-8")
     return path
 
 
