@@ -28,10 +28,10 @@ def answered(code: str, status: int = 400, **headers: str) -> aws.ClientError:
         (answered("Odd", 400), "other"),
         (aws.NoCredentialsError(), "no_credentials"),
         (aws.ProfileNotFound(profile="x"), "no_credentials"),
-        (aws.SSLError(endpoint_url="https://x", error="certificate verify failed"), "tls"),
-        (aws.EndpointConnectionError(endpoint_url="https://x"), "endpoint_unreachable"),
-        (aws.ConnectTimeoutError(endpoint_url="https://x"), "endpoint_unreachable"),
-        (aws.ReadTimeoutError(endpoint_url="https://x"), "endpoint_unreachable"),
+        (aws.SSLError(endpoint_url="https://x", error="certificate verify failed"), "bad_certificate"),
+        (aws.EndpointConnectionError(endpoint_url="https://x"), "unreachable"),
+        (aws.ConnectTimeoutError(endpoint_url="https://x"), "unreachable"),
+        (aws.ReadTimeoutError(endpoint_url="https://x"), "unreachable"),
         (aws.ParamValidationError(report="bucket"), "other"),
     ],
 )
@@ -48,12 +48,12 @@ def test_the_region_of_a_redirect_is_evidence() -> None:
     [
         (google.DefaultCredentialsError("none"), "no_credentials"),
         (google.RefreshError("invalid_grant: Invalid JWT: Token must be a short-lived token (60 minutes) and in a reasonable timeframe"), "clock_skew"),
-        (google.RefreshError("invalid_grant: Invalid JWT Signature."), "signature"),
+        (google.RefreshError("invalid_grant: Invalid JWT Signature."), "wrong_signature"),
         (google.RefreshError("invalid_grant: Invalid grant: account not found"), "unknown_key"),
-        (google.TransportError("no route"), "endpoint_unreachable"),
-        (google.TransportError("SSLError: certificate verify failed"), "tls"),
-        (requests.exceptions.SSLError("bad"), "tls"),
-        (requests.exceptions.ConnectionError("refused"), "endpoint_unreachable"),
+        (google.TransportError("no route"), "unreachable"),
+        (google.TransportError("SSLError: certificate verify failed"), "bad_certificate"),
+        (requests.exceptions.SSLError("bad"), "bad_certificate"),
+        (requests.exceptions.ConnectionError("refused"), "unreachable"),
         (google.GoogleAuthError("odd"), "other"),
     ],
 )
@@ -85,7 +85,7 @@ def test_each_cause_gives_one_sentence_with_its_remedy(name: str) -> None:
 
 
 def test_certificates_are_not_asked_again() -> None:
-    found: list[StoreError] = [store_error("tls", "b", ""), store_error("busy", "b", "")]
+    found: list[StoreError] = [store_error("bad_certificate", "b", ""), store_error("busy", "b", "")]
     assert [one.retry for one in found if isinstance(one, Unreachable)] == [False, True]
 
 
