@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 import urllib3
 from kubernetes import client, config, watch
+from kubernetes.client import exceptions
 from kubernetes.client.exceptions import ApiException
 from kubernetes.dynamic import DynamicClient
 
@@ -109,7 +110,7 @@ def test_the_python_client(server: Server, call: str) -> None:
     try:
         returned = CALLS[call](server)
     except Exception as error:  # noqa: BLE001 -- compared with what was raised
-        assert theirs.get("raised", "nothing").rpartition(".")[2] in {one.__name__ for one in type(error).__mro__}, repr(error)
+        assert expected(theirs.get("raised", "nothing")) in {one.__name__ for one in type(error).__mro__}, repr(error)
         if theirs["status"]:
             assert error.status == theirs["status"]  # type: ignore[attr-defined]
         if theirs["body"]:
@@ -120,6 +121,12 @@ def test_the_python_client(server: Server, call: str) -> None:
         return
     assert "returned" in theirs, f"nothing was raised, but {returned}"
     assert returned == theirs["returned"]
+
+
+def expected(raised: str) -> str:
+    """The exception's name; clients before 37, which made the recording, have no class of its own for a conflict."""
+    where, _dot, name = raised.rpartition(".")
+    return "ApiException" if where == exceptions.__name__ and not hasattr(exceptions, name) else name
 
 
 def plain(text: str) -> Any:
