@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 CLUSTER = {"id": "vkiovzmdjwrqzwpolalsoroghddhzzjt", "slug": "this-cluster"}
 GITOPS = ("provider", "uri", "hostname", "httpPort", "sshPort", "path", "branch", "format", "action", "deployKey")
 NOT = ("isGitOpsSupported", "isIdentityServiceSupported", "isAppIdentityServiceSupported", "isGeoaxisSupported", "isSemverRequired")
-NEITHER = ("isSupportBundleUploadSupported", "isEmbeddedClusterMultiNodeEnabled", "allowRollback", "allowSnapshots")
+NEITHER = ("isSupportBundleUploadSupported", "isEmbeddedClusterMultiNodeEnabled", "allowRollback")
 
 
 def shown(app: App, version: Version, whole: bool = True) -> Json:
@@ -53,6 +53,7 @@ def details(world: "KotsWorld", app: App) -> Json:
     told |= {"upstreamUri": f"replicated://{app.slug}", "iconUri": "", "createdAt": app.created, "updatedAt": None, "lastUpdateCheckAt": None}
     told |= {"hasPreflight": False, "isConfigurable": bool(app.items), "updateCheckerSpec": "@default", "autoDeploy": "disabled"}
     told |= {"namespace": world.namespace, "appState": app.state, **dict.fromkeys((*NOT, *NEITHER), False)}
+    told["allowSnapshots"] = app.snapshots
     return {**told, "targetKotsVersion": "", "licenseType": "dev", "downstream": downstream}
 
 

@@ -90,6 +90,7 @@ class App:
     store_lost: bool = False  # the store lost the versions' archives
     refuses: set[int] = field(default_factory=set)  # sequences whose deploy fails
     namespaces: tuple[str, ...] = ()  # beside the console's own
+    snapshots: bool = False  # its licence and its release let it be backed up
 
     def version(self, sequence: int) -> Version | None:
         return next((one for one in self.versions if one.sequence == sequence), None)
