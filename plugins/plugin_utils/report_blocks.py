@@ -90,3 +90,11 @@ def sentence(text: str) -> str:
     """It, with a full stop."""
     text = text.strip()
     return text + ("" if text.endswith((".", "!", "?")) else ".") if text else ""
+
+
+def size(count: int) -> str:
+    """Bytes, such as 0 B, 12 kB or 1.2 GB."""
+    amount, unit = float(count), 0
+    while amount >= 1000 and unit < 4:
+        amount, unit = amount / 1000, unit + 1
+    return f"{amount:.{1 if unit > 1 else 0}f} {('B', 'kB', 'MB', 'GB', 'TB')[unit]}"
