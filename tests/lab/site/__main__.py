@@ -19,7 +19,9 @@ from lab.velero.profile import PROFILES as SERVERS
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m lab.site", description="CircleCI Server 3.x with kotsadm, Velero and an object store, simulated, on the loopback.")
+    parser = argparse.ArgumentParser(
+        prog="python -m lab.site", description="CircleCI Server 3.x with kotsadm, Velero and an object store, simulated, on the loopback."
+    )
     parser.add_argument("--kubeconfig", type=Path, required=True, help="file to write; nobody else may read it")
     parser.add_argument("--velero", choices=sorted(SERVERS), default="1.14.0")
     parser.add_argument("--kots", choices=sorted(CONSOLES), default="1.124.18")

@@ -1,0 +1,102 @@
+# Copyright (c) 2026, the serverops.circleci authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The playbook backup as an operator starts it, against a whole 3.x site: proven, taken again, refused, and never called proven when it is not."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from integration.playing import Played, play
+
+from lab.kubernetes.__main__ import kubeconfig, written
+from lab.site.site import Site
+
+BACKUP = "serverops.circleci.backup"
+
+
+@pytest.fixture(scope="module", params=["1.6.3", "1.14.0"])
+def site(request: pytest.FixtureRequest) -> Iterator[Site]:
+    made = Site(velero=str(request.param))
+    try:
+        yield made.settle()
+    finally:
+        made.stop()
+
+
+@pytest.fixture
+def home(site: Site, tmp_path: Path) -> Path:
+    folder = tmp_path / "home"
+    folder.mkdir()
+    written(folder / "kubeconfig", yaml.safe_dump(kubeconfig(site.server.url, site.token)))
+    return folder
+
+
+def backed_up(home: Path, *options: str, code: int = 0, **variables: Any) -> tuple[dict[str, Any], Played]:
+    """The journal and how it went."""
+    played = play(BACKUP, {"kubernetes_kubeconfig": str(home / "kubeconfig"), **variables}, home, *options)
+    assert played.code == code, played.output
+    newest = max((home / "serverops-journal").glob("*-kots_backup.json"), key=lambda path: path.stat().st_mtime_ns)
+    return dict(json.loads(newest.read_text())), played
+
+
+def backups(site: Site) -> list[str]:
+    with site.state.news:
+        return [name for resource, _namespace, name in site.state.objects if resource == "backups.velero.io"]
+
+
+def test_check_mode_makes_none_then_one_is_made_and_proven_and_then_taken_again(site: Site, home: Path) -> None:
+    before = backups(site)
+    journal, played = backed_up(home, "--check")
+    assert journal["check_mode"] and [step["step"] for step in journal["result"]["steps"]] == ["backup"] and backups(site) == before
+    journal, played = backed_up(home)
+    made = journal["result"]["backup"]
+    assert journal["phase"] == "ended" and journal["result"]["verdict"] == "verified" and len(backups(site)) == len(before) + 1
+    assert {made["proofs"][name] for name in ("phase", "volumes", "files")} == {"passed"}
+    assert {volume["claim"] for volume in made["volumes"]} >= {"data-postgresql-0", "datadir-mongodb-0", "data-vault-0"}
+    assert all(volume["bytes"] > 0 for volume in made["volumes"])
+    page = max((home / "serverops-journal").glob("*.html")).read_text()
+    assert "Proven" in page and made["name"] in page and f"report: {home}" in played.output
+    journal, played = backed_up(home, backup_max_age=3600)
+    assert journal["result"]["reused"] and journal["result"]["backup"]["name"] == made["name"] and "changed=0" in played.output
+    assert len(backups(site)) == len(before) + 1
+
+
+def test_an_emptied_volume_is_no_proven_backup(site: Site, home: Path) -> None:
+    volume = site.installation.volume("data-postgresql-0")
+    kept = dict(volume.records)
+    try:
+        volume.records.clear()
+        journal, played = backed_up(home, code=2)
+    finally:
+        volume.records.update(kept)
+    assert journal["phase"] == "failed" and journal["result"]["verdict"] == "unverified" and not journal["result"]["verified"]
+    assert journal["result"]["backup"]["proofs"]["volumes"] == "failed" and "data-postgresql-0" in journal["message"]
+    assert "Not proven" in max((home / "serverops-journal").glob("*.html")).read_text()
+
+
+def test_a_dead_server_of_velero_is_refused_and_named(site: Site, home: Path) -> None:
+    before = backups(site)
+    with site.state.news:
+        deployment = site.state.objects["deployments.apps", "velero", "velero"]
+        site.state.put("deployments.apps", "velero", "velero", {**deployment, "spec": {**deployment["spec"], "replicas": 0}})
+    try:
+        journal, played = backed_up(home, code=2)
+    finally:
+        with site.state.news:
+            site.state.put("deployments.apps", "velero", "velero", deployment)
+        site.settle()
+    assert journal["phase"] == "failed" and backups(site) == before, "nothing was begun"
+    assert "Velero" in journal["message"] and journal["problems"], "and what is wrong with Velero is told"
+
+
+def test_the_other_line_and_a_wrong_one_are_refused_before_anything(home: Path) -> None:
+    for line, words in (("native", "backed up by hand"), ("4.x", "must be auto, native or kots")):
+        played = play(BACKUP, {"circleci_line": line, "kubernetes_kubeconfig": str(home / "kubeconfig")}, home)
+        assert played.code == 2 and words in played.output, played.output
+    assert not (home / "serverops-journal").exists()
