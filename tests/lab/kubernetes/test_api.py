@@ -8,9 +8,11 @@ from typing import Any
 
 import pytest
 
+from lab.kubernetes.api import Request
 from lab.kubernetes.asking import Cluster
 from lab.kubernetes.kinds import CRDS
 from lab.kubernetes.state import Change
+from lab.kubernetes.status import Response
 
 CONFIG_MAPS = "/api/v1/namespaces/default/configmaps"
 CRD_PATH = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
@@ -263,3 +265,13 @@ def test_scale(cluster: Cluster) -> None:
     assert cluster.patch(f"{path}/d/scale", {"spec": {"replicas": 0}})["spec"] == {}
     found = cluster.get(f"{path}/d")
     assert (found["spec"]["replicas"], found["metadata"]["generation"]) == (0, 2)
+
+
+@pytest.mark.parametrize(("seconds", "shown"), [(0, "0s"), (90, "90s"), (125, "2m"), (7300, "2h"), (200000, "2d")])
+def test_a_table_tells_ages(cluster: Cluster, seconds: int, shown: str) -> None:
+    cluster.post(CONFIG_MAPS, {"metadata": {"name": "c"}})
+    cluster.state.clock.sleep(seconds)
+    headers = {"authorization": "Bearer admin", "accept": "application/json;as=Table;v=v1;g=meta.k8s.io,application/json"}
+    answer = cluster.api.handle(Request("GET", CONFIG_MAPS, {}, headers))
+    assert isinstance(answer, Response)
+    assert [row["cells"] for row in answer.body["rows"]] == [["c", 0, shown]]
