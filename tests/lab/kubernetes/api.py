@@ -3,6 +3,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
+from collections.abc import Callable
 from email.utils import format_datetime
 
 from lab.kubernetes import discovery, faults, rbac, scale
@@ -158,7 +159,8 @@ class Api:
     def _sub(self, request: Request, target: Target, kind: Resource, warnings: list[str]) -> Answer:
         if kind.qualified == "pods" and target.sub in POD_SUBS:
             pods = Pods(self.state, request, target)
-            return {"log": pods.log, "exec": pods.exec, "portforward": pods.portforward, "eviction": pods.evict}[target.sub]()
+            acts: dict[str, Callable[[], Answer]] = {"log": pods.log, "exec": pods.exec, "portforward": pods.portforward, "eviction": pods.evict}
+            return acts[target.sub]()
         if kind.qualified == "serviceaccounts" and target.sub == "token" and request.method == "POST":
             return rbac.request_token(self.state, request, target)
         if target.sub == "scale" and "scale" in kind.subs:
