@@ -102,12 +102,9 @@ class Handler(BaseHTTPRequestHandler):
 
     def _told(self, watch: Watch, fault: Fault | None) -> None:
         state, stopping = self.server.api.state, self.server.stopping
-        ends = state.clock.now() + (fault.seconds or FOREVER) if fault is not None else 0.0
+        ends = min(watch.until, state.clock.now() + (fault.seconds or FOREVER)) if fault is not None else 0.0
         told = 0
         while not self._left():
-            if fault is not None and fault.what == MUTE and told >= fault.events and not stopping.is_set() and state.clock.now() < min(ends, watch.until):
-                stopping.wait(PUMP)
-                continue
             with state.news:
                 events = watch.poll()
                 left = 0.0 if watch.ended else watch.until - state.clock.now()
@@ -116,6 +113,9 @@ class Handler(BaseHTTPRequestHandler):
                     continue
             for event in events:
                 line = json.dumps(event).encode() + b"\n"
+                while fault is not None and fault.what == MUTE and told >= fault.events and state.clock.now() < ends:
+                    if stopping.wait(PUMP) or self._left():
+                        return
                 if fault is not None and fault.what == CUT and told >= fault.events:
                     self.wfile.write(f"{len(line):x}\r\n".encode() + line[: len(line) // 2])
                     self.wfile.flush()
