@@ -6,7 +6,7 @@
 import json
 import re
 from collections.abc import Callable
-from datetime import datetime
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -51,10 +51,20 @@ def left_out(line: Line) -> bool:
 
 def plain(text: str) -> str:
     """Without times, ids and how long it waited."""
+    text = re.sub(r", error found in #.*", "", text.replace("/lab/run/scratch", "/scratch"))
     for pattern in STAMPS:
         text = re.sub(pattern, "*", text)
     lines = [line for line in text.splitlines() if not re.match(r"[WE]\d{4} |\.+$", line)]
     return "\n".join(line.rstrip() for line in lines if line.strip())
+
+
+@dataclass
+class Watched:
+    """A watch: where in the history it began and ended."""
+
+    line: Line
+    since: int
+    upto: int = 0
 
 
 class Replay:
@@ -70,7 +80,7 @@ class Replay:
         self.found: list[str] = []
         self.compared = 0
         self.begin = 0.0
-        self.watches: list[tuple[Line, list[Change]]] = []
+        self.watches: list[Watched] = []
 
     # --- time ---
     @property
@@ -145,7 +155,10 @@ class Replay:
         self.until(line["t"])
         told = line["request"]
         if "lines" in line["response"]:
-            self.watches.append((line, list(self.state.history)))
+            watched = Watched(line, len(self.state.history))
+            self.watches.append(watched)
+            ends = self.begin + line["t"] + float(line["request"]["query"]["timeoutSeconds"])
+            self.state.clock.at(ends, lambda: setattr(watched, "upto", len(self.state.history)))
             return
         query = {key: str(value) for key, value in told["query"].items()}
         body = told.get("body")
@@ -168,32 +181,29 @@ class Replay:
                 self.until(line["t"] + line["took"] + 0.002)
                 acts[number](self)
         self.state.clock.sleep(3.0)
-        for line, before in self.watches:
-            self.note(line, self._watched(line, before))
+        for watched in self.watches:
+            self.note(watched.line, self._watched(watched))
         return self.found
 
-    def _watched(self, line: Line, before: list[Change]) -> list[str]:
+    def _watched(self, watched: "Watched") -> list[str]:
         """The events of the objects that the recording saw, by type and content."""
+        line = watched.line
         theirs = [(entry["event"]["type"], view(entry["event"]["object"])) for entry in line["response"]["lines"]]
         resource = line["request"]["path"].split("/")[-1] + ".velero.io"
         name = line["request"]["query"].get("fieldSelector", "").removeprefix("metadata.name=")
         start = "" if name else line["response"]["lines"][0]["event"]["object"]["metadata"].get("generateName", "default")
-        mine = [one for one in self.state.history if one.key[0] == resource and (one.key[2] == name if name else one.key[2].startswith(start))]
+        history = self.state.history[: watched.upto]
+        mine = [one for one in history if one.key[0] == resource and (one.key[2] == name if name else one.key[2].startswith(start))]
         if start == "default":
-            ends = self.begin + line["t"] + float(line["request"]["query"]["timeoutSeconds"])
-            first = [one for one in before if one in mine][-1:]
-            mine = [*first, *(one for one in mine if one not in before and self._time(one) <= ends)]
+            mine = mine[max(0, sum(one in mine for one in history[: watched.since]) - 1) :]
         ours = [("ADDED" if start == "default" and not place else one.type, view(self._full(one))) for place, one in enumerate(mine)]
         if [kind for kind, _seen in ours] != [kind for kind, _seen in theirs]:
             return [f"{[(kind, seen.get('status')) for kind, seen in ours]} for {[(kind, seen.get('status')) for kind, seen in theirs]}"]
         return [text for (_kind, seen), (_type, right) in zip(ours, theirs, strict=True) for text in unequal(seen, right)]
 
     def _full(self, change: Change) -> Any:
-        return {"kind": self.state.kinds[change.key[0]].kind, **change.object}
-
-    def _time(self, change: Change) -> float:
-        stamp = ((change.object.get("status") or {}).get("lastValidationTime") or "").replace("Z", "+00:00")
-        return datetime.fromisoformat(stamp).timestamp() - self.state.clock.base.timestamp() if stamp else 0.0
+        kind = self.state.kinds[change.key[0]]
+        return {"kind": kind.kind, "apiVersion": kind.api_version, **change.object}
 
 
 TIMES = ("Timestamp", "Time", "expiration", "lastBackup")
@@ -210,6 +220,8 @@ def view(item: Any, field: str = "") -> Any:
         return plain(item).partition("?")[0] if field == "downloadURL" else plain(item) if isinstance(item, str) else item
     if item.get("kind") == "Status":
         return {key: item.get(key) for key in ("code", "reason", "message") if item.get(key)}
+    if "names" in (item.get("spec") or {}) and "group" in item["spec"]:
+        return definition(item)
     if isinstance(item.get("kind"), str) and item["kind"] in PARTS and "spec" in item:
         return PARTS[item["kind"]](item)
     made = {key: view(value, key) for key, value in item.items() if key not in WRITTEN and not (key == "plugins" and "serverVersion" in item)}
@@ -242,7 +254,11 @@ def workload(item: Any) -> Any:
     return {"name": item["metadata"]["name"], "runs": runs, "env": variables, "first": first, "labels": labels, "notes": notes, "account": account}
 
 
-PARTS: dict[str, Callable[[Any], Any]] = {"CustomResourceDefinition": definition, "Deployment": workload, "DaemonSet": workload}
+def ending(item: Any) -> Any:
+    return {"name": item["metadata"]["name"], "ends": bool(item["metadata"].get("deletionTimestamp"))}
+
+
+PARTS: dict[str, Callable[[Any], Any]] = {"CustomResourceDefinition": definition, "Deployment": workload, "DaemonSet": workload, "Pod": ending}
 
 
 def differences(answer: Response, theirs: Line) -> list[str]:

@@ -157,9 +157,8 @@ def wipe_and_deny(run: Replay) -> None:
 
 def terminating(run: Replay) -> None:
     run.world.restores.refused.clear()
-    body = dict(run.state.objects["namespaces", "", "app"])
-    body["metadata"] = {**body["metadata"], "deletionTimestamp": run.state.stamp()}
-    run.state.put("namespaces", "", "app", body)
+    run.state.put("configmaps", "app", "hold", {"metadata": {"finalizers": ["lab.example/hold"]}})
+    run.http("admin", "DELETE", "/api/v1/namespaces/app", {}, None)
 
 
 def gone_and_down(run: Replay) -> None:
@@ -186,7 +185,7 @@ def restoring(run: Replay) -> None:
     ca(run)
 
 
-FAILURES: dict[int | tuple[int, float], Act] = {22: second_pod, (32, 0.3): kill, 33: back}
+FAILURES: dict[int | tuple[int, float], Act] = {22: second_pod, (32, 0.2): kill, 33: back}
 RESTORES: dict[int | tuple[int, float], Act] = {2: change_one, 6: wipe, 26: wipe_and_deny, 30: terminating, 32: gone_and_down, 34: clean}
 
 
@@ -199,6 +198,15 @@ def failed_before(run: Replay) -> None:
     run.state.clock.sleep(5.0)
 
 
+def slow_before(run: Replay) -> None:
+    """Another request of an earlier take; and the next round of the sync comes 11 s on."""
+    with_app(run, 23.8)
+    labels = {"velero.io/backup-name": "slow", "velero.io/backup-uid": "gone"}
+    status = {"phase": "Processed", "errors": ["backup is still in progress"]}
+    meta = {"generateName": "slow-", "labels": labels}
+    run.state.put("deletebackuprequests.velero.io", "velero", "slow-76dzq", {"metadata": meta, "spec": {"backupName": "slow"}, "status": status})
+
+
 SCENARIOS: dict[str, dict[str, Scenario]] = {
     "1.6.3": {
         "install": Scenario(start),
@@ -207,7 +215,7 @@ SCENARIOS: dict[str, dict[str, Scenario]] = {
         "backup": Scenario(with_app, {41: restart, 44: restart}, {55: "nobody"}),
         "backup-failures": Scenario(failed_before, {**FAILURES, (19, 3.0): down}),
         "restore": Scenario(restoring, RESTORES),
-        "sync-delete": Scenario(with_app, {0: note_later, 12: down}),
+        "sync-delete": Scenario(slow_before, {0: note_later, 12: down}),
         "logs-download": Scenario(with_app),
         "schedule": Scenario(with_app),
         "rights": Scenario(with_app, {}, {0: "nobody", 1: "nobody", 2: "nobody", 3: "none"}),
