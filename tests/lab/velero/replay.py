@@ -21,6 +21,7 @@ from lab.velero.world import VeleroWorld
 
 FOLDER = Path(__file__).parents[1] / "recordings" / "velero"
 Line = dict[str, Any]
+PATIENCE = 60.0  # s more than recorded, until a command is said to hang
 Act = Callable[["Replay"], Any]
 STAMPS = (
     r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d \+0000 UTC",
@@ -108,11 +109,11 @@ class Replay:
         return ask
 
     def command(self, line: Line, user: str) -> list[str]:
-        ends = self.now + line["took"] if isinstance(line["rc"], str) else None
+        ends = self.now + line["took"] + (0.0 if isinstance(line["rc"], str) else PATIENCE)
 
         def sleep(seconds: float) -> None:
             self.state.clock.sleep(seconds)
-            if ends is not None and self.now > ends:
+            if self.now > ends:
                 raise Killed
 
         ways = {"sleep": sleep, "now": lambda: self.state.clock.wall(), "fetch": self._fetched, "out": (out := [])}
