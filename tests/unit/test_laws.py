@@ -10,7 +10,7 @@ import logging
 
 import pytest
 from ansible_collections.serverops.circleci.plugins.module_utils.door import reconcile
-from unit.laws import nomad, nomad_jobs
+from unit.laws import nomad, nomad_jobs, server
 from unit.laws.killing import Killed
 from unit.laws.leaking import leaks, outputs
 from unit.laws.running import Ran, all_params, by_item, run, run_sliced, stable
@@ -21,10 +21,12 @@ SUBJECTS: list[Subject] = [
     *toy.subjects(),
     *nomad.subjects(),
     *nomad_jobs.subjects(),
+    *server.subjects(),
 ]
 READINGS: list[Reading] = [
     *nomad.readings(),
     *nomad_jobs.readings(),
+    *server.readings(),
 ]
 
 FORESEEABLE = [subject for subject in SUBJECTS if subject.foreseeable]
@@ -61,7 +63,7 @@ def test_a_check_mode_without_waiting_predicts_the_run_without_waiting(subject: 
     assert (predicted.changed, predicted.failure) == (real.changed, real.failure)
 
 
-@of(SUBJECTS)
+@of([subject for subject in SUBJECTS if subject.quiet])
 def test_b_a_second_run_is_quiet(subject: Subject) -> None:
     world = subject.make()
     ended(subject, run(subject, world))

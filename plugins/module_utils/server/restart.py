@@ -121,11 +121,11 @@ def _judge(look: RestartLook, target: Target) -> Decision:
     if not new.is_ready:
         problem = problem_of(new, (), state.now)
         return waiting(f"{new.name} is not ready yet" + (f": {problem.evidence}" if problem else ""), phase="starting")
-    return settled(f"{target.name} is restarted: {new.name} is ready", confirm=CONFIRM)
+    return settled(f"{target.name} is restarted, and ready", confirm=CONFIRM)
 
 
 def _was_gone(state: RestartState, target: Target) -> Decision:
-    """Somebody deleted it before: its workload must be whole again."""
+    """Somebody deleted it before, as a run that was killed: its workload must be whole again."""
     workload, ready = state.workload(target.owner), _ready(state, target.owner)
     wanted = workload.wanted if workload and not workload.deleting else 0
     if ready < wanted:
@@ -175,7 +175,7 @@ def remember(look: RestartLook) -> Json:
     if look.memory:
         return look.memory
     pods = meant(look.spec, look.state)
-    found = [Target(pod.name, pod.uid, pod.owner, pod.is_stateful) for pod in pods if pod.owner]
+    found = [Target(pod.name, pod.uid if pod.ends is None else "", pod.owner, pod.is_stateful) for pod in pods if pod.owner]
     for name in absent(look.spec, look.state.pods):
         owner = owner_of_gone(look.state, name)
         found += [Target(name, "", owner, owner.kind == "StatefulSet")] if owner else []
@@ -207,7 +207,7 @@ def _told(look: RestartLook, target: Target, decision: Decision) -> Json:
     new: Optional[Pod] = successor(look.memory, look.state, target) if is_gone(look.state, target) else None
     return {
         "name": target.name,
-        "new": new.name if new else None,
+        "new": new.name if new and not new.uid.startswith(NEW) else None,
         "owner": {"kind": target.owner.kind, "name": target.owner.name},
         "stateful": target.stateful,
         "verdict": _verdict(look, target, decision),

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from ansible_collections.serverops.circleci.plugins.module_utils.core.clock import Clock
 from ansible_collections.serverops.circleci.plugins.module_utils.core.errors import doing
@@ -19,27 +20,32 @@ from ansible_collections.serverops.circleci.plugins.module_utils.server.restart_
 
 
 class RestartPort:
-    """One slice's way to the pods. `first`: nothing was looked at before, so the rights are asked for."""
+    """One slice's way to the pods. `kinds` are those of the workloads that earlier slices found; empty: nothing was looked at, so the rights are asked for."""
 
-    def __init__(self, client: PodsClient, spec: RestartSpec, clock: Clock, first: bool) -> None:
-        self._client, self._spec, self._clock, self._first = client, spec, clock, first
+    def __init__(self, client: PodsClient, spec: RestartSpec, clock: Clock, kinds: frozenset[str]) -> None:
+        self._client, self._spec, self._clock = client, spec, clock
         self._mirror = Mirror(client.kubernetes, POD, client.namespace)
-        self._owners: set[str] = set()
+        self._kinds = kinds
         self._picture: frozenset[tuple[str, bool, bool]] = frozenset()
 
     def read(self, _confirming: frozenset[str]) -> RestartState:
         """The pods and what keeps them, always by new lists: what is decided on them destroys."""
         pods = self._client.pods()
         self._picture = _picture(pods)
+        if self._kinds:
+            return RestartState(pods, frozenset(), self._client.workloads(self._kinds), self._client.kubernetes.server_time())
+        return self._first(pods)
+
+    def _first(self, pods: tuple[Pod, ...]) -> RestartState:
+        """Which pods the selector means, what kinds of workloads they belong to, and whether we may do it."""
         chosen = self._client.pods(self._spec.selector) if self._spec.selector else ()
         state = RestartState(pods, frozenset(pod.uid for pod in chosen), (), self._client.kubernetes.server_time())
-        self._owners |= {pod.owner.kind for pod in meant(self._spec, state) if pod.owner}
+        kinds = {pod.owner.kind for pod in meant(self._spec, state) if pod.owner}
         if absent(self._spec, pods):  # what was meant may be on its way: then its workload tells
-            self._owners |= {"Deployment", "StatefulSet", "DaemonSet"}
-        missing = self._missing() if self._first else ""
-        self._first = False
-        workloads = () if missing else self._client.workloads(self._owners)
-        return RestartState(pods, state.selected, workloads, state.now, missing)
+            kinds |= {"Deployment", "StatefulSet", "DaemonSet"}
+        self._kinds = frozenset(kinds & set(KINDS))
+        missing = self._missing()
+        return replace(state, workloads=() if missing else self._client.workloads(self._kinds), missing_rights=missing)
 
     def apply(self, step: DeletePod) -> None:
         """Send the order, for this very pod alone."""
@@ -58,7 +64,7 @@ class RestartPort:
     def _missing(self) -> str:
         where = self._client.namespace
         rights = [Right(verb, POD, where) for verb in ("watch", "delete")]
-        rights += [Right("list", KINDS[name], where) for name in sorted(self._owners & set(KINDS))]
+        rights += [Right("list", KINDS[name], where) for name in sorted(self._kinds)]
         with doing("ask which rights we have"):
             return rights_sentence(self._client.kubernetes.missing_rights(rights), f"Kubernetes at {self._client.kubernetes.place}")
 

@@ -62,7 +62,7 @@ class RestartState:
 
 @dataclass(frozen=True)
 class Target:
-    """A pod that was there when the task began (uid "": it was gone by then). What it keeps travels as JSON."""
+    """A pod that was there when the task began (uid "": it was gone by then, or on its way out). What it keeps travels as JSON."""
 
     name: str
     uid: str
@@ -130,10 +130,10 @@ def successors(memory: Json, state: RestartState, owner: Owner) -> list[Pod]:
 
 def successor(memory: Json, state: RestartState, target: Target) -> Optional[Pod]:
     """The pod that stands for this one now: of the same name where the workload gives names, else the next of those that came."""
-    fresh = successors(memory, state, target.owner)
+    fresh = successors(memory, state, target.owner) if target.uid else []
     if target.owner.kind == "StatefulSet":
         return next((pod for pod in fresh if pod.name == target.name), None)
-    gone = [one for one in targets(memory) if one.owner == target.owner and is_gone(state, one)]
+    gone = [one for one in targets(memory) if one.uid and one.owner == target.owner and is_gone(state, one)]
     order = sorted(gone, key=lambda one: one.name)
     place = order.index(target) if target in order else len(order)
     return fresh[place] if place < len(fresh) else None

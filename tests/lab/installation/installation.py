@@ -4,6 +4,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 
 import copy
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,6 +20,7 @@ Json = dict[str, Any]
 NAMESPACE = "circleci-server"
 SLUG = "circleci-server"
 WORKLOAD = {"kots.io/app-slug": SLUG, "kots.io/backup": "velero"}
+CONSOLE = "1.65.0"
 SIZE = 4096  # bytes of a record, at most
 
 
@@ -29,6 +31,7 @@ class Installation:
     state: State
     control: Control
     namespace: str
+    claims: tuple[str, ...] = tuple(RECORDS)
 
     @property
     def volumes(self) -> dict[Claim, Volume]:
@@ -47,7 +50,7 @@ class Installation:
         """What the workload itself finds wrong: pods that are missing or not ready, volumes without or with other data than it wrote."""
         found = [f"pod {name} is not ready" for name in self.unready()]
         names = {pod["metadata"]["name"] for pod in self.pods()}
-        for claim in RECORDS:
+        for claim in self.claims:
             pod = claim.split("-", 1)[1]
             if pod not in names:
                 found.append(f"pod {pod} is gone")
@@ -68,17 +71,18 @@ class Installation:
         return compare(before, self.volumes)
 
 
-def install(state: State, nodes: int = 3, namespace: str = NAMESPACE, console: str = "1.65.0", images: Images | None = None) -> Installation:
-    """Put the installation into the state. On a virtual clock its pods are ready within 30 s; `settle` waits for that."""
+def install(state: State, nodes: int = 3, namespace: str = NAMESPACE, images: Images | None = None, parts: Sequence[Part] = PARTS) -> Installation:
+    """Put the installation, or only some parts of it, into the state. On a virtual clock its pods are ready within 30 s; `settle` waits for that."""
+    claims = (*(f"{part.claim}-{part.name}-0" for part in parts if part.claim), "kotsadmdata-kotsadm-0")
     with state.news:
         control = Control(state, images)
         for number in range(1, nodes + 1):
             control.node(f"node-{number}", cpu="4", memory="16Gi")
         _namespace(state, namespace)
-        for part in PARTS:
+        for part in parts:
             for resource, name, body in objects(part, namespace):
                 state.put(resource, namespace, name, body)
-        for resource, name, body in kotsadm.console(namespace, console):
+        for resource, name, body in kotsadm.console(namespace, CONSOLE):
             state.put(resource, namespace, name, body)
         kotsadm.grant(state, namespace)
         for name, values in (
@@ -86,9 +90,9 @@ def install(state: State, nodes: int = 3, namespace: str = NAMESPACE, console: s
             ("mongodb", {"mongodb-root-password": "a-root-password-of-the-lab"}),
         ):
             state.put("secrets", namespace, name, {"metadata": {"labels": dict(WORKLOAD)}, "type": "Opaque", "data": kotsadm.encoded(values)})
-        for claim, records in RECORDS.items():
-            volumes_of(state)[namespace, claim] = filled(records, SIZE, claim)
-    return Installation(state, control, namespace)
+        for claim in claims:
+            volumes_of(state)[namespace, claim] = filled(RECORDS[claim], SIZE, claim)
+    return Installation(state, control, namespace, claims)
 
 
 def settle(made: Installation, seconds: float = 60.0) -> Installation:

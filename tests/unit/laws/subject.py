@@ -56,6 +56,7 @@ class Subject:
     fails: bool = False  # it ends stuck: its laws hold for failures too
     foreseeable: bool = True  # False: the world goes another way than check mode may assume, so law (a) can't hold
     troubles: tuple[Callable[[Any], None], ...] = ()
+    quiet: bool = True  # False: it is for doing something again each time (a restart), so law (b) can't hold
 
     def __str__(self) -> str:
         return self.name

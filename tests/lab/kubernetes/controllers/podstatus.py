@@ -49,7 +49,7 @@ def _condition(holds: bool, reason: str, message: str) -> Json:
 def _timed(made: Json, old: Sequence[Json], now: str) -> Json:
     """A condition that is as it was keeps its time."""
     was = next((one for one in old if one["type"] == made["type"]), None)
-    return {**made, "lastTransitionTime": was["lastTransitionTime"] if was and was["status"] == made["status"] else now}
+    return {**made, "lastTransitionTime": was.get("lastTransitionTime", now) if was and was["status"] == made["status"] else now}
 
 
 def scheduled(old: Sequence[Json], now: str) -> list[Json]:
