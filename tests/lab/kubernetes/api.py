@@ -3,65 +3,62 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-import json
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+from email.utils import format_datetime
 
-from lab.kubernetes import selectors
-from lab.kubernetes.state import ANONYMOUS, RESOURCES, Change, Json, Key, State, User
+from lab.kubernetes import discovery, faults, rbac, scale
+from lab.kubernetes.deletes import Deleter
+from lab.kubernetes.kinds import Resource
+from lab.kubernetes.pods import Pods
+from lab.kubernetes.reads import Reader
+from lab.kubernetes.request import Request, Target, kind_in, parse, verb_of
+from lab.kubernetes.state import ANONYMOUS, State, User
 from lab.kubernetes.status import Fail, Response, Upgrade, Watch, not_found
+from lab.kubernetes.writes import Writer
 
-VERBS = {"POST": "create", "PUT": "update", "PATCH": "patch", "DELETE": "delete"}
-LONG = 1800.0  # s of a watch without timeoutSeconds
+__all__ = ["Api", "Request"]
 NOT_SERVED = Response(404, "404 page not found\n", {"Content-Type": "text/plain; charset=utf-8"})
-
-
-@dataclass(frozen=True)
-class Target:
-    """What a path names."""
-
-    group: str
-    resource: str
-    namespace: str = ""
-    name: str = ""
-    sub: str = ""
-    old_watch: bool = False
-
-    @property
-    def qualified(self) -> str:
-        return f"{self.resource}.{self.group}" if self.group else self.resource
-
-
-@dataclass(frozen=True)
-class Request:
-    method: str
-    path: str
-    query: Mapping[str, str]
-    headers: Mapping[str, str]  # names in lower case
-    body: bytes = b""
-
-    @property
-    def watches(self) -> bool:
-        return self.query.get("watch", "") in ("1", "true")
-
-    def json(self) -> Json:
-        return dict(json.loads(self.body)) if self.body.strip() else {}
+POD_SUBS = ("log", "exec", "portforward", "eviction")
+OVERLOADED = {
+    401: ("Unauthorized", "Unauthorized"),
+    429: ("too many requests, please try again later", "TooManyRequests"),
+    500: ("Internal error occurred: the store does not answer", "InternalError"),
+    503: ("the server is currently unable to handle the request", "ServiceUnavailable"),
+}
+Answer = Response | Watch | Upgrade
 
 
 class Api:
+    """`asked` is who asked what, in order. `address` is told in discovery."""
+
     def __init__(self, state: State) -> None:
         self.state = state
         self.asked: list[tuple[str, str, str]] = []  # user, method, path
+        self.address = "127.0.0.1:6443"
 
-    def handle(self, request: Request) -> Response | Watch | Upgrade:
+    def handle(self, request: Request) -> Answer:
         with self.state.news:
+            warnings: list[str] = []
             try:
+                self._faults(request)
                 user = self._user(request)
                 self.asked.append((user.name, request.method, request.path))
-                return self._served(request, user)
+                answer = self._served(request, user, warnings)
             except Fail as fail:
-                return fail.response()
+                answer = fail.response()
+            if warnings and isinstance(answer, Response):
+                quoted = [one.replace("\\", "\\\\").replace('"', '\\"') for one in warnings]
+                answer.headers["Warning"] = ", ".join(f'299 - "{one}"' for one in quoted)
+            return answer
+
+    def date(self) -> str:
+        """The Date header: the virtual clock's."""
+        return format_datetime(self.state.clock.wall().replace(microsecond=0), usegmt=True)
+
+    def _faults(self, request: Request) -> None:
+        fault = self.state.faults.find((faults.ANSWER,), request.method, request.path, self.state.clock.now())
+        if fault is not None:
+            words, reason = OVERLOADED.get(fault.code, ("the lab says so", "InternalError"))
+            raise Fail(fault.code, words, reason, {"retryAfterSeconds": fault.retry} if fault.retry else None, retry=fault.retry)
 
     # --- who ---
     def _user(self, request: Request) -> User:
@@ -72,7 +69,7 @@ class Api:
         other = request.headers.get("impersonate-user")
         if not other:
             return user
-        if not user.may("impersonate", "", "users", "", other):
+        if rbac.allowed(self.state, user, "impersonate", Target("", "users", name=other), "users") is None:
             raise self._forbidden(user, "impersonate", Target("", "users", name=other))
         return next((known for known in self.state.users.values() if known.name == other), User(other))
 
@@ -81,183 +78,108 @@ class Api:
         resource = f"{target.resource}/{target.sub}" if target.sub else target.resource
         where = f'in the namespace "{target.namespace}"' if target.namespace else "at the cluster scope"
         words = f'{what} is forbidden: User "{user.name}" cannot {verb} resource "{resource}" in API group "{target.group}" {where}'
-        details = {**({"name": target.name} if target.name else {}), **({"group": target.group} if target.group else {}), "kind": target.resource}
-        return Fail(403, words, "Forbidden", details)
+        return Fail(403, words, "Forbidden", target.details)
 
     # --- what ---
-    def _served(self, request: Request, user: User) -> Response | Watch | Upgrade:
+    def _served(self, request: Request, user: User, warnings: list[str]) -> Answer:
         target = parse(request.path)
         if target is None:
-            if not user.may("get", "*", "*", ""):
-                raise Fail(403, f'forbidden: User "{user.name}" cannot get path "{request.path}"', "Forbidden", {})
-            return NOT_SERVED
+            return self._plain(request, user)
         verb = verb_of(request, target)
         resource = f"{target.resource}/{target.sub}" if target.sub else target.resource
-        if not user.may(verb, target.group, resource, target.namespace, target.name):
+        if rbac.allowed(self.state, user, verb, target, resource) is None:
             raise self._forbidden(user, verb, target)
-        if target.group:
-            return NOT_SERVED
-        if target.resource not in RESOURCES or target.sub not in ("", "portforward", "eviction"):
-            raise Fail(404, "the server could not find the requested resource", "NotFound", {})
-        if target.sub:
-            return self._portforward(request, target) if target.sub == "portforward" else self._evict(request, target)
-        if verb == "watch":
-            return self._watch(request, target)
+        if target.resource in rbac.REVIEWS.get(target.group, {}) and request.method == "POST":
+            return rbac.review(self.state, user, request, target)
+        kind = self._kind(target)
+        if target.name and kind.namespaced and not target.namespace:
+            raise missing()
+        return self._about(request, target, kind, warnings)
+
+    def _plain(self, request: Request, user: User) -> Response:
+        """Paths that name no object."""
+        if not rbac.may_read(self.state, user, request.path):
+            raise Fail(403, f'forbidden: User "{user.name}" cannot get path "{request.path}"', "Forbidden", {})
+        answer = discovery.answer(self.state, request.path, "verbose" in request.query, self.address)
+        if answer is not None and request.method != "GET":
+            raise not_allowed()
+        return answer or NOT_SERVED
+
+    def _kind(self, target: Target) -> Resource:
+        if target.group and target.group not in discovery.groups(self.state):
+            raise Absent
+        kind = kind_in(target, self.state.kinds)
+        if kind is None:
+            if target.group in {one.group for one in self.state.kinds.values() if one.custom}:
+                raise Absent
+            raise missing()
+        return kind
+
+    def _about(self, request: Request, target: Target, kind: Resource, warnings: list[str]) -> Answer:
+        if target.sub and target.sub != "status":
+            return self._sub(request, target, kind, warnings)
+        if target.sub == "status" and not kind.has_status(target.version):
+            raise not_found(target.qualified, target.name, target) if kind.custom else missing()
         if request.method == "GET":
-            self._check_version(request)
-            return Response(200, self._shown(self._object(target))) if target.name else self._list(request, target)
-        if verb == "delete" and target.name:
-            return self._delete(request, target)
-        raise Fail(405, "the server does not allow this method on the requested resource", "MethodNotAllowed", {})
+            reader = Reader(self.state, request, target, kind)
+            if target.old_watch or (request.watches and not target.name):
+                return reader.watch()
+            return reader.one() if target.name else reader.listing()
+        if request.method == "DELETE":
+            return self._delete(request, target, kind, warnings)
+        return self._write(request, target, kind, warnings)
 
-    def _object(self, target: Target) -> Json:
-        found = self.state.objects.get((target.resource, target.namespace, target.name))
-        if found is None:
-            raise not_found(target.resource, target.name)
-        return found
+    def _write(self, request: Request, target: Target, kind: Resource, warnings: list[str]) -> Answer:
+        writer = Writer(self.state, request, target, kind)
+        acts = {"PUT": writer.update, "PATCH": writer.patch} if target.name else {"POST": writer.create}
+        if request.method not in acts:
+            raise not_allowed()
+        if kind.namespaced and not target.namespace:
+            raise not_allowed()
+        try:
+            return acts[request.method]()
+        finally:
+            warnings += writer.warnings
 
-    def _shown(self, item: Json) -> Json:
-        kind = next(one.kind for key, one in ((k, RESOURCES[k[0]]) for k in self.state.objects) if self.state.objects.get(key) is item)
-        return {"kind": kind, "apiVersion": "v1", **item}
+    def _delete(self, request: Request, target: Target, kind: Resource, warnings: list[str]) -> Answer:
+        if target.sub or (not target.name and "deletecollection" not in kind.verbs):
+            raise not_allowed()
+        deleter = Deleter(self.state, request, target, kind)
+        if not target.name:
+            reader = Reader(self.state, request, target, kind)
+            chosen = reader.chosen()
+            return deleter.many([item for _key, item in reader.all() if chosen(item)])
+        try:
+            return deleter.one()
+        finally:
+            warnings += deleter.warnings
 
-    def _chosen(self, request: Request, target: Target) -> selectors.Test:
-        by_labels = selectors.labels(request.query.get("labelSelector", ""))
-        by_fields = selectors.fields(request.query.get("fieldSelector", ""), target.resource)
-        return lambda item: by_labels(item) and by_fields(item)
-
-    def _in(self, target: Target, key: Key) -> bool:
-        return key[0] == target.resource and target.namespace in ("", key[1])
-
-    def _list(self, request: Request, target: Target) -> Response:
-        chosen = self._chosen(request, target)
-        items = [item for key, item in sorted(self.state.objects.items()) if self._in(target, key) and chosen(item)]
-        kind = RESOURCES[target.resource].kind
-        return Response(200, {"kind": f"{kind}List", "apiVersion": "v1", "metadata": {"resourceVersion": str(self.state.version)}, "items": items})
-
-    def _check_version(self, request: Request) -> None:
-        text, match = request.query.get("resourceVersion", ""), request.query.get("resourceVersionMatch", "")
-        if match and not text:
-            words = "Forbidden: resourceVersionMatch is forbidden unless resourceVersion is provided"
-            cause = {"reason": "FieldValueForbidden", "message": words, "field": "resourceVersionMatch"}
-            details = {"group": "meta.k8s.io", "kind": "ListOptions", "causes": [cause]}
-            raise Fail(422, f'ListOptions.meta.k8s.io "" is invalid: resourceVersionMatch: {words}', "Invalid", details)
-        if text and not text.isdigit():
-            words = f'resourceVersion: Invalid value: "{text}": strconv.ParseUint: parsing "{text}": invalid syntax'
-            raise Fail(400, f"invalid resource version: {words}", "BadRequest")
-        if int(text or 0) > self.state.version:
-            words = f"Too large resource version: {text}, current: {self.state.version}"
-            details = {"causes": [{"reason": "ResourceVersionTooLarge", "message": "Too large resource version"}], "retryAfterSeconds": 1}
-            raise Fail(504, f"Timeout: {words}", "Timeout", details, retry=1)
-        if match == "Exact" and int(text) < self.state.oldest:
-            raise Fail(410, "The resourceVersion for the provided list is too old.", "Expired")
-
-    # --- watches ---
-    def _watch(self, request: Request, target: Target) -> Response | Watch:
-        chosen = self._chosen(request, target)
-        text = request.query.get("resourceVersion", "")
-        if request.query.get("sendInitialEvents"):
-            words = "Forbidden: sendInitialEvents is forbidden for watch unless the WatchList feature gate is enabled"
-            cause = {"reason": "FieldValueForbidden", "message": words, "field": "sendInitialEvents"}
-            details = {"group": "meta.k8s.io", "kind": "ListOptions", "causes": [cause]}
-            raise Fail(422, f'ListOptions.meta.k8s.io "" is invalid: sendInitialEvents: {words}', "Invalid", details)
-        if text and not text.isdigit():
-            raise Fail(500, f'resourceVersion: Invalid value: "{text}": strconv.ParseUint: parsing "{text}": invalid syntax')
-        until = self.state.clock.now() + float(request.query.get("timeoutSeconds") or LONG)
-        return self._from(int(text or 0), until, target, chosen)
-
-    def _from(self, since: int, until: float, target: Target, chosen: selectors.Test) -> Watch:
-        first: list[Json] = []
-        seen = since or self.state.version
-        if not since:
-            found = [item for key, item in sorted(self.state.objects.items()) if self._in(target, key) and chosen(item)]
-            first = [{"type": "ADDED", "object": self._shown(item)} for item in found if target.name in ("", item["metadata"]["name"])]
-        elif since < self.state.oldest:
-            gone = Fail(410, f"too old resource version: {since} ({self.state.oldest})", "Expired")
-            return Watch(self.state.clock.now(), lambda: [{"type": "ERROR", "object": gone.status}], ended=True)
-
-        def poll() -> list[Json]:
-            nonlocal seen, first
-            changes = [change for change in self.state.history if change.version > seen and self._in(target, change.key)]
-            seen = max([seen, *(change.version for change in changes)])
-            events, first = [*first, *(event for change in changes if (event := seen_by(change, chosen)))], []
-            return events
-
-        return Watch(until, poll)
-
-    # --- pods ---
-    def _delete(self, request: Request, target: Target) -> Response:
-        item = self._object(target)
-        if target.resource != "pods":
-            self.state.remove(*self._key(target))
-            details = {"name": target.name, "kind": target.resource, "uid": item["metadata"]["uid"]}
-            return Response(200, {"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success", "details": details})
-        wish = request.query.get("gracePeriodSeconds") or request.json().get("gracePeriodSeconds")
-        gone = self.state.end_pod(target.namespace, target.name, None if wish is None else float(wish))
-        return Response(200, {"kind": "Pod", "apiVersion": "v1", **gone})
-
-    def _evict(self, request: Request, target: Target) -> Response:
-        self._object(target)
-        budget = self.state.budgets.get(target.namespace)
-        if budget and request.query.get("dryRun") != "All":
-            cause = {"reason": "DisruptionBudget", "message": f"The disruption budget {budget} needs 0 healthy pods and has 1 currently"}
-            raise Fail(429, "Cannot evict pod as it would violate the pod's disruption budget.", "TooManyRequests", {"causes": [cause]})
-        if request.query.get("dryRun") != "All":
-            self.state.end_pod(target.namespace, target.name)
-        return Response(201, {"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success", "code": 201})
-
-    def _portforward(self, request: Request, target: Target) -> Upgrade:
-        pod = self._object(target)
-        node = pod["spec"].get("nodeName")
-        if not node:
-            raise Fail(400, f"pod {target.name} does not have a host assigned", "BadRequest")
-        machine = self.state.objects.get(("nodes", "", node), {"status": {"addresses": ["known"]}})
-        if not (machine.get("status") or {}).get("addresses"):
-            raise Fail(500, "no preferred addresses found; known addresses: []")
-        if request.headers.get("upgrade", "").lower() != "websocket":
-            raise Fail(400, "Upgrade request required", "BadRequest")
-        ports = tuple(int(port) for port in request.query.get("ports", "").split(",") if port)
-        if not ports:
-            raise Fail(400, "query parameter 'port' cannot be empty", "BadRequest")
-        return Upgrade(target.namespace, target.name, pod["metadata"]["uid"], ports)
-
-    def _key(self, target: Target) -> Key:
-        return (target.resource, target.namespace, target.name)
+    def _sub(self, request: Request, target: Target, kind: Resource, warnings: list[str]) -> Answer:
+        if kind.qualified == "pods" and target.sub in POD_SUBS:
+            pods = Pods(self.state, request, target)
+            return {"log": pods.log, "exec": pods.exec, "portforward": pods.portforward, "eviction": pods.evict}[target.sub]()
+        if kind.qualified == "serviceaccounts" and target.sub == "token" and request.method == "POST":
+            return rbac.request_token(self.state, request, target)
+        if target.sub == "scale" and "scale" in kind.subs:
+            return scale.handle(self.state, request, target, kind)
+        if kind.custom:
+            raise not_found(target.qualified, target.name, target)
+        raise missing()
 
 
-def seen_by(change: Change, chosen: selectors.Test) -> Json | None:
-    """The event that a watch with a selector makes of a change: what leaves the selection is deleted, and shown as it was."""
-    was = change.before is not None and chosen(change.before)
-    now = change.type != "DELETED" and chosen(change.object)
-    if not was and not now:
-        return None
-    kind = "DELETED" if not now else "MODIFIED" if was else "ADDED"
-    shown: Any = change.object
-    if kind == "DELETED" and change.before is not None:
-        shown = {**change.before, "metadata": {**change.before["metadata"], "resourceVersion": str(change.version)}}
-    return {"type": kind, "object": {"kind": RESOURCES[change.key[0]].kind, "apiVersion": "v1", **shown}}
+class Absent(Fail):
+    """A group, or a version of one, that nobody serves: a text, no Status."""
+
+    def __init__(self) -> None:
+        super().__init__(404, "404 page not found")
+
+    def response(self) -> Response:
+        return Response(404, NOT_SERVED.body, dict(NOT_SERVED.headers))
 
 
-def verb_of(request: Request, target: Target) -> str:
-    if request.method == "GET" and not target.sub:
-        watches = target.old_watch or (request.watches and not target.name)
-        return "watch" if watches else "get" if target.name else "list"
-    verb = "get" if request.method == "GET" else VERBS.get(request.method, request.method.lower())
-    return "deletecollection" if verb == "delete" and not target.name else verb
+def missing() -> Fail:
+    return Fail(404, "the server could not find the requested resource", "NotFound", {})
 
 
-def parse(path: str) -> Target | None:
-    """None for what is no path of a resource."""
-    parts = path.strip("/").split("/")
-    if parts[0] == "api" and len(parts) > 2:
-        group, rest = "", parts[2:]
-    elif parts[0] == "apis" and len(parts) > 3:
-        group, rest = parts[1], parts[3:]
-    else:
-        return None
-    old = rest[0] == "watch"
-    rest = rest[1:] if old else rest
-    namespace = ""
-    if rest[0] == "namespaces" and len(rest) > 2:
-        namespace, rest = rest[1], rest[2:]
-    resource, name, sub = (rest + ["", ""])[:3]
-    return Target(group, resource, namespace, name, sub, old)
+def not_allowed() -> Fail:
+    return Fail(405, "the server does not allow this method on the requested resource", "MethodNotAllowed", {})

@@ -5,13 +5,16 @@
 
 import contextlib
 import json
+import socket
 import ssl
+import struct
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from lab.kubernetes.api import Api, Request
+from lab.kubernetes.faults import CUT, RESET, STALL, Fault
 from lab.kubernetes.portforward import Stream, accepted
 from lab.kubernetes.state import State
 from lab.kubernetes.status import Fail, Response, Upgrade, Watch
@@ -27,20 +30,45 @@ class Handler(BaseHTTPRequestHandler):
     def log_message(self, format: str, *args: Any) -> None:
         pass
 
+    def date_time_string(self, timestamp: float | None = None) -> str:
+        return self.server.api.date()
+
     def _any(self) -> None:
         length = int(self.headers.get("Content-Length") or 0)
         found = urlsplit(self.path)
         headers = {name.lower(): value for name, value in self.headers.items()}
         request = Request(self.command, unquote(found.path), dict(parse_qsl(found.query)), headers, self.rfile.read(length) if length else b"")
+        fault = self._struck(request)
+        if fault is not None and fault.what == RESET and not fault.done:
+            return self._break()
         answer = self.server.api.handle(request)
+        if fault is not None and fault.what == RESET:
+            return self._break()
         if isinstance(answer, Watch):
-            self._watch(answer)
+            self._watch(answer, fault)
         elif isinstance(answer, Upgrade):
             self._upgrade(answer, headers)
         else:
             self._send(answer)
 
-    do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = _any
+    do_HEAD = do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = _any
+
+    def _struck(self, request: Request) -> Fault | None:
+        """A fault of the connection that is planned for this request. A stall is over when this returns."""
+        state = self.server.api.state
+        with state.news:
+            kinds = (RESET, STALL, CUT) if request.watches else (RESET, STALL)
+            fault = state.faults.find(kinds, request.method, request.path, state.clock.now())
+        if fault is not None and fault.what == STALL:
+            self.server.stopping.wait(fault.seconds)
+        return fault
+
+    def _break(self) -> None:
+        """No answer, no orderly end."""
+        self.close_connection = True
+        with contextlib.suppress(OSError):
+            self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            self.connection.shutdown(socket.SHUT_RDWR)
 
     def _send(self, answer: Response) -> None:
         self.send_response(answer.status)
@@ -48,14 +76,16 @@ class Handler(BaseHTTPRequestHandler):
             self.send_header(name, value)
         self.send_header("Content-Length", str(len(answer.text)))
         self.end_headers()
-        self.wfile.write(answer.text)
+        if self.command != "HEAD":
+            self.wfile.write(answer.text)
 
-    def _watch(self, watch: Watch) -> None:
+    def _watch(self, watch: Watch, fault: Fault | None = None) -> None:
         self.send_response(200)
         self.send_header("Content-Type", "application/json")
         self.send_header("Transfer-Encoding", "chunked")
         self.end_headers()
         state = self.server.api.state
+        told = 0
         while True:
             with state.news:
                 events = watch.poll()
@@ -65,6 +95,11 @@ class Handler(BaseHTTPRequestHandler):
                     continue
             for event in events:
                 line = json.dumps(event).encode() + b"\n"
+                if fault is not None and fault.what == CUT and told >= fault.events:
+                    self.wfile.write(f"{len(line):x}\r\n".encode() + line[: len(line) // 2])
+                    self.wfile.flush()
+                    return self._break()
+                told += 1
                 self.wfile.write(f"{len(line):x}\r\n".encode() + line + b"\r\n")
             self.wfile.flush()
             if left <= 0 or self.server.stopping.is_set():
@@ -125,6 +160,7 @@ class Server:
         self.api = Api(self.state)
         self.listener = Listener(self.api, tls, port)
         self.port = int(self.listener.server_address[1])
+        self.api.address = f"127.0.0.1:{self.port}"
         self.url = f"http{'s' if tls else ''}://127.0.0.1:{self.port}"
         threading.Thread(target=self.listener.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
         threading.Thread(target=self._pump, daemon=True).start()

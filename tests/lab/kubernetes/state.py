@@ -11,33 +11,14 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
+from lab.kubernetes import lifecycle
+from lab.kubernetes.faults import Faults
+from lab.kubernetes.kinds import BUILT_IN, CRDS, Resource, defined
 from lab.nomad.clock import Clock, VirtualClock
 
 Json = dict[str, Any]
-Key = tuple[str, str, str]  # resource, namespace ("" for cluster-wide), name
-
-
-@dataclass(frozen=True)
-class Resource:
-    """A kind of object that the API serves."""
-
-    name: str
-    kind: str
-    namespaced: bool = True
-
-
-RESOURCES = {
-    one.name: one
-    for one in (
-        Resource("pods", "Pod"),
-        Resource("configmaps", "ConfigMap"),
-        Resource("secrets", "Secret"),
-        Resource("serviceaccounts", "ServiceAccount"),
-        Resource("events", "Event"),
-        Resource("nodes", "Node", namespaced=False),
-        Resource("namespaces", "Namespace", namespaced=False),
-    )
-}
+Key = tuple[str, str, str]  # qualified resource ("pods", "deployments.apps"), namespace ("" for cluster-wide), name
+FIRST = ("default", "kube-system", "kube-public", "kube-node-lease")
 
 
 @dataclass(frozen=True)
@@ -50,30 +31,35 @@ class Rule:
     group: str = ""
     names: tuple[str, ...] = ()
 
-
-@dataclass(frozen=True)
-class User:
-    name: str
-    rules: tuple[Rule, ...] = ()
-
-    def may(self, verb: str, group: str, resource: str, namespace: str, name: str = "") -> bool:
-        return any(
-            (rule.group in ("*", group))
-            and ("*" in rule.resources or resource in rule.resources)
-            and ("*" in rule.verbs or verb in rule.verbs)
-            and (not rule.namespace or rule.namespace == namespace)
-            and (not rule.names or name in rule.names)
-            for rule in self.rules
+    def allows(self, verb: str, group: str, resource: str, namespace: str, name: str = "") -> bool:
+        return (
+            self.group in ("*", group)
+            and ("*" in self.resources or resource in self.resources)
+            and ("*" in self.verbs or verb in self.verbs)
+            and (not self.namespace or self.namespace == namespace)
+            and (not self.names or name in self.names)
         )
 
 
-ADMIN = User("admin", (Rule(("*",), ("*",), group="*"),))
-ANONYMOUS = User("system:anonymous")
+@dataclass(frozen=True)
+class User:
+    """Who asks. `rules` are given to the lab; those of Role and ClusterRole objects that a binding names hold besides (see rbac)."""
+
+    name: str
+    rules: tuple[Rule, ...] = ()
+    groups: tuple[str, ...] = ("system:authenticated",)
+
+    def may(self, verb: str, group: str, resource: str, namespace: str, name: str = "") -> bool:
+        return any(rule.allows(verb, group, resource, namespace, name) for rule in self.rules)
+
+
+ADMIN = User("admin", (Rule(("*",), ("*",), group="*"),), ("system:masters", "system:authenticated"))
+ANONYMOUS = User("system:anonymous", groups=("system:unauthenticated",))
 
 
 @dataclass(frozen=True)
 class Change:
-    """One entry of the history. `before` is the object as it was, for watches that it leaves."""
+    """One entry of the history. `type` is ADDED, MODIFIED or DELETED. `before` is the object as it was, for watches that it leaves."""
 
     version: int
     type: str
@@ -84,65 +70,123 @@ class Change:
 
 @dataclass
 class State:
-    """All of it, under one lock; `news` is told of every change."""
+    """All of it, under one lock; `news` is told of every change, and so is each of `controllers`, under the lock."""
 
     clock: Clock = field(default_factory=VirtualClock)
     version: int = 1
-    oldest: int = 0  # the highest version whose changes are forgotten
+    oldest: int = 0  # the highest version whose changes are forgotten: watches from before get 410
+    compacted: int = 0  # lists as they were before this version get 410
     objects: dict[Key, Json] = field(default_factory=dict)
     history: list[Change] = field(default_factory=list)
+    controllers: list[Callable[[Change], None]] = field(default_factory=list)
+    kinds: dict[str, Resource] = field(default_factory=lambda: dict(BUILT_IN))
     users: dict[str, User] = field(default_factory=dict)  # by token
     ports: dict[tuple[str, str, int], tuple[str, int]] = field(default_factory=dict)  # namespace, pod, port -> a real address
+    logs: dict[tuple[str, str, str], str] = field(default_factory=dict)  # namespace, pod, container -> what it wrote ("<container>/previous" before)
     endings: dict[str, float] = field(default_factory=dict)  # pod's uid -> when its grace is over
     budgets: dict[str, str] = field(default_factory=dict)  # namespace -> a disruption budget that lets no pod be evicted
     silent: set[str] = field(default_factory=set)  # machines whose kubelet is not there: nothing on them ever ends
     streams: list[tuple[str, Callable[[], None]]] = field(default_factory=list)  # pod's uid, and how to cut what is forwarded to it
+    faults: Faults = field(default_factory=Faults)
+    followers: list[Callable[["State", Change], None]] = field(default_factory=list)  # the API's own part after a change, before the controllers
+    ended: set[str] = field(default_factory=set)  # namespaces that were there
 
     def __post_init__(self) -> None:
         self.news = threading.Condition(self.clock.lock)
+        for name in FIRST:
+            self._namespace(name)
 
     # --- objects ---
+    def get(self, resource: str, namespace: str, name: str) -> Json | None:
+        """The object as it stands, not a copy: change a deep copy and `put` it."""
+        return self.objects.get((resource, namespace, name))
+
+    def all(self, resource: str, namespace: str = "") -> list[Json]:
+        """Those of a kind, in the order of their names; of all namespaces if none is named."""
+        with self.news:
+            return [item for key, item in sorted(self.objects.items(), key=lambda entry: entry[0]) if key[0] == resource and namespace in ("", key[1])]
+
     def put(self, resource: str, namespace: str, name: str, body: Json) -> Json:
-        """Create or replace; what changes nothing makes no event and no version."""
+        """Create or replace, past all checks of the API. What changes nothing makes no event and no version.
+
+        The namespace of a test's object need not be made before. An object in deletion goes with its last finalizer.
+        """
         with self.news:
             key = (resource, namespace, name)
             before = self.objects.get(key)
             made = copy.deepcopy(body)
-            meta = made.setdefault("metadata", {})
-            old = before["metadata"] if before else {}
-            meta.update(name=name, uid=old.get("uid") or meta.get("uid") or str(uuid.uuid4()))
-            if namespace:
-                meta["namespace"] = namespace
-            meta["creationTimestamp"] = old.get("creationTimestamp") or meta.get("creationTimestamp") or self.stamp()
-            meta["resourceVersion"] = old.get("resourceVersion", "")
+            made.pop("kind", None)
+            made.pop("apiVersion", None)
+            self._named(made, key, before)
             if before == made:
                 return before
+            if namespace and ("namespaces", "", namespace) not in self.objects and namespace not in self.ended:
+                self._namespace(namespace)
+            if before is not None and lifecycle.let_go(made):
+                self.remove(resource, namespace, name, made)
+                return made
             return self._note("MODIFIED" if before else "ADDED", key, made)
 
-    def remove(self, resource: str, namespace: str, name: str) -> None:
-        """Gone at once, whatever its grace."""
+    def _named(self, made: Json, key: Key, before: Json | None) -> None:
+        resource, namespace, name = key
+        meta = made.setdefault("metadata", {})
+        old = before["metadata"] if before else {}
+        meta.update(name=name, uid=old.get("uid") or meta.get("uid") or str(uuid.uuid4()))
+        if namespace:
+            meta["namespace"] = namespace
+        meta["creationTimestamp"] = old.get("creationTimestamp") or meta.get("creationTimestamp") or self.stamp()
+        meta["resourceVersion"] = old.get("resourceVersion", "")
+        kind = self.kinds.get(resource)
+        if kind is not None and kind.generation:
+            meta["generation"] = lifecycle.generation(kind, before, made)
+
+    def remove(self, resource: str, namespace: str, name: str, last: Json | None = None) -> None:
+        """Gone at once, whatever its grace or its finalizers. `last` is how watches see it, if not as it stood."""
         with self.news:
             key = (resource, namespace, name)
             gone = self.objects.get(key)
             if gone is None:
                 return
-            self._note("DELETED", key, copy.deepcopy(gone))
-            del self.objects[key]
+            self._note("DELETED", key, copy.deepcopy(last or gone))
             self.endings.pop(gone["metadata"]["uid"], None)
             self.cut(gone["metadata"]["uid"])
 
     def _note(self, kind: str, key: Key, made: Json) -> Json:
         self.version += 1
         made["metadata"]["resourceVersion"] = str(self.version)
-        self.history.append(Change(self.version, kind, key, made, self.objects.get(key)))
-        self.objects[key] = made
+        change = Change(self.version, kind, key, made, self.objects.get(key))
+        self.history.append(change)
+        if kind == "DELETED":
+            del self.objects[key]
+        else:
+            self.objects[key] = made
+        if key[0] == CRDS:
+            self._define(change)
+        lifecycle.follow(self, change)
+        for follower in list(self.followers):
+            follower(self, change)
+        for controller in list(self.controllers):
+            controller(change)
         self.news.notify_all()
         return made
+
+    def _define(self, change: Change) -> None:
+        if change.type == "DELETED":
+            self.kinds.pop(change.key[2], None)
+        else:
+            kind = defined(change.object)
+            self.kinds[kind.qualified] = kind
+
+    def _namespace(self, name: str) -> None:
+        """There before anybody looked: no version, no event."""
+        labels = {"kubernetes.io/metadata.name": name}
+        meta = {"name": name, "uid": str(uuid.uuid4()), "creationTimestamp": self.stamp(), "resourceVersion": "1", "labels": labels}
+        self.objects["namespaces", "", name] = {"metadata": meta, "spec": {"finalizers": ["kubernetes"]}, "status": {"phase": "Active"}}
 
     def forget(self, up_to: int) -> None:
         """The store is compacted: watches and lists of that version and before get 410."""
         with self.news:
-            self.oldest = up_to
+            self.oldest = self.compacted = up_to
             self.history = [change for change in self.history if change.version > up_to]
 
     def stamp(self, later: float = 0.0) -> str:
@@ -169,25 +213,33 @@ class State:
         """Somebody deletes it: it ends when its grace is over, and no second deletion lengthens that."""
         with self.news:
             body = copy.deepcopy(self.objects["pods", namespace, name])
-            grace = float(body["spec"].get("terminationGracePeriodSeconds", 30) if grace is None else grace)
-            uid = body["metadata"]["uid"]
-            if grace <= 0 or not body["spec"].get("nodeName"):  # nobody has to be waited for
+            spec, meta = body.setdefault("spec", {}), body["metadata"]
+            grace = float(spec.get("terminationGracePeriodSeconds", 30) if grace is None else grace)
+            uid = meta["uid"]
+            over = body.get("status", {}).get("phase") in ("Succeeded", "Failed")
+            if (grace <= 0 or over or not spec.get("nodeName")) and not meta.get("finalizers"):  # nobody has to be waited for
                 self.remove("pods", namespace, name)
                 return body
             ends = self.clock.now() + grace
             if uid in self.endings and self.endings[uid] <= ends:
                 return self.objects["pods", namespace, name]
             self.endings[uid] = ends
-            generation = body["metadata"].get("generation", 1) + 1
-            body["metadata"].update(deletionTimestamp=self.stamp(grace), deletionGracePeriodSeconds=int(grace), generation=generation)
-            if body["spec"]["nodeName"] not in self.silent:
+            meta.update(deletionTimestamp=self.stamp(grace), deletionGracePeriodSeconds=int(grace))
+            if spec.get("nodeName") not in self.silent:
                 self.clock.after(grace, lambda: self._over(namespace, name, uid))
             return self.put("pods", namespace, name, body)
 
     def _over(self, namespace: str, name: str, uid: str) -> None:
+        """The kubelet says that all of it has ended."""
         with self.news:
             found = self.objects.get(("pods", namespace, name))
-            if found is not None and found["metadata"]["uid"] == uid and self.endings.get(uid, 0.0) <= self.clock.now() + 1e-6:
+            if found is None or found["metadata"]["uid"] != uid or self.endings.get(uid, 0.0) > self.clock.now() + 1e-6:
+                return
+            if found["metadata"].get("finalizers"):
+                body = copy.deepcopy(found)
+                body["metadata"]["deletionGracePeriodSeconds"] = 0
+                self.put("pods", namespace, name, body)
+            else:
                 self.remove("pods", namespace, name)
 
     def cut(self, uid: str) -> None:

@@ -45,13 +45,14 @@ class Upgrade:
 class Fail(Exception):
     """An answer that is not 2xx, as a Status object."""
 
-    def __init__(self, code: int, message: str, reason: str | None = None, details: Json | None = None, retry: int = 0) -> None:
+    def __init__(self, code: int, message: str, reason: str | None = None, details: Json | None = None, retry: int = 0, meta: Json | None = None) -> None:
         super().__init__(message)
         self.code, self.message, self.reason, self.details, self.retry = code, message, reason, details, retry
+        self.meta = meta or {}
 
     @property
     def status(self) -> Json:
-        made: Json = {"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Failure", "message": self.message}
+        made: Json = {"kind": "Status", "apiVersion": "v1", "metadata": self.meta, "status": "Failure", "message": self.message}
         if self.reason:
             made["reason"] = self.reason
         if self.details is not None:
@@ -62,5 +63,7 @@ class Fail(Exception):
         return Response(self.code, self.status, {**JSON, **({"Retry-After": str(self.retry)} if self.retry else {})})
 
 
-def not_found(resource: str, name: str) -> Fail:
-    return Fail(404, f'{resource} "{name}" not found', "NotFound", {"name": name, "kind": resource})
+def not_found(resource: str, name: str, target: Any = None) -> Fail:
+    """`target` is what was asked for, where it may be of a group."""
+    details = target.details if target is not None else {"name": name, "kind": resource}
+    return Fail(404, f'{resource} "{name}" not found', "NotFound", details)
