@@ -229,7 +229,7 @@ steps:
   returned: whenever the cluster could be read
   type: list
   elements: dict
-  sample: [{step: change, object: Deployment velero}]
+  sample: [{step: change, id: Deployment velero}]
 run:
   description: Id of this run.
   returned: whenever the cluster could be read

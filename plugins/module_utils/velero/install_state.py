@@ -99,7 +99,7 @@ class ApplyObject:
     creates: bool = False
 
     def describe(self) -> Json:
-        return {"step": "create" if self.creates else "change", "object": self.item}
+        return {"step": "create" if self.creates else "change", "id": self.item}
 
 
 @dataclass(frozen=True)
@@ -110,4 +110,4 @@ class DeleteAgents:
     name: str
 
     def describe(self) -> Json:
-        return {"step": "delete", "object": f"DaemonSet {self.name}"}
+        return {"step": "delete", "id": f"DaemonSet {self.name}"}
