@@ -49,10 +49,11 @@ class InstallPort:
         if self._asked:
             return InstallState({}, missing_rights=self._asked)
         server = self._find(core.DEPLOYMENT, "velero")
-        crds, fault = self._crds.find(self._cluster_crds(), image_of(server))
+        there = self._cluster_crds()
+        crds, fault = self._crds.find(there, image_of(server))
         ruling = self._vault.ruling()
         self._wanted = {one.item: one for one in wanted_objects(self._spec, crds, self._vault.key(), self._vault.password())}
-        objects = {item: self._seen(one) for item, one in self._wanted.items()}
+        objects = {item: self._seen(one, there) for item, one in self._wanted.items()}
         if self._spec.repository_password_export:
             objects[FILE] = Seen(FILE, manifests.AGENTS, there=self._vault.is_exported())
         pods = self._list(core.POD)
@@ -92,8 +93,9 @@ class InstallPort:
 
     # -- parts of the state --------------------------------------------------------------------------------------
 
-    def _seen(self, wanted: Wanted) -> Seen:
-        return self._planner.plan(wanted, self._planner.live(wanted)).seen
+    def _seen(self, wanted: Wanted, crds: Mapping[str, Json]) -> Seen:
+        live = crds.get(wanted.name) if wanted.kind == core.CRD else self._planner.live(wanted)
+        return self._planner.plan(wanted, live).seen
 
     def _cluster_crds(self) -> Mapping[str, Json]:
         with doing("list the kinds of Velero"):

@@ -24,7 +24,8 @@ WISH: Json = {
     "credentials": f"[default]\naws_access_key_id = lab-key\naws_secret_access_key = {CANARY}\n",
     "wait_timeout": 900.0,
 }
-VOLATILE = ("waited", "adopted", "repository_password")
+# Times, what a later run of the same task finds done, and how many nodes want an agent, which only their controller knows.
+VOLATILE = ("waited", "adopted", "repository_password", "agents.wanted", "agents.ready")
 
 
 def _ends(image: str = "velero/velero:v1.6.3", plugin: str = PLUGIN, agents: str = "restic") -> Json:
@@ -47,9 +48,7 @@ def subjects() -> list[Subject]:
     troubles = (_gone, _no_room)
     return [
         Subject("velero_install into nothing, 1.6.3", INSTALL, lambda: Cluster("1.6.3").settle_in(), WISH, _ends(), CANARY, 2.0, VOLATILE, troubles=troubles),
-        Subject("velero_install into nothing, 1.14.0", INSTALL, lambda: Cluster("1.14.0").settle_in(), newer, new_ends, CANARY, 2.0, VOLATILE),
-        Subject("velero_install over the guide's, 1.6.3", INSTALL, lambda: Cluster("1.6.3").guide(), WISH, _ends(), CANARY, 2.0, VOLATILE),
-        Subject("velero_install from 1.6.3 to 1.14.0", INSTALL, _upgraded, newer, new_ends, CANARY, 2.0, VOLATILE),
+        Subject("velero_install over the guide's 1.6.3 to 1.14.0", INSTALL, _upgraded, newer, new_ends, CANARY, 2.0, VOLATILE),
     ]
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import copy
 import json
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from types import SimpleNamespace
 from typing import Any
 from unittest import mock
@@ -55,7 +55,9 @@ class LabLink:
         query = dict(parse_qsl(parts.query))
         asked = Request(method, unquote(parts.path), query, {name.lower(): value for name, value in headers.items()}, body or b"")
         writes = method != "GET" and "dryRun" not in query and "selfsubjectaccessreviews" not in parts.path
-        with self._world.tap.around(f"{method} {parts.path}", before=writes):
+        # For the world, a death at a reading is the same as one after the write before it: one reading stands for all.
+        contact = self._world.tap.around(f"{method} {parts.path}", before=False) if writes or not self._world.tap.points else nullcontext()
+        with contact:
             if writes:
                 self._world.journal.append((method, parts.path))
             answer = self._world.api.handle(asked)
@@ -123,7 +125,6 @@ class Cluster:
         before, ends = self.state.version, self.clock.now() + seconds
         while self.clock.now() < ends and self.state.version == before:
             self.clock.sleep(min(PACE, max(0.0, ends - self.clock.now())))
-        self.tap.points.append("woken")
         return self.state.version != before
 
     def _program(self, argv: list[str], _timeout: float = 0) -> Any:
@@ -152,7 +153,7 @@ class Cluster:
             answer = self.api.handle(Request("POST", path, {}, headers, json.dumps(body).encode()))
             assert isinstance(answer, Response) and answer.status == 201, (name, getattr(answer, "text", ""))
             self.clock.sleep(0.05)
-        self.clock.sleep(30)
+        self.clock.sleep(10)
         return self.settle_in()
 
     def object(self, resource: str, name: str, namespace: str = "velero") -> Any:
