@@ -13,6 +13,7 @@ from unit.laws.velero_world import OTHER, Cluster
 
 MODULES = "ansible_collections.serverops.circleci.plugins.modules."
 INSTALL = import_module(MODULES + "velero_install").DOOR
+INFO = import_module(MODULES + "velero_info").DOOR
 CANARY = "s3cret-of-a-key-that-nobody-sees"
 PLUGIN = "velero/velero-plugin-for-aws:v1.2.0"
 WISH: Json = {
@@ -59,4 +60,12 @@ def _upgraded() -> Cluster:
 
 
 def readings() -> list[Reading]:
-    return []
+    """velero_info of a sound installation, and of one whose bucket is gone."""
+    return [
+        Reading("velero_info, 1.6.3", INFO, lambda: _made("1.6.3"), {}, CANARY, (_gone, _no_room)),
+        Reading("velero_info, 1.14.0", INFO, lambda: _made("1.14.0"), {}, CANARY, (_gone,)),
+    ]
+
+
+def _made(version: str) -> Cluster:
+    return Cluster(version).guide(credentials=WISH["credentials"])

@@ -9,6 +9,7 @@ import copy
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
+from importlib import import_module
 from types import SimpleNamespace
 from typing import Any
 from unittest import mock
@@ -30,6 +31,7 @@ from lab.velero.store import MemoryStore
 from lab.velero.world import VeleroWorld
 
 Json = dict[str, Any]
+MODULES = "ansible_collections.serverops.circleci.plugins.modules."
 BUCKET, OTHER = "lab-bucket", "other-bucket"
 PACE = 0.25  # s between two looks of a wait that has no watch to wake it
 
@@ -86,7 +88,7 @@ class Cluster:
         self.store = MemoryStore()
         for name in (BUCKET, OTHER):
             self.store.bucket(name)
-        self.version = version
+        self.version, self.has_program = version, True
         self.velero = VeleroWorld(self.state, profile or version, self.store)
         self.tap = Tap()
         self.journal: list[Any] = []
@@ -102,17 +104,15 @@ class Cluster:
 
     @contextmanager
     def open(self) -> Iterator[None]:
+        info, made = import_module(MODULES + "velero_info"), import_module(MODULES + "velero_install")
         with (
-            mock.patch.object(install_client, "port_from_params", self._port),
+            mock.patch.object(made, "port_from_params", self._port),
+            mock.patch.object(info, "client_from_params", lambda _params, _clock: self.client()),
             mock.patch.object(install_client, "wait_any", self.wait_any),
-            mock.patch.object(crds_client.commands, "find_program", lambda name: "/lab/velero" if name == "velero" else None),
+            mock.patch.object(crds_client.commands, "find_program", lambda name: "/lab/velero" if name == "velero" and self.has_program else None),
             mock.patch.object(crds_client.commands, "run", self._program),
         ):
-            from importlib import import_module
-
-            module = import_module("ansible_collections.serverops.circleci.plugins.modules.velero_install")
-            with mock.patch.object(module, "port_from_params", self._port):
-                yield
+            yield
 
     def client(self) -> KubernetesClient:
         return KubernetesClient(KubernetesConnection(), self.clock, LabLink(self))  # type: ignore[arg-type]
