@@ -9,6 +9,7 @@ import socket
 import ssl
 import struct
 import threading
+import traceback
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
@@ -37,11 +38,17 @@ class Handler(BaseHTTPRequestHandler):
         length = int(self.headers.get("Content-Length") or 0)
         found = urlsplit(self.path)
         headers = {name.lower(): value for name, value in self.headers.items()}
-        request = Request(self.command, unquote(found.path), dict(parse_qsl(found.query)), headers, self.rfile.read(length) if length else b"")
+        request = Request(
+            self.command, unquote(found.path), dict(parse_qsl(found.query, keep_blank_values=True)), headers, self.rfile.read(length) if length else b""
+        )
         fault = self._struck(request)
         if fault is not None and fault.what == RESET and not fault.done:
             return self._break()
-        answer = self.server.api.handle(request)
+        try:
+            answer = self.server.api.handle(request)
+        except Exception:  # noqa: BLE001 -- a fault of the lab must look like one
+            traceback.print_exc()
+            answer = Fail(500, f"the lab failed at {request.method} {request.path}: see its stderr", "InternalError").response()
         if fault is not None and fault.what == RESET:
             return self._break()
         if isinstance(answer, Watch):
