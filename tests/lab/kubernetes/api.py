@@ -20,7 +20,6 @@ NOT_SERVED = Response(404, "404 page not found\n", {"Content-Type": "text/plain;
 POD_SUBS = ("log", "exec", "portforward", "eviction")
 OVERLOADED = {
     401: ("Unauthorized", "Unauthorized"),
-    429: ("too many requests, please try again later", "TooManyRequests"),
     500: ("Internal error occurred: the store does not answer", "InternalError"),
     503: ("the server is currently unable to handle the request", "ServiceUnavailable"),
 }
@@ -57,6 +56,8 @@ class Api:
     def _faults(self, request: Request) -> None:
         fault = self.state.faults.find((faults.ANSWER,), request.method, request.path, self.state.clock.now())
         if fault is not None:
+            if fault.code == 429:
+                raise Busy(fault.retry)
             words, reason = OVERLOADED.get(fault.code, ("the lab says so", "InternalError"))
             raise Fail(fault.code, words, reason, {"retryAfterSeconds": fault.retry} if fault.retry else None, retry=fault.retry)
 
@@ -134,7 +135,7 @@ class Api:
         acts = {"PUT": writer.update, "PATCH": writer.patch} if target.name else {"POST": writer.create}
         if request.method not in acts:
             raise not_allowed()
-        if kind.namespaced and not target.namespace:
+        if (kind.namespaced and not target.namespace) or kind.qualified == "events.events.k8s.io":
             raise not_allowed()
         try:
             return acts[request.method]()
@@ -175,6 +176,17 @@ class Absent(Fail):
 
     def response(self) -> Response:
         return Response(404, NOT_SERVED.body, dict(NOT_SERVED.headers))
+
+
+class Busy(Fail):
+    """The server's own 429, of flow control: a text, no Status (its handler for too many requests writes plain text)."""
+
+    def __init__(self, retry: int) -> None:
+        super().__init__(429, "Too many requests, please try again later.", retry=retry)
+
+    def response(self) -> Response:
+        more = {"Retry-After": str(self.retry)} if self.retry else {}
+        return Response(429, f"{self.message}\n", {"Content-Type": "text/plain; charset=utf-8", **more})
 
 
 def missing() -> Fail:

@@ -10,9 +10,11 @@ REQUESTS: dict[str, str] = {
 }
 
 SUBJECTS: dict[str, str] = {
-    "OpenAPI, metrics": "the callers know their kinds",
+    "metrics; of OpenAPI all but what kubectl looks for before it applies": "the callers know their kinds",
+    "protobuf": "answered with 415: kubectl sends it for a few commands (create deployment, auth can-i), modules send JSON",
     "unknown fields below the first level of built-in kinds": "no schemas of them here; custom resources are checked by their definitions",
     "most checks of built-in kinds' values": "callers write what a server has taken",
+    "reviews of others' rights and tokens; writing by events.k8s.io": "answered with 404 and 405",
     "webhooks, quotas, limits, priorities": "nobody has any",
     "no right but one's own may be given in a Role": "tests make roles as the administrator",
     "how budgets count": "a test says which namespace has one that blocks",

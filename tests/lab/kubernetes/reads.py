@@ -33,7 +33,7 @@ class Reader:
     def __init__(self, state: State, request: Request, target: Target, kind: Resource) -> None:
         self.state, self.request, self.target, self.kind = state, request, target, kind
         self.stored = "events" if kind.qualified == "events.events.k8s.io" else kind.qualified
-        self.form = Form(kind, target, request.headers.get("accept", ""))
+        self.form = Form(kind, target, request.headers.get("accept", ""), state.clock.wall())
 
     def _in(self, key: Key) -> bool:
         return key[0] == self.stored and self.target.namespace in ("", key[1])
