@@ -1,0 +1,87 @@
+"""Velero on a cluster whose controllers and kubelets are played: an installation is backed up, lost and restored; and the program on its PATH."""
+# Copyright (c) 2026, the serverops.circleci authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+import json
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from lab.installation.installation import Installation, install, settle
+from lab.kubernetes import lifecycle
+from lab.kubernetes.state import State
+from lab.velero import cli
+from lab.velero.core import dig
+from lab.velero.store import MemoryStore
+from lab.velero.world import VeleroWorld
+
+
+def made(version: str) -> tuple[State, VeleroWorld, Installation, MemoryStore]:
+    state, store = State(), MemoryStore(keys={"lab-key": "lab-secret"})
+    store.bucket("lab-bucket")
+    installation = settle(install(state))
+    world = VeleroWorld(state, version, store)
+    world.install()
+    state.clock.sleep(30.0)
+    return state, world, installation, store
+
+
+@pytest.mark.parametrize("version", ["1.6.3", "1.14.0", "1.18.3"])
+def test_an_installation_comes_back(version: str) -> None:
+    state, world, installation, store = made(version)
+    assert world.core.running
+    before = installation.remember()
+    state.put("backups.velero.io", "velero", "b", {"spec": {"includedNamespaces": [installation.namespace]}})
+    state.clock.sleep(60.0)
+    assert dig(state.get("backups.velero.io", "velero", "b"), "status", "phase") == "Completed"
+    copied = {one["metadata"]["annotations"]["velero.io/pvc-name"]: one["status"]["progress"]["bytesDone"] for one in state.all("podvolumebackups.velero.io")}
+    assert copied == {claim: volume.bytes for (_namespace, claim), volume in before.items()}
+    lifecycle.delete(state, "namespaces", "", installation.namespace)
+    state.clock.sleep(60.0)
+    assert installation.problems()
+    state.put("restores.velero.io", "velero", "r", {"spec": {"backupName": "b"}})
+    state.clock.sleep(120.0)
+    assert dig(state.get("restores.velero.io", "velero", "r"), "status", "phase") == "Completed"
+    assert installation.problems() == []
+    assert installation.differences(before) == []
+
+
+def test_a_new_pod_is_a_new_server() -> None:
+    state, world, _installation, store = made("1.6.3")
+    first, epoch = world.core.pod, world.core.epoch
+    state.end_pod("velero", first)
+    state.clock.sleep(60.0)
+    assert world.core.running and world.core.pod != first and world.core.epoch > epoch
+
+
+def test_no_pod_no_server() -> None:
+    state, world, _installation, _store = made("1.6.3")
+    body = dict(state.objects["deployments.apps", "velero", "velero"])
+    state.put("deployments.apps", "velero", "velero", {**body, "spec": {**body["spec"], "replicas": 0}})
+    state.clock.sleep(60.0)
+    assert not world.core.running
+    state.put("backups.velero.io", "velero", "b", {"spec": {}})
+    state.clock.sleep(600.0)
+    assert not dig(state.get("backups.velero.io", "velero", "b"), "status")
+
+
+@pytest.mark.parametrize(("version", "agent", "gone"), [("1.6.3", "--use-restic", "--use-node-agent"), ("1.14.0", "--use-node-agent", "--use-restic")])
+def test_the_program(tmp_path: Path, version: str, agent: str, gone: str) -> None:
+    program = cli.write(tmp_path, version)
+
+    def run(*words: str) -> "subprocess.CompletedProcess[str]":
+        return subprocess.run([str(program), *words], env={"PATH": "/usr/bin:/bin"}, capture_output=True, text=True, timeout=60, check=False)
+
+    assert f"Version: v{version}\n" in run("version", "--client-only").stdout
+    kinds = json.loads(run("install", "--crds-only", "--dry-run", "-o", "json").stdout)["items"]
+    assert {one["kind"] for one in kinds} == {"CustomResourceDefinition"} and len(kinds) >= 11
+    (tmp_path / "cloud").write_text("[default]\naws_access_key_id=a-key\n")
+    words = ["install", "--provider", "aws", "--bucket", "b", "--plugins", "velero/velero-plugin-for-aws:v1", "--secret-file", str(tmp_path / "cloud")]
+    dry = run(*words, agent, "--dry-run", "-o", "json")
+    assert "DaemonSet" in dry.stdout and "W2RlZmF1bHRd" in dry.stdout, "the keys are in it"
+    assert run(*words, "--dry-run").stdout == ""
+    wrong = run(*words, gone, "--dry-run")
+    assert wrong.returncode == 1 and f"unknown flag: {gone}" in wrong.stderr
+    assert run(*words).returncode == 1, "no kubeconfig"
