@@ -11,6 +11,7 @@ import logging
 import pytest
 from ansible_collections.serverops.circleci.plugins.module_utils.door import reconcile
 from unit.laws import nomad, nomad_jobs, server
+from unit.laws import nomad, nomad_jobs, velero
 from unit.laws.killing import Killed
 from unit.laws.leaking import leaks, outputs
 from unit.laws.running import Ran, all_params, by_item, run, run_sliced, stable
@@ -22,11 +23,13 @@ SUBJECTS: list[Subject] = [
     *nomad.subjects(),
     *nomad_jobs.subjects(),
     *server.subjects(),
+    *velero.subjects(),
 ]
 READINGS: list[Reading] = [
     *nomad.readings(),
     *nomad_jobs.readings(),
     *server.readings(),
+    *velero.readings(),
 ]
 
 FORESEEABLE = [subject for subject in SUBJECTS if subject.foreseeable]

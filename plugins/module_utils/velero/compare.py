@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import copy
 import json
+import re
 from collections.abc import Iterator
 from typing import Any, Optional
 
@@ -185,7 +186,7 @@ def _pod(item: Json) -> Json:
 
 
 def _short(value: Any) -> str:
-    if isinstance(value, str):
-        return value if len(value) <= LONGEST else value[:LONGEST] + "..."
-    text = json.dumps(value, sort_keys=True)
-    return "nothing" if value is None else text if len(text) <= LONGEST else text[:LONGEST] + "..."
+    """For people; a digest says nothing to them."""
+    text = "nothing" if value is None else value if isinstance(value, str) else json.dumps(value, sort_keys=True)
+    text = re.sub(r"\b[0-9a-f]{40}\b", "(digest)", text)
+    return text if len(text) <= LONGEST else text[:LONGEST] + "..."

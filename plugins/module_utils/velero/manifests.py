@@ -92,7 +92,8 @@ def location_spec(spec: InstallSpec) -> Json:
 def _object(spec: InstallSpec, kind: core.Kind, name: str, stage: int, body: Any) -> Wanted:
     namespace = spec.namespace if kind.namespaced else ""
     told = body.get("metadata") or {}
-    meta: Json = {"name": name, "labels": {**LABELS, **(told.get("labels") or {})}}
+    labels = {} if name == REPOSITORY else {**LABELS, **(told.get("labels") or {})}  # Velero makes that Secret itself, without labels
+    meta: Json = {"name": name, **({"labels": labels} if labels else {})}
     if told.get("annotations"):
         meta["annotations"] = told["annotations"]
     if namespace:

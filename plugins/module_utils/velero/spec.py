@@ -182,3 +182,28 @@ def _check_password(spec: InstallSpec) -> None:
     text = spec.repository_password.reveal() if spec.repository_password else ""
     if text and (len(text) < SHORTEST_PASSWORD or not text.isprintable() or text.strip() != text):
         raise BadInput(f"repository_password is too short or holds blanks at its ends or a line break; give {SHORTEST_PASSWORD} printable characters or more")
+
+
+INSTALL_OPTIONS: dict[str, dict[str, Any]] = {
+    "version": {"type": "str", "required": True},
+    "provider": {"type": "str", "required": True, "choices": ["aws", "gcp"]},
+    "bucket": {"type": "str", "required": True},
+    "prefix": {"type": "str"},
+    "access_mode": {"type": "str", "choices": ["ReadWrite", "ReadOnly"], "default": "ReadWrite"},
+    "backup_location_config": {"type": "dict", "default": {}},
+    "snapshot_location_config": {"type": "dict"},
+    "plugins": {"type": "list", "elements": "str"},
+    "credentials": {"type": "str", "no_log": True},
+    "service_account_annotations": {"type": "dict", "default": {}},
+    "uploader": {"type": "str", "choices": ["restic", "kopia", "none"]},
+    "features": {"type": "list", "elements": "str", "default": []},
+    "flags": {"type": "dict", "default": {}},
+    "image": {"type": "str"},
+    "namespace": {"type": "str", "default": "velero"},
+    "crds_file": {"type": "path"},
+    "velero_cli": {"type": "path"},
+    "repository_password": {"type": "str", "no_log": True},
+    "repository_password_export": {"type": "path", "no_log": False},
+    "allow_untested": {"type": "bool", "default": False},
+    "take_over": {"type": "bool", "default": False},
+}

@@ -9,40 +9,25 @@ import re
 from datetime import datetime, timezone
 from typing import Any, Optional
 
+from ansible_collections.serverops.circleci.plugins.module_utils.core.durations import seconds
 from ansible_collections.serverops.circleci.plugins.module_utils.core.errors import BadInput
-
-# What Go's time.ParseDuration takes: no days, no weeks. A Backup whose ttl it cannot read stops Velero altogether (recorded on 1.6.3, 1.14.0, 1.18.3).
-_UNITS = {"ns": 1e-9, "us": 1e-6, "\u00b5s": 1e-6, "\u03bcs": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0}
-_PART = re.compile(r"(\d+\.?\d*|\.\d+)(ns|us|\u00b5s|\u03bcs|ms|s|m|h)")
-_LONGEST = 9_223_372_036.0  # s, the nanoseconds that 64 bits hold
 
 
 def seconds_of(text: Any) -> Optional[float]:
-    """Seconds of a Go duration such as 720h0m0s; None where Go could not read it either."""
+    """Seconds of a Go duration such as 720h0m0s; None where Go could not read it either: such a ttl stops Velero altogether (recorded)."""
     if not isinstance(text, str):
         return None
-    bare = text[1:] if text[:1] in ("+", "-") else text
-    if bare == "0":
-        return 0.0
-    total, at = 0.0, 0
-    while at < len(bare):
-        part = _PART.match(bare, at)
-        if not part:
-            return None
-        total, at = total + float(part.group(1)) * _UNITS[part.group(2)], part.end()
-    if not bare or total > _LONGEST:
+    signed = text[:1] in ("+", "-")
+    try:
+        found = seconds(text[1:] if signed else text, "duration")
+    except BadInput:
         return None
-    return -total if text.startswith("-") else total
+    return -found if text.startswith("-") else found
 
 
 def checked_duration(option: str, text: str) -> str:
     """The text, if Go can read it and it is above zero; raises BadInput naming the option."""
-    found = seconds_of(text)
-    if found is None:
-        raise BadInput(
-            f"{option} is {text!r}, which is no duration that Velero can read; write hours, minutes and seconds, such as 720h or 1h30m (there are no days)"
-        )
-    if found <= 0:
+    if seconds(text, option) <= 0:
         raise BadInput(f"{option} is {text!r}, but it must be more than 0")
     return text
 

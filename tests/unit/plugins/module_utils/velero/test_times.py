@@ -38,7 +38,7 @@ def test_what_go_cannot_read_is_none(text: Any) -> None:
     assert seconds_of(text) is None
 
 
-@pytest.mark.parametrize(("text", "words"), [("30d", "there are no days"), ("0s", "more than 0"), ("-1h", "more than 0")])
+@pytest.mark.parametrize(("text", "words"), [("30d", "there are no days"), ("0s", "more than 0"), ("-1h", "it must be a duration")])
 def test_a_bad_duration_is_refused_by_the_options_name(text: str, words: str) -> None:
     with pytest.raises(BadInput, match=f"ttl is '{text}'.*{words}"):
         checked_duration("ttl", text)

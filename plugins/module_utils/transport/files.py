@@ -1,0 +1,59 @@
+# Copyright (c) 2026, the serverops.circleci authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Files of the machine we run on: read whole, and written so that nobody else can read them and none is ever half."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from contextlib import suppress
+
+from ansible_collections.serverops.circleci.plugins.module_utils.core.errors import BadInput
+from ansible_collections.serverops.circleci.plugins.module_utils.core.secret import Secret
+
+LARGEST = 50_000_000  # bytes
+
+
+def read_text(path: str, option: str) -> str:
+    """The text of a file that an option names. Raises BadInput naming the option."""
+    try:
+        with open(path, encoding="utf-8") as file:
+            return file.read(LARGEST)
+    except (OSError, UnicodeDecodeError) as error:
+        why = error.strerror if isinstance(error, OSError) else "it is no text"
+        raise BadInput(f"{option} is {path}, which cannot be read: {why}") from None
+
+
+def holds_secret(path: str, secret: Secret) -> bool:
+    """Whether the file is there, holds just this, and is for its owner alone."""
+    try:
+        with open(path, encoding="utf-8") as file:
+            return file.read(LARGEST) == secret.reveal() + "\n" and not os.fstat(file.fileno()).st_mode & 0o077
+    except (OSError, UnicodeDecodeError):
+        return False
+
+
+def must_be_writable(path: str, option: str) -> None:
+    """Raises BadInput naming the option where the file could not be written."""
+    folder = os.path.dirname(os.path.abspath(path))
+    if os.path.isdir(path) or not os.path.isdir(folder) or not os.access(folder, os.W_OK):
+        raise BadInput(f"{option} is {path}, but no file can be written there; give a path in a folder that exists and is ours")
+
+
+def write_secret(path: str, secret: Secret, option: str) -> None:
+    """Write it with mode 0600, whole or not at all. Raises BadInput naming the option."""
+    folder = os.path.dirname(os.path.abspath(path))
+    temporary = ""
+    try:
+        handle, temporary = tempfile.mkstemp(dir=folder, prefix=".serverops-")
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            file.write(secret.reveal() + "\n")
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    except OSError as error:
+        if temporary:
+            with suppress(OSError):
+                os.unlink(temporary)
+        raise BadInput(f"{option} is {path}, which cannot be written: {error.strerror}") from None
