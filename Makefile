@@ -23,10 +23,10 @@ setup-run:
 	@$(PYTHON) tools/make_venv.py $(VENV) requirements/run.txt
 
 setup-check:
-	@$(PYTHON) tools/make_venv.py --minimum 3.11 $(VENV) requirements/check.txt
+	@$(PYTHON) tools/make_venv.py --minimum 3.11 --neighbours $(VENV) requirements/check.txt
 
 setup:
-	@$(PYTHON) tools/make_venv.py --minimum 3.11 $(VENV) requirements/test.txt
+	@$(PYTHON) tools/make_venv.py --minimum 3.11 --neighbours $(VENV) requirements/test.txt
 
 # The other versions of ansible-core and Python that the tests run on, as far as the machine has a Python for them.
 setup-environments:

@@ -25,6 +25,7 @@ class Environment:
     name: str
     what: str
     pythons: tuple[str, ...]
+    neighbours: tuple[str, ...] = ("--neighbours",)
 
     @property
     def venv(self) -> str:
@@ -49,7 +50,7 @@ CORES = (
     Environment("core-2.16", "ansible-core 2.16", ("3.10", "3.11", "3.12")),
     Environment("core-2.21", "ansible-core 2.21", ("3.13", "3.12", "3.14")),
 )
-MODULES = Environment("modules-3.9", "the oldest Python that modules run on", ("3.9",))
+MODULES = Environment("modules-3.9", "the oldest Python that modules run on", ("3.9",), neighbours=())
 IMPORTER = Environment("importer", "galaxy-importer", ("3.11", "3.12", "3.13", "3.14"))
 ENVIRONMENTS = (*CORES, MODULES, IMPORTER)
 
@@ -63,7 +64,15 @@ def make(environment: Environment) -> None:
     if python is None:
         print(f"environments: no {environment.venv}: {environment.without}", flush=True)
         return
-    command = [str(python), str(ROOT / "tools/make_venv.py"), "--minimum", "3.9", environment.venv, f"requirements/{environment.name}.txt"]
+    command = [
+        str(python),
+        str(ROOT / "tools/make_venv.py"),
+        "--minimum",
+        "3.9",
+        *environment.neighbours,
+        environment.venv,
+        f"requirements/{environment.name}.txt",
+    ]
     if code := subprocess.run(command, cwd=ROOT, stdin=subprocess.DEVNULL, check=False).returncode:
         sys.exit(code)
 

@@ -30,6 +30,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("venv", type=Path, help="folder of the virtual environment")
     parser.add_argument("requirements", nargs="+", type=Path, help="requirement files to install")
     parser.add_argument("--no-deps", type=Path, action="append", default=[], help="requirement file to install without dependencies")
+    parser.add_argument("--neighbours", action="store_true", help="also the collections that ours depends on, without Galaxy")
     parser.add_argument("--minimum", default="3.10", help="oldest Python that the requirements can be installed on")
     return parser.parse_args()
 
@@ -108,6 +109,8 @@ def main() -> None:
         install(args.venv, args)
         stamp.write_text(wanted)
     link(args.venv)
+    if args.neighbours:
+        run(python, ROOT / "tools/neighbours.py")
 
 
 def check_version(python: Path, minimum: str) -> None:

@@ -1,157 +1,150 @@
 # Copyright (c) 2026, the serverops.circleci authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The Kubernetes API through the official client: its credentials, its list of pods; and a port of a pod as a channel.
-
-The official client's own port-forward is not used: it sends none of the headers but the token, so that impersonate_user would be dropped and more
-rights used than were asked for; it knows no time-out; it changes the client for all threads while it opens; and it asks for a protocol (v5) that
-port-forward does not have. Its configuration and credentials serve for the websocket as they do for the list.
-"""
+"""Objects of a cluster, as raw JSON in and out, for the systems that live in it: read, listed, created, applied, patched, deleted; rights, logs, time."""
 
 from __future__ import annotations
 
-import json
+from collections.abc import Mapping, Sequence
 from typing import Any, Optional
-from urllib.parse import quote
 
-from ansible_collections.serverops.circleci.plugins.module_utils.core.errors import BadInput, NotFound, NotPermitted, Refused, Unreachable
-from ansible_collections.serverops.circleci.plugins.module_utils.kubernetes.connection import KubernetesConnection
-from ansible_collections.serverops.circleci.plugins.module_utils.kubernetes.errors import error_from_exception, error_from_status
-from ansible_collections.serverops.circleci.plugins.module_utils.kubernetes.model import Pod, pods_from_api, usable_pod
-from ansible_collections.serverops.circleci.plugins.module_utils.transport import websockets
+from ansible_collections.serverops.circleci.plugins.module_utils.core.clock import Clock, SystemClock
+from ansible_collections.serverops.circleci.plugins.module_utils.core.errors import NotFound, Unreachable
+from ansible_collections.serverops.circleci.plugins.module_utils.core.params import spec_from_params
+from ansible_collections.serverops.circleci.plugins.module_utils.core.shapes import Json
+from ansible_collections.serverops.circleci.plugins.module_utils.kubernetes.answers import Listing, applied, secrets_in, sent, typed
+from ansible_collections.serverops.circleci.plugins.module_utils.kubernetes.calls_client import FIELD_MANAGER, Call, Calls
+from ansible_collections.serverops.circleci.plugins.module_utils.kubernetes.connection import KubernetesConnection, checked
+from ansible_collections.serverops.circleci.plugins.module_utils.kubernetes.kinds import ACCESS_REVIEW, POD, Kind
+from ansible_collections.serverops.circleci.plugins.module_utils.kubernetes.link_client import Link
+from ansible_collections.serverops.circleci.plugins.module_utils.kubernetes.refusals import Expired, NotServed
+from ansible_collections.serverops.circleci.plugins.module_utils.kubernetes.rights import Right, is_allowed
+
+PAGE = 500
+TRIES = 3  # of a paged list whose version is forgotten in the middle; then it is asked for whole
+MERGE, APPLY = "application/merge-patch+json", "application/apply-patch+yaml"
+LONGEST_LOG = 4_000_000  # bytes
 
 
 class KubernetesClient:
-    """One cluster as one user. Nothing is asked before the first call."""
+    """One cluster as one user; nothing is asked before the first call. Every call raises what refusals.py names, and Unreachable where no answer came."""
 
-    def __init__(self, connection: KubernetesConnection, timeout: float) -> None:
-        self._connection, self._timeout = connection, timeout
-        self._made: Optional[Any] = None
-
-    def pods(self, namespace: str, selector: str) -> tuple[Pod, ...]:
-        """The pods that a label selector names. Raises NotPermitted, Refused, Unreachable, BadInput."""
-        from kubernetes.client import ApiException, CoreV1Api
-        from urllib3.exceptions import HTTPError
-
-        api = self._api()
-        try:
-            got = CoreV1Api(api).list_namespaced_pod(
-                namespace, label_selector=selector, _request_timeout=(self._timeout, self._timeout), _preload_content=False
-            )
-            body = json.loads(got.data)
-            return pods_from_api(body)
-        except (ApiException, HTTPError) as error:
-            raise error_from_exception(error, self.place) from None
-        except (AttributeError, KeyError, TypeError, ValueError):
-            raise Unreachable(f"what {self.place} answered is no list of pods; is that the Kubernetes API?") from None
-
-    def port_of_pod(self, namespace: str, pod: str, port: int) -> websockets.WebsocketChannel:
-        """A channel to a port of a pod. Raises what the API's refusal means; Unreachable where the pod's machine cannot be reached."""
-        config = self._api().configuration
-        path = f"/api/v1/namespaces/{quote(namespace, safe='')}/pods/{quote(pod, safe='')}/portforward?ports={port}"
-        endpoint = websockets.Endpoint(
-            url="ws" + config.host.removeprefix("http").rstrip("/") + path,
-            headers=self._headers(),
-            verify=config.verify_ssl,
-            ca_path=config.ssl_ca_cert,
-            client_cert=config.cert_file,
-            client_key=config.key_file,
-            server_name=getattr(config, "tls_server_name", None),
-            proxy=config.proxy,
-        )
-        try:
-            return websockets.dial(endpoint, self._timeout)
-        except websockets.NotUpgraded as error:
-            raise error_from_status(error.status, error.message, self.place) from None
+    def __init__(self, connection: KubernetesConnection, clock: Optional[Clock] = None, link: Optional[Link] = None) -> None:
+        self.calls = Calls(connection, clock or SystemClock(), link)
 
     @property
     def place(self) -> str:
         """Host and port of the API, for messages."""
-        host = str(self._api().configuration.host)
-        return websockets.place("ws" + host.removeprefix("http"))
+        return self.calls.place
 
-    def _headers(self) -> dict[str, str]:
-        """Who we are, renewed where the kubeconfig says how."""
-        headers = {str(name): str(value) for name, value in self._api().default_headers.items()}
-        self._api().update_params_for_auth(headers, [], ["BearerToken"])
-        return headers
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What the API warned of so far, each once."""
+        return self.calls.warnings
 
-    def _api(self) -> Any:
-        if self._made is None:
-            self._made = self._new_api()
-        return self._made
+    def get(self, kind: Kind, namespace: str, name: str) -> Json:
+        """One object. Raises NotFound, and NotServed (a NotFound) where the API knows no such kind."""
+        return self._object(self.calls.read(Call("GET", kind.path(namespace, name))))
 
-    def _new_api(self) -> Any:
-        from kubernetes.client import ApiClient
-
-        api = ApiClient(_configuration(self._connection))
-        if self._connection.impersonate_user:
-            api.set_default_header("Impersonate-User", self._connection.impersonate_user)
-        return api
-
-
-def _configuration(given: KubernetesConnection) -> Any:
-    """The official client's configuration: from the host alone where one is given, else from the kubeconfig, else from the pod we run in."""
-    from kubernetes.client import Configuration
-
-    made = Configuration()
-    made.proxy = made.no_proxy = None  # what it took from the environment
-    made.retries = 0  # the caller knows how long to try (False would end in a fault of the library's own where TLS fails)
-    if not given.host:
-        _load(given, made)
-    overrides = {
-        "host": given.host and given.host.rstrip("/"),
-        "verify_ssl": given.validate_certs,
-        "ssl_ca_cert": given.ca_cert,
-        "cert_file": given.client_cert,
-        "key_file": given.client_key,
-        "proxy": given.proxy,
-    }
-    for name, value in overrides.items():
-        if value is not None:
-            setattr(made, name, value)
-    if given.api_key:
-        made.refresh_api_key_hook = None
-        made.api_key = {"authorization": f"Bearer {given.api_key.reveal()}"}
-    return made
-
-
-def _load(given: KubernetesConnection, made: Any) -> None:
-    from kubernetes import config
-
-    try:
-        config.load_kube_config(config_file=given.kubeconfig, context=given.context, client_configuration=made, persist_config=False)
-        return
-    except config.ConfigException as error:
-        if given.kubeconfig or given.context:
-            names = f"kubeconfig {given.kubeconfig or '(the default)'} with context {given.context or '(the current)'}"
-            raise BadInput(f"{names} cannot be used: {error}") from None
-    try:
-        config.load_incluster_config(client_configuration=made)
-    except config.ConfigException:
-        raise BadInput("neither host nor kubeconfig is given, there is no ~/.kube/config, and this is no pod; say where the Kubernetes API is") from None
-
-
-class PodRoad:
-    """Channels to a port of whichever pod of a selector is Running and Ready: found again for every channel, since pods move."""
-
-    def __init__(self, client: KubernetesClient, namespace: str, selector: str, port: int) -> None:
-        self._client, self._namespace, self._selector, self._port = client, namespace, selector, port
-        self._last = ""
-
-    def dial(self) -> websockets.WebsocketChannel:
-        """A channel to the pod. Raises NotPermitted with the rights that are missing, Unreachable while there is no pod."""
-        where = f"namespace {self._namespace}"
+    def find(self, kind: Kind, namespace: str, name: str) -> Optional[Json]:
+        """One object, None where it is not there. Raises NotServed where the API knows no such kind: nobody looked, so nothing is known."""
         try:
-            pods = self._client.pods(self._namespace, self._selector)
-            pod = usable_pod(pods, self._last)
-            if pod is None:
-                there = ", ".join(f"{one.name} ({one.state})" for one in pods) or "none at all"
-                raise Unreachable(f"no pod of {self._selector} in {where} is Running and Ready: {there}; see kubernetes_forward.namespace and pod_selector")
-            self._last = pod.name
-            return self._client.port_of_pod(self._namespace, pod.name, self._port)
-        except (NotFound, Refused) as error:  # gone, or on its way, between the list and the websocket
-            raise Unreachable(str(error)) from None
-        except NotPermitted as error:
-            rights = f"; kubernetes_forward needs list on pods, and get and create on pods/portforward, in {where}" if "(403" in str(error) else ""
-            raise NotPermitted(f"{error}{rights}") from None
+            return self.get(kind, namespace, name)
+        except NotServed:
+            raise
+        except NotFound:
+            return None
+
+    def list(self, kind: Kind, namespace: str = "", labels: str = "", fields: str = "") -> Listing:
+        """All objects of a kind, of a namespace or of all, that the selectors choose, as of one version."""
+        for _try in range(TRIES):
+            try:
+                return self._pages(kind, namespace, selection(labels, fields), PAGE)
+            except Expired:  # what is left of the list is forgotten: the pages so far are of a version that cannot be completed
+                continue
+        return self._pages(kind, namespace, selection(labels, fields), 0)
+
+    def create(self, kind: Kind, manifest: Json, namespace: str = "", dry_run: bool = False) -> Json:
+        """The object as made. Raises AlreadyExists, BeingDeleted, Invalid; NotFound where the namespace is not there."""
+        body = sent(kind, manifest)
+        namespace = namespace or str((manifest.get("metadata") or {}).get("namespace") or "")
+        call = Call("POST", kind.path(namespace), self._options(dry_run), body, hidden=secrets_in(body))
+        return self._object(self.calls.write(call))
+
+    def apply(self, kind: Kind, manifest: Json, force: bool = False, dry_run: bool = False) -> Json:
+        """The object after a server-side apply of what the manifest names. Raises ApplyConflict where others manage a field that differs, unless `force`."""
+        body = applied(kind, manifest)
+        path = kind.path(str(body["metadata"].get("namespace") or ""), str(body["metadata"]["name"]))
+        query = (*self._options(dry_run), ("force", "true" if force else "false"))
+        return self._object(self.calls.write(Call("PATCH", path, query, body, APPLY, hidden=secrets_in(body))))
+
+    def patch(self, kind: Kind, namespace: str, name: str, merge: Json) -> Json:
+        """The object after a merge patch. With metadata.resourceVersion in it only of the object that was read: else raises Conflict."""
+        hidden = secrets_in({"kind": kind.name, **merge})
+        return self._object(self.calls.write(Call("PATCH", kind.path(namespace, name), self._options(), merge, MERGE, hidden=hidden)))
+
+    def delete(self, kind: Kind, namespace: str, name: str, uid: str = "", grace: Optional[float] = None) -> Json:
+        """What the API answers: the object where it still ends, else a Status. With `uid` only that very object: else raises Conflict. Dependents go too."""
+        options: Json = {"apiVersion": "v1", "kind": "DeleteOptions", "propagationPolicy": "Background"}  # a Job's own default leaves its pods
+        if uid:
+            options["preconditions"] = {"uid": uid}
+        if grace is not None:
+            options["gracePeriodSeconds"] = int(grace)
+        return self._object(self.calls.write(Call("DELETE", kind.path(namespace, name), body=options)))
+
+    def missing_rights(self, rights: Sequence[Right]) -> tuple[Right, ...]:
+        """Those that the API does not grant us: each asked once, in order. Changes nothing."""
+        return tuple(right for right in dict.fromkeys(rights) if not is_allowed(self.calls.read(Call("POST", ACCESS_REVIEW.path(), body=right.review()))))
+
+    def log(self, namespace: str, pod: str, container: str = "", lines: int = 200, previous: bool = False) -> str:
+        """The last lines of a container's log; of its life before the last restart with `previous`."""
+        query = [("tailLines", str(lines)), ("limitBytes", str(LONGEST_LOG)), *([("container", container)] if container else [])]
+        query += [("previous", "true")] if previous else []
+        call = Call("GET", POD.path(namespace, pod, "log"), tuple(query), accept="text/plain, */*")
+        return self.calls.retried(lambda: self.calls.text(call))
+
+    def server_time(self) -> float:
+        """The API server's time (epoch seconds, to the second): what its timestamps are measured by, whatever our own clock says."""
+        if self.calls.date is None:
+            self.calls.read(Call("GET", "/version"))
+        if self.calls.date is None:
+            raise Unreachable(f"{self.place} tells no time in its answers")
+        return self.calls.date
+
+    def _pages(self, kind: Kind, namespace: str, chosen: tuple[tuple[str, str], ...], limit: int) -> Listing:
+        items: list[Json] = []
+        token = ""
+        while True:
+            paging = (*([("limit", str(limit))] if limit else []), *([("continue", token)] if token else []))
+            body = self.calls.read(Call("GET", kind.path(namespace), (*chosen, *paging)))
+            items += self._entries(body, kind)
+            token = str(body["metadata"].get("continue") or "")
+            if not token:
+                return Listing(tuple(items), str(body["metadata"].get("resourceVersion") or ""))
+
+    def _entries(self, body: Any, kind: Kind) -> tuple[Json, ...]:
+        try:
+            return tuple(typed(item, kind) for item in body["items"] or ())
+        except (AttributeError, KeyError, TypeError):
+            raise self._not_the_api() from None
+
+    def _object(self, body: Any) -> Json:
+        if not isinstance(body, dict) or "kind" not in body:
+            raise self._not_the_api()
+        return body
+
+    def _not_the_api(self) -> Unreachable:
+        return Unreachable(f"what {self.place} answered is JSON, but not what the Kubernetes API says there; is host another service?")
+
+    def _options(self, dry_run: bool = False) -> tuple[tuple[str, str], ...]:
+        return (("fieldManager", FIELD_MANAGER), *((("dryRun", "All"),) if dry_run else ()))
+
+
+def selection(labels: str, fields: str) -> tuple[tuple[str, str], ...]:
+    """Selectors as a query."""
+    return tuple((name, value) for name, value in (("labelSelector", labels), ("fieldSelector", fields)) if value)
+
+
+def client_from_params(params: Mapping[str, Any], clock: Optional[Clock] = None) -> KubernetesClient:
+    """The client that a module's parameters ask for; raises BadInput with the first option that cannot be."""
+    return KubernetesClient(checked(spec_from_params(KubernetesConnection, params)), clock)

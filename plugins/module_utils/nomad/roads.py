@@ -63,9 +63,9 @@ class KubernetesRoad:
         return f"through kubernetes_forward {self.namespace}/{self.pod_selector}"
 
     def forward(self, host: str, port: int, timeout: float) -> Forward:
-        from ansible_collections.serverops.circleci.plugins.module_utils.kubernetes.client import KubernetesClient, PodRoad
+        from ansible_collections.serverops.circleci.plugins.module_utils.kubernetes.road_client import PodClient, PodRoad
 
-        road = PodRoad(KubernetesClient(self.connection, timeout * 0.4), self.namespace, self.pod_selector, self.port or port)
+        road = PodRoad(PodClient(self.connection, timeout * 0.4), self.namespace, self.pod_selector, self.port or port)
         return Forward(road.dial, MOST)
 
     def must_lead_to_agents(self) -> None:

@@ -28,6 +28,7 @@ NOT_IN_3_9 = ("tomllib",)
 # Which systems may use which others (semantics.md); kubernetes and cloud are shared ground for every client.
 MAY_USE = {"fleet": {"nomad", "cloud"}, "kots": {"velero"}, "replicated": {"host"}, "server": {"*"}}
 SHARED = ("kubernetes", "cloud")
+SHARED_DATA = ("module_utils/kubernetes/kinds",)  # names alone, which every file of a system may have
 LINES, DOOR_LINES, ACTION_LINES, FUNCTION_LINES, PARAMETERS = 300, 50, 20, 25, 5
 
 
@@ -143,7 +144,7 @@ def _shut_system(file: File, ours: str, target: list[str]) -> str:
     if target[1] == "transport":
         return "" if file.room == "module_utils" and _is_client(file) else "only clients know transports"
     allowed = MAY_USE.get(file.system, set())
-    shared = target[1] in SHARED and (_is_client(file) or file.room == "modules")
+    shared = target[1] in SHARED and (_is_client(file) or file.room == "modules" or ours in SHARED_DATA)
     return "" if target[1] == file.system or target[1] in allowed or "*" in allowed or shared else f"{file.system} may not use {target[1]}"
 
 

@@ -1,0 +1,215 @@
+# Copyright (c) 2026, the serverops.circleci authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A whole installation is backed up and the backup proven: a young proven one is taken, one that runs is joined, else one is begun, once."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Optional
+
+from ansible_collections.serverops.circleci.plugins.module_utils.core.shapes import Decision, Json, act, settled, stuck, waiting
+from ansible_collections.serverops.circleci.plugins.module_utils.kots.backup_view import backup_view
+from ansible_collections.serverops.circleci.plugins.module_utils.kots.choice import (
+    BackupLook,
+    BackupState,
+    candidates,
+    is_stalled,
+    ours,
+    proofs_of,
+    settled_choice,
+    subject,
+    to_join,
+)
+from ansible_collections.serverops.circleci.plugins.module_utils.kots.gates import failures, gates_view
+from ansible_collections.serverops.circleci.plugins.module_utils.kots.model import InstanceBackup
+from ansible_collections.serverops.circleci.plugins.module_utils.kots.proofs import FAILED, PASSED, outcome, reasons
+from ansible_collections.serverops.circleci.plugins.module_utils.velero.nouns import Backup, Meta
+
+ITEM = "backup"
+IMAGINED = "imagined"
+ASKED = 60.0  # s in which a backup that was asked for must show
+SILENT = 3600.0  # s without progress after which a running one is taken for stalled; Velero tells bytes every ten seconds
+AGAIN = 10.0  # s until what could not be read is tried again
+
+
+@dataclass(frozen=True)
+class StartBackup:
+    """Ask kotsadm for a backup of the whole installation."""
+
+    item: str = ITEM
+
+    def describe(self) -> Json:
+        return {"step": "backup", "id": ITEM}
+
+
+# -- the kernel's questions --------------------------------------------------------------------------------
+
+
+def refusals(look: BackupLook) -> list[str]:
+    """Why none can be begun, where one would have to be."""
+    return obstacles(look) if not look.memory["uid"] and settled_choice(look) is None and not look.state.sent else []
+
+
+def decide(look: BackupLook) -> dict[str, Decision]:
+    """What is due now."""
+    return {ITEM: _followed(look) if look.memory["uid"] else _unfollowed(look)}
+
+
+def effect(state: BackupState, _step: Any) -> BackupState:
+    """One more runs."""
+    meta = Meta("(new)", uid=IMAGINED, created=state.now)
+    made = InstanceBackup(Backup(meta, "InProgress", started=state.now), "manual")
+    return replace(state, backups=(*state.backups, made), sent=True)
+
+
+def assume(look: BackupLook, _item: str) -> BackupState:
+    """The one that is waited for has ended well, and is proven."""
+    uid, state = look.memory["uid"], look.state
+    if not uid:
+        return effect(state, None)
+    ended = tuple(_ended_well(one, state.now) if one.uid == uid else one for one in state.backups)
+    return replace(state, backups=ended, sure=state.sure | {uid})
+
+
+def remember(look: BackupLook) -> Json:
+    """When this task began, which backups were there then, and which one it follows."""
+    state = look.state
+    past = look.memory or {"began": state.now, "known": [one.uid for one in state.backups], "uid": "", "name": "", "joined": False, "skipped": []}
+    if past["uid"]:
+        return _unless_joined_in_vain(look, past)
+    found = ours(state, past) if state.sent else to_join(look, past)
+    return {**past, "uid": found.uid, "name": found.name, "joined": not state.sent} if found else past
+
+
+def facts(look: BackupLook) -> dict[str, Json]:
+    """The state as seen: how many backups there are, and how far the one is that counts."""
+    one = subject(look)
+    proven = one is not None and outcome(proofs_of(look, one)) == PASSED
+    size = look.state.bytes.get(one.uid) if one and one.backup.is_running else None
+    items = one.backup.items if one and one.backup.is_running else None
+    return {ITEM: {"backups": len(look.state.backups), "phase": one.backup.phase if one else None, "items": items, "bytes": size, "verified": proven}}
+
+
+def out_of_sight(last: Json) -> Json:
+    """The last view once no answer comes any more."""
+    return {**last, "verdict": "unknown"} if last.get("verdict") in ("running", "asked", "unproven") else last
+
+
+def progress(look: BackupLook, decisions: Mapping[str, Decision]) -> str:
+    """Such as "instance-x2x7q: InProgress, 120 of 400 items, 1.2 GB"."""
+    one = subject(look)
+    if one is None or not one.backup.is_running:
+        return decisions[ITEM].reason
+    parts = [f"{one.name}: {one.backup.phase}"]
+    parts += [f"{one.backup.items or 0} of {one.backup.total_items} items"] if one.backup.total_items else []
+    parts += [in_units(look.state.bytes[one.uid])] if look.state.bytes.get(one.uid) else []
+    return ", ".join(parts)
+
+
+def view(look: BackupLook, decisions: Mapping[str, Decision]) -> Json:
+    """The result."""
+    one, decision = subject(look), decisions[ITEM]
+    return {
+        "backup": backup_view(one, look.state, proofs_of(look, one)) if one else None,
+        "verdict": _verdict(look, decision, one),
+        "verified": decision.kind == "settled",
+        "joined": bool(look.memory["joined"]),
+        "reused": decision.kind == "settled" and not look.memory["uid"],
+        "reason": decision.reason,
+        "skipped": look.memory["skipped"] or [f"{found.name}: {why}" for found, why in _passed_over(look)],
+        "stalled": [found.name for found in look.state.backups if is_stalled(found, look.state)],
+        "gates": gates_view(look.state.gates or ()),
+        "waited": round(look.waited.get(ITEM, 0.0), 1),
+    }
+
+
+def obstacles(look: BackupLook) -> list[str]:
+    """What forbids to begin one now."""
+    state = look.state
+    running = [one for one in state.backups if one.backup.is_running and not is_stalled(one, state)]
+    remedy = "wait for its end" if look.spec.max_age is not None else "give max_age to join it, or wait for its end"
+    return [f"backup {one.name} runs already, begun {int(state.now - one.begun)} s ago; {remedy}" for one in running] + failures(state.gates or ())
+
+
+# -- decisions ---------------------------------------------------------------------------------------------------
+
+
+def _unfollowed(look: BackupLook) -> Decision:
+    chosen = settled_choice(look)
+    if chosen and chosen[1] == PASSED:
+        return settled(f"backup {chosen[0].name} is proven, and younger than {look.spec.max_age:g} s")
+    if chosen:
+        return waiting(f"backup {chosen[0].name} is young enough, but cannot be proven now: {_why(look, chosen[0])}", recheck=AGAIN, unknown=True)
+    if look.state.sent:
+        if look.phases.get(ITEM, 0.0) > ASKED:
+            return stuck(f"kotsadm was asked for a backup, but none has shown within {ASKED:g} s; see the log of the pod kotsadm, then run this again")
+        return waiting("kotsadm was asked for a backup, which has not shown yet", phase="asked", recheck=5.0)
+    why = obstacles(look)
+    return stuck("; ".join(why)) if why else act("no proven backup is young enough" if look.spec.max_age else "a backup is asked for", StartBackup())
+
+
+def _followed(look: BackupLook) -> Decision:
+    one, name = subject(look), look.memory["name"]
+    if one is None:
+        again = any(found.name == name for found in look.state.backups)
+        what = "is another object now, of another uid" if again else "has vanished while this task followed it"
+        return stuck(f"backup {name} {what}; see who deletes backups, and whether the bucket was emptied or exchanged", confirm=1.0)
+    if one.backup.is_running:
+        return _running(look, one)
+    result = outcome(proofs_of(look, one))
+    if result == PASSED:
+        return settled(f"backup {name} is proven")
+    if result == FAILED:
+        return stuck(f"backup {name} is not proven: {_why(look, one)}")
+    return waiting(f"backup {name} has ended, but cannot be proven yet: {_why(look, one)}", phase="proving", recheck=AGAIN, unknown=True)
+
+
+def _running(look: BackupLook, one: InstanceBackup) -> Decision:
+    if is_stalled(one, look.state):
+        return stuck(f"backup {one.name} is {one.backup.phase}, but Velero's pod began anew since: nobody works on it any more; delete it, and run this again")
+    silent = look.still.get(ITEM, 0.0)
+    if silent > SILENT:
+        return stuck(f"backup {one.name} is {one.backup.phase} and made no progress for {int(silent // 60)} minutes; see the log of Velero's pod")
+    return waiting(f"backup {one.name} is {one.backup.phase}", phase=one.backup.phase)
+
+
+def _unless_joined_in_vain(look: BackupLook, past: Json) -> Json:
+    """A joined one that is proven bad is passed over, as any other: then one of our own is begun."""
+    one = next((found for found in look.state.backups if found.uid == past["uid"]), None)
+    if not past["joined"] or one is None or one.backup.is_running or outcome(proofs_of(look, one)) != FAILED:
+        return past
+    return {**past, "uid": "", "name": "", "joined": False, "skipped": [*past["skipped"], f"{one.name}: {_why(look, one)}"]}
+
+
+def _passed_over(look: BackupLook) -> list[tuple[InstanceBackup, str]]:
+    return [(one, _why(look, one)) for one in candidates(look) if one.uid != look.memory["uid"] and outcome(proofs_of(look, one)) == FAILED]
+
+
+def _why(look: BackupLook, one: InstanceBackup) -> str:
+    return "; ".join(reasons(proofs_of(look, one)))
+
+
+def _verdict(look: BackupLook, decision: Decision, one: Optional[InstanceBackup]) -> str:
+    if decision.kind == "settled":
+        return "verified"
+    if not look.memory["uid"]:
+        return {"stuck": "refused", "waiting": "asked" if look.state.sent else "unproven"}.get(decision.kind, "due")
+    if one is None:
+        return "gone"
+    if one.backup.is_running:
+        return "stalled" if decision.kind == "stuck" else "running"
+    return "unverified" if decision.kind == "stuck" else "unproven"
+
+
+def _ended_well(one: InstanceBackup, now: float) -> InstanceBackup:
+    return replace(one, backup=replace(one.backup, phase="Completed", started=one.backup.started or now, completed=now))
+
+
+def in_units(size: int) -> str:
+    """Such as 1.2 GB."""
+    number, unit = float(size), 0
+    while number >= 1000 and unit < 4:
+        number, unit = number / 1000, unit + 1
+    return f"{number:.{0 if unit == 0 else 1}f} {('B', 'kB', 'MB', 'GB', 'TB')[unit]}"

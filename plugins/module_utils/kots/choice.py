@@ -1,0 +1,128 @@
+# Copyright (c) 2026, the serverops.circleci authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Which backup counts: the newest that is proven, one that runs, or the one that a task asked for itself."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Optional
+
+from ansible_collections.serverops.circleci.plugins.module_utils.core.errors import BadInput
+from ansible_collections.serverops.circleci.plugins.module_utils.core.shapes import Look
+from ansible_collections.serverops.circleci.plugins.module_utils.kots.gates import Gate
+from ansible_collections.serverops.circleci.plugins.module_utils.kots.model import InstanceBackup
+from ansible_collections.serverops.circleci.plugins.module_utils.kots.proofs import (
+    DEFAULT,
+    NOT_ASKED,
+    PASSED,
+    PROOFS,
+    UNKNOWN_PROOF,
+    Evidence,
+    Proof,
+    outcome,
+    prove,
+)
+
+GRACE = 1.0  # s: the API's times are whole seconds
+
+
+@dataclass(frozen=True)
+class BackupSpec:
+    """What is wanted. Times in seconds."""
+
+    max_age: Optional[float] = None
+    required_proofs: tuple[str, ...] = DEFAULT
+    allow_empty: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class BackupState:
+    """The installation's backups as of `now` (the API server's clock, epoch s).
+
+    `sent`: this task asked for one; `named` is what it was told then. `bytes` are what the volumes of a running one have so far, by uid.
+    `sure` are uids that check mode takes as proven.
+    """
+
+    now: float
+    backups: tuple[InstanceBackup, ...] = ()
+    evidence: Mapping[str, Evidence] = field(default_factory=dict)
+    gates: Optional[tuple[Gate, ...]] = None
+    server_started: Optional[float] = None
+    sent: bool = False
+    named: str = ""
+    bytes: Mapping[str, int] = field(default_factory=dict)
+    sure: frozenset[str] = frozenset()
+
+
+BackupLook = Look[BackupSpec, BackupState]
+
+
+def backup_spec(params: Mapping[str, Any]) -> BackupSpec:
+    """What is wanted, checked: proofs and ages that cannot be are refused before any call."""
+    asked = tuple(params.get("required_proofs") or ())
+    unknown = [name for name in asked if name not in PROOFS]
+    if unknown:
+        raise BadInput(f"required_proofs names {', '.join(unknown)}; there are {', '.join(PROOFS)}")
+    if not asked:
+        raise BadInput("required_proofs is empty; a backup that nothing proves is none: name one of " + ", ".join(PROOFS))
+    age = params.get("max_age")
+    if age is not None and not 0 < age < 1e9:
+        raise BadInput(f"max_age is {age}, but it must be more than 0 seconds; leave it out for a new backup each time")
+    return BackupSpec(age, asked, tuple(params.get("allow_empty") or ()))
+
+
+def is_stalled(found: InstanceBackup, state: BackupState) -> bool:
+    """It runs by its phase alone: Velero began anew since, and 1.6 leaves such a one InProgress for ever (recorded)."""
+    began = found.backup.started
+    return found.backup.is_running and began is not None and state.server_started is not None and began < state.server_started
+
+
+def candidates(look: BackupLook) -> list[InstanceBackup]:
+    """Ended ones, begun within max_age, newest first."""
+    age = look.spec.max_age
+    young = [one for one in look.state.backups if age is not None and not one.backup.is_running and look.state.now - one.begun <= age]
+    return sorted(young, key=lambda one: (-one.begun, one.name))
+
+
+def settled_choice(look: BackupLook) -> Optional[tuple[InstanceBackup, str]]:
+    """The newest that passes, or, where none does, the newest whose proof cannot be made; None where all are proven bad."""
+    judged = [(one, outcome(proofs_of(look, one))) for one in candidates(look)]
+    passing = [pair for pair in judged if pair[1] == PASSED]
+    unknown = [pair for pair in judged if pair[1] == UNKNOWN_PROOF]
+    return next(iter(passing + unknown), None)
+
+
+def to_join(look: BackupLook, past: Mapping[str, Any]) -> Optional[InstanceBackup]:
+    """One that runs and began within max_age; not where an ended one counts, or this task asked for its own already."""
+    age, state = look.spec.max_age, look.state
+    if age is None or settled_choice(look):
+        return None
+    skipped = {entry.partition(":")[0] for entry in past["skipped"]}
+    running = [one for one in state.backups if one.backup.is_running and not is_stalled(one, state) and state.now - one.begun <= age]
+    return min((one for one in running if one.name not in skipped), key=lambda one: (one.begun, one.name), default=None)
+
+
+def ours(state: BackupState, past: Mapping[str, Any]) -> Optional[InstanceBackup]:
+    """The one that this task asked for: by the name it was told, else the first made since it began."""
+    made = [one for one in state.backups if one.uid not in past["known"] and (one.backup.meta.created or 0.0) >= past["began"] - GRACE]
+    named = [one for one in made if one.name == state.named]
+    if state.named:
+        return named[0] if named else None
+    return min(made, key=lambda one: (one.backup.meta.created or 0.0, one.name), default=None)
+
+
+def subject(look: BackupLook) -> Optional[InstanceBackup]:
+    """The backup that the result is about: the followed one, else the reused, else the newest."""
+    if look.memory.get("uid"):
+        return next((one for one in look.state.backups if one.uid == look.memory["uid"]), None)
+    chosen = settled_choice(look)
+    return chosen[0] if chosen else max(look.state.backups, key=lambda one: (one.begun, one.name), default=None)
+
+
+def proofs_of(look: BackupLook, one: InstanceBackup) -> dict[str, Proof]:
+    """The proofs of a backup; what check mode imagines to end is imagined to be proven."""
+    if one.uid in look.state.sure:
+        return {name: Proof(PASSED if name in look.spec.required_proofs else NOT_ASKED, "assumed") for name in PROOFS}
+    return prove(one, look.state.evidence.get(one.uid), look.spec.required_proofs, look.spec.allow_empty)

@@ -1,0 +1,68 @@
+# Copyright (c) 2026, the serverops.circleci authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The way pods are restarted: deleted by uid, looked at afresh before each act, and a watch of the namespace to be woken by."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ansible_collections.serverops.circleci.plugins.module_utils.core.clock import Clock
+from ansible_collections.serverops.circleci.plugins.module_utils.core.errors import doing
+from ansible_collections.serverops.circleci.plugins.module_utils.kubernetes.kinds import POD
+from ansible_collections.serverops.circleci.plugins.module_utils.kubernetes.rights import Right, rights_sentence
+from ansible_collections.serverops.circleci.plugins.module_utils.kubernetes.watch_client import Mirror
+from ansible_collections.serverops.circleci.plugins.module_utils.server.model import Pod, pods_from_api
+from ansible_collections.serverops.circleci.plugins.module_utils.server.pods_client import KINDS, PodsClient
+from ansible_collections.serverops.circleci.plugins.module_utils.server.restart import DeletePod
+from ansible_collections.serverops.circleci.plugins.module_utils.server.restart_model import RestartSpec, RestartState, absent, meant
+
+
+class RestartPort:
+    """One slice's way to the pods. `first`: nothing was looked at before, so the rights are asked for."""
+
+    def __init__(self, client: PodsClient, spec: RestartSpec, clock: Clock, first: bool) -> None:
+        self._client, self._spec, self._clock, self._first = client, spec, clock, first
+        self._mirror = Mirror(client.kubernetes, POD, client.namespace)
+        self._owners: set[str] = set()
+        self._picture: frozenset[tuple[str, bool, bool]] = frozenset()
+
+    def read(self, _confirming: frozenset[str]) -> RestartState:
+        """The pods and what keeps them, always by new lists: what is decided on them destroys."""
+        pods = self._client.pods()
+        self._picture = _picture(pods)
+        chosen = self._client.pods(self._spec.selector) if self._spec.selector else ()
+        state = RestartState(pods, frozenset(pod.uid for pod in chosen), (), self._client.kubernetes.server_time())
+        self._owners |= {pod.owner.kind for pod in meant(self._spec, state) if pod.owner}
+        if absent(self._spec, pods):  # what was meant may be on its way: then its workload tells
+            self._owners |= {"Deployment", "StatefulSet", "DaemonSet"}
+        missing = self._missing() if self._first else ""
+        self._first = False
+        workloads = () if missing else self._client.workloads(self._owners)
+        return RestartState(pods, state.selected, workloads, state.now, missing)
+
+    def apply(self, step: DeletePod) -> None:
+        """Send the order, for this very pod alone."""
+        with doing(f"delete pod {step.item}"):
+            self._client.kubernetes.delete(POD, self._client.namespace, step.item, uid=step.uid)
+
+    def wait(self, seconds: float) -> None:
+        """Until a pod comes, goes, ends, or becomes ready or unready; other changes wake nobody."""
+        ends = self._clock.now() + seconds
+        while (left := ends - self._clock.now()) > 0:
+            if _picture(pods_from_api(self._mirror.items())) != self._picture:
+                return
+            if not self._mirror.wait(left):
+                return
+
+    def _missing(self) -> str:
+        where = self._client.namespace
+        rights = [Right(verb, POD, where) for verb in ("watch", "delete")]
+        rights += [Right("list", KINDS[name], where) for name in sorted(self._owners & set(KINDS))]
+        with doing("ask which rights we have"):
+            return rights_sentence(self._client.kubernetes.missing_rights(rights), f"Kubernetes at {self._client.kubernetes.place}")
+
+
+def _picture(pods: Sequence[Pod]) -> frozenset[tuple[str, bool, bool]]:
+    """What matters of them."""
+    return frozenset((pod.uid, pod.is_ready, pod.ends is not None) for pod in pods)

@@ -1,0 +1,47 @@
+# Copyright (c) 2026, the serverops.circleci authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Programs of the machine that the module runs on: started without a shell, bounded in time; what they say, never that they say it is well."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Optional
+
+LONGEST = 1_000_000  # letters of an output that are kept
+
+
+@dataclass(frozen=True)
+class Ran:
+    """What a program left: its exit code (None: it was ended for want of time), and the texts."""
+
+    code: Optional[int]
+    out: str = ""
+    err: str = ""
+
+
+def find_program(*names: str) -> Optional[str]:
+    """Path of the first of the programs that is on PATH."""
+    return next((found for found in map(shutil.which, names) if found), None)
+
+
+def run(argv: Sequence[str], timeout: float = 20.0) -> Ran:
+    """Run a program; no terminal, no secret in its arguments. Whatever goes wrong is an empty answer: whoever asks judges by the texts."""
+    try:
+        done = subprocess.run(
+            list(argv), stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="replace", timeout=timeout, check=False, env=_environment()
+        )
+    except subprocess.TimeoutExpired:
+        return Ran(None)
+    except OSError as error:
+        return Ran(None, err=str(error.strerror or ""))
+    return Ran(done.returncode, done.stdout[:LONGEST], done.stderr[:LONGEST])
+
+
+def _environment() -> dict[str, str]:
+    """What programs need of ours; no credentials of ours among it."""
+    return {name: os.environ[name] for name in ("PATH", "HOME", "LANG", "TMPDIR") if name in os.environ}
