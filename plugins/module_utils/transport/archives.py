@@ -19,6 +19,7 @@ from ansible_collections.serverops.circleci.plugins.module_utils.core.errors imp
 
 PIECE = 4 * 1024 * 1024  # bytes
 MOST = 16 * 1024**3  # bytes of content; more is no bundle but a trap
+BROKEN = "is no whole tar.gz archive"
 FAULTS = (tarfile.TarError, OSError, EOFError, zlib.error)
 
 
@@ -85,7 +86,7 @@ def members(path: str) -> Iterator[tuple[str, Iterator[bytes]]]:
                 if file is not None:
                     yield member.name, _pieces(file, member.name.endswith((".gz", ".tgz")), budget)
     except FAULTS:
-        raise Refused("is no whole tar.gz archive") from None
+        raise Refused(BROKEN) from None
 
 
 def _pieces(file: Any, packed: bool, budget: list[int]) -> Iterator[bytes]:
@@ -96,7 +97,7 @@ def _pieces(file: Any, packed: bool, budget: list[int]) -> Iterator[bytes]:
         except FAULTS:
             if packed:
                 raise Unreadable from None
-            raise
+            raise Refused(BROKEN) from None
         if not piece:
             return
         budget[0] -= len(piece)
