@@ -154,9 +154,9 @@ def licence_from_api(body: Any) -> Licence:
     """The licence of GET /app/<slug>/license."""
     told = body["license"]
     entries = {str(one.get("label") or one.get("title")): one.get("value") for one in told.get("entitlements") or ()}
-    return Licence(
-        str(told.get("licenseType") or ""), str(told.get("expiresAt") or ""), str(told.get("channelName") or ""), told.get("isSnapshotSupported"), entries
-    )
+    kind, ends, channel = (str(told.get(name) or "") for name in ("licenseType", "expiresAt", "channelName"))
+    permitted = told.get("isSnapshotSupported", entries.get("isSnapshotSupported"))
+    return Licence(kind, ends, channel, None if permitted is None else str(permitted).lower() == "true", entries)
 
 
 def settings_from_api(body: Any) -> Settings:
