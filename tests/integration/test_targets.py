@@ -28,7 +28,7 @@ def _variables(cluster: Cluster, target: str) -> dict[str, object]:
     return {"target": target, "nomad_url": cluster.url, **facts}
 
 
-@pytest.mark.parametrize("target", sorted(path.name for path in TARGETS.iterdir() if path.is_dir()))
+@pytest.mark.parametrize("target", sorted(path.name for path in TARGETS.glob("nomad_*") if path.is_dir()))
 def test_target(target: str, cluster: Cluster, tmp_path: Path) -> None:
     cluster.build("build-1", "c1", 25)
     playbook = tmp_path / "target.yml"
