@@ -59,3 +59,12 @@ attributes:
     support: full
     membership: serverops.circleci.nomad
 """
+
+    KUBERNETES = r"""
+options: {}
+attributes:
+  action_group:
+    description: Takes its connection from C(module_defaults) of the group.
+    support: full
+    membership: serverops.circleci.kubernetes
+"""

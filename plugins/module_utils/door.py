@@ -49,6 +49,18 @@ class InfoDoor:
     libraries: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True)
+class ProbeDoor:
+    """A module that tries something out and leaves it as it was: its options, and how its parameters, and whether it is only to look, become the result.
+
+    `failure` in the result is the sentence by which the module fails, empty where it does not.
+    """
+
+    options: Options
+    probe: Callable[[Params, bool, Clock], Json]
+    libraries: tuple[str, ...] = ()
+
+
 def run_door(door: Door) -> None:
     """main() of a module that brings about a state."""
     module = _module({**door.options, **WAIT_OPTIONS}, door.libraries)
@@ -65,6 +77,17 @@ def run_info_door(door: InfoDoor) -> None:
     module = _module(door.options, door.libraries)
     with _failing(module):
         module.exit_json(changed=False, **door.read(module.params, SystemClock()))
+
+
+def run_probe_door(door: ProbeDoor) -> None:
+    """main() of a module that tries something out."""
+    module = _module(door.options, door.libraries)
+    with _failing(module, steps=[]):
+        result = door.probe(module.params, module.check_mode, SystemClock())
+        failure = result.pop("failure")
+        if failure:
+            module.fail_json(msg=failure, **result)
+        module.exit_json(**result)
 
 
 def reconcile(door: Door, params: Params, check: bool, clock: Optional[Clock] = None) -> Outcome:

@@ -10,7 +10,7 @@ import logging
 
 import pytest
 from ansible_collections.serverops.circleci.plugins.module_utils.door import reconcile
-from unit.laws import kots_support, nomad, nomad_jobs
+from unit.laws import kots, kots_support, nomad, nomad_jobs
 from unit.laws.killing import Killed
 from unit.laws.leaking import leaks, outputs
 from unit.laws.running import Ran, all_params, by_item, run, run_sliced, stable
@@ -21,11 +21,13 @@ SUBJECTS: list[Subject] = [
     *toy.subjects(),
     *nomad.subjects(),
     *nomad_jobs.subjects(),
+    *kots.subjects(),
     *kots_support.subjects(),
 ]
 READINGS: list[Reading] = [
     *nomad.readings(),
     *nomad_jobs.readings(),
+    *kots.readings(),
 ]
 
 FORESEEABLE = [subject for subject in SUBJECTS if subject.foreseeable]

@@ -27,14 +27,14 @@ _ALL = (
     Cause("wrong_region", "the bucket is in another region than the one that was asked", "set the region that the evidence names in the location's config"),
     Cause("access_denied", "the key is known and may not do this", "give its user or role the rights that the evidence names on the bucket and its objects"),
     Cause("unknown_key", "the store does not know the access key", "put a key that is active into the credentials"),
-    Cause("signature", "the secret key does not belong to the access key", "copy both halves of the key again, without blanks or line ends"),
+    Cause("wrong_signature", "the secret key does not belong to the access key", "copy both halves of the key again, without blanks or line ends"),
     Cause("expired_token", "the temporary credentials are over", "get new ones; for a cluster use a key or the identity of a service account"),
     Cause(
         "clock_skew", "the store's clock and the asking machine's differ by more than it allows", "set the clock right (NTP), here and on the cluster's nodes"
     ),
     Cause("no_credentials", "no credentials were found to ask the store with", "give them in cloud, or in the Secret that the location names"),
-    Cause("endpoint_unreachable", "no answer came from the store's address", "look at the address, DNS, proxy, firewall and the route to it"),
-    Cause("tls", "the store's certificate cannot be trusted", "give the CA that signed it: caCert of the location, or aws_ca_bundle"),
+    Cause("unreachable", "no answer came from the store's address", "look at the address, DNS, proxy, firewall and the route to it"),
+    Cause("bad_certificate", "the store's certificate cannot be trusted", "give the CA that signed it: caCert of the location, or aws_ca_bundle"),
     Cause("busy", "the store is busy or has a fault of its own", "try again later"),
     Cause("unfinished", "what was read back is not what was written", "look whether something between here and the store changes what passes through"),
     Cause("other", "the store refused for a reason of its own", "read the evidence"),
@@ -54,7 +54,7 @@ S3_CODES: Mapping[str, str] = {
     "403": "access_denied",
     "InvalidAccessKeyId": "unknown_key",
     "InvalidClientTokenId": "unknown_key",
-    "SignatureDoesNotMatch": "signature",
+    "SignatureDoesNotMatch": "wrong_signature",
     "ExpiredToken": "expired_token",
     "InvalidToken": "expired_token",
     "RequestTimeTooSkewed": "clock_skew",
@@ -91,13 +91,13 @@ class StoreSilent(StoreError, Unreachable):
 
     def __init__(self, message: str, cause: str, evidence: str) -> None:
         super().__init__(message, cause, evidence)
-        self.retry, self.after = cause != "tls", None
+        self.retry, self.after = cause != "bad_certificate", None
 
 
 _KINDS: Mapping[str, type[StoreError]] = {
-    **dict.fromkeys(("access_denied", "unknown_key", "signature", "expired_token", "no_credentials"), StoreDenied),
+    **dict.fromkeys(("access_denied", "unknown_key", "wrong_signature", "expired_token", "no_credentials"), StoreDenied),
     **dict.fromkeys(("bucket_missing", "object_missing"), StoreMissing),
-    **dict.fromkeys(("endpoint_unreachable", "tls", "busy"), StoreSilent),
+    **dict.fromkeys(("unreachable", "bad_certificate", "busy"), StoreSilent),
 }
 
 

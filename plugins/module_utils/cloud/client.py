@@ -6,10 +6,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from importlib import import_module
 from typing import Any, Optional, Protocol
 
 from ansible_collections.serverops.circleci.plugins.module_utils.cloud.location import store_for
 from ansible_collections.serverops.circleci.plugins.module_utils.cloud.model import GCP, StoreSpec
+from ansible_collections.serverops.circleci.plugins.module_utils.core.errors import BadInput
 from ansible_collections.serverops.circleci.plugins.module_utils.core.secret import Secret
 
 
@@ -35,7 +37,12 @@ class ObjectStore(Protocol):
 
 
 def object_store(spec: StoreSpec) -> ObjectStore:
-    """The way to a store; nothing is asked yet."""
+    """The way to a store; nothing is asked yet. Raises BadInput where the library for it is missing."""
+    package, install = ("google.auth", "google-auth") if spec.provider == GCP else ("boto3", "boto3")
+    try:
+        import_module(package)
+    except ImportError:
+        raise BadInput(f"{spec.place} is reached by the Python package {install}, which is not installed where this module runs; install it") from None
     if spec.provider == GCP:
         from ansible_collections.serverops.circleci.plugins.module_utils.cloud.gcs_client import GcsStore
 

@@ -22,9 +22,9 @@ def from_boto(error: Any, place: str, act: str) -> StoreError:
     if isinstance(error, (exceptions.NoCredentialsError, exceptions.PartialCredentialsError, exceptions.ProfileNotFound, exceptions.TokenRetrievalError)):
         return store_error("no_credentials", place, cut(error))
     if isinstance(error, exceptions.SSLError):
-        return store_error("tls", place, cut(error))
+        return store_error("bad_certificate", place, cut(error))
     if isinstance(error, (exceptions.HTTPClientError, exceptions.EndpointConnectionError, exceptions.ConnectionError)):
-        return store_error("endpoint_unreachable", place, cut(error))
+        return store_error("unreachable", place, cut(error))
     return store_error("other", place, cut(error))
 
 
@@ -47,11 +47,11 @@ def from_google(error: Any, place: str) -> StoreError:
     if isinstance(error, exceptions.DefaultCredentialsError):
         return store_error("no_credentials", place, cut(error))
     if isinstance(error, requests.exceptions.SSLError) or "certificate verify failed" in str(error):
-        return store_error("tls", place, cut(error))
+        return store_error("bad_certificate", place, cut(error))
     if isinstance(error, exceptions.RefreshError):
         return store_error(_refresh(str(error)), place, cut(error))
     if isinstance(error, (exceptions.TransportError, requests.exceptions.RequestException)):
-        return store_error("endpoint_unreachable", place, cut(error))
+        return store_error("unreachable", place, cut(error))
     return store_error("other", place, cut(error))
 
 
@@ -60,7 +60,7 @@ def _refresh(text: str) -> str:
     if "Token must be a short-lived token" in text or "reasonable timeframe" in text:
         return "clock_skew"
     if "Invalid JWT Signature" in text or "Invalid signature" in text:
-        return "signature"
+        return "wrong_signature"
     return "unknown_key" if "invalid_grant" in text else "other"
 
 

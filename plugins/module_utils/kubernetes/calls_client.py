@@ -10,8 +10,7 @@ from __future__ import annotations
 
 import json
 import random
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from typing import Any, Callable, Optional, TypeVar
 from urllib.parse import urlencode
@@ -22,7 +21,7 @@ from ansible_collections.serverops.circleci.plugins.module_utils.kubernetes.answ
 from ansible_collections.serverops.circleci.plugins.module_utils.kubernetes.connection import KubernetesConnection
 from ansible_collections.serverops.circleci.plugins.module_utils.kubernetes.errors import error_from_exception
 from ansible_collections.serverops.circleci.plugins.module_utils.kubernetes.link_client import Link
-from ansible_collections.serverops.circleci.plugins.module_utils.kubernetes.refusals import refusal, told
+from ansible_collections.serverops.circleci.plugins.module_utils.kubernetes.refusals import Unauthenticated, refusal, told
 
 ParsedT = TypeVar("ParsedT")
 
@@ -46,7 +45,6 @@ class Call:
     accept: str = JSON
     hidden: tuple[str, ...] = ()
     timeout: float = READ
-    headers: Mapping[str, str] = field(default_factory=dict)
 
 
 class Calls:
@@ -102,13 +100,24 @@ class Calls:
             got.release_conn()
 
     def open(self, call: Call) -> Any:
-        """The answer of urllib3 to one request, its body not read yet. Raises where it is none of success."""
+        """The answer of urllib3 to one request, its body not read yet. Raises where it is none of success.
+
+        401 says that nothing was done, so it is asked once more where the kubeconfig or the pod's token has another credential by now.
+        """
+        try:
+            return self._opened(call)
+        except Unauthenticated:
+            if not self._link.renewed():
+                raise
+            return self._opened(call)
+
+    def _opened(self, call: Call) -> Any:
         from urllib3 import Timeout
         from urllib3.exceptions import HTTPError
 
         api = self._link.api()
         url = api.configuration.host + call.path + ("?" + urlencode(call.query) if call.query else "")
-        headers = {"User-Agent": FIELD_MANAGER, **self._link.headers(), "Accept": call.accept, **call.headers}
+        headers = {**self._link.headers(), "User-Agent": FIELD_MANAGER, "Accept": call.accept}
         body = None
         if call.body is not None:
             body, headers["Content-Type"] = json.dumps(call.body).encode(), call.content

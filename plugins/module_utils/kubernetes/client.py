@@ -30,6 +30,7 @@ class KubernetesClient:
     """One cluster as one user; nothing is asked before the first call. Every call raises what refusals.py names, and Unreachable where no answer came."""
 
     def __init__(self, connection: KubernetesConnection, clock: Optional[Clock] = None, link: Optional[Link] = None) -> None:
+        self.connection = connection
         self.calls = Calls(connection, clock or SystemClock(), link)
 
     @property

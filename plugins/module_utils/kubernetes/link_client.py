@@ -33,6 +33,13 @@ class Link:
                 headers[str(one["key"])] = str(one["value"])
         return headers
 
+    def renewed(self) -> bool:
+        """After an answer of 401: who we are, read anew from where it was read; whether that is another credential now."""
+        before = self.headers()
+        if not self._connection.api_key:
+            self._made = None
+        return self.headers() != before
+
     def api(self) -> Any:
         """The official client's ApiClient."""
         if self._made is None:

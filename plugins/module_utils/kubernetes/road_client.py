@@ -66,10 +66,15 @@ class PodClient(Link):
 
 
 class PodRoad:
-    """Channels to a port of whichever pod of a selector is Running and Ready: found again for every channel, since pods move."""
+    """Channels to a port of whichever pod of a selector is Running and Ready: found again for every channel, since pods move.
 
-    def __init__(self, client: PodClient, namespace: str, selector: str, port: int) -> None:
+    `option` is the dict option that named the pod, for messages; "" where the module's own `namespace` does.
+    """
+
+    def __init__(self, client: PodClient, namespace: str, selector: str, port: int, option: str = "kubernetes_forward") -> None:
         self._client, self._namespace, self._selector, self._port = client, namespace, selector, port
+        self._see = f"{option}.namespace and pod_selector" if option else "namespace"
+        self._who = option or "the forward"
         self._last = ""
 
     def dial(self) -> websockets.WebsocketChannel:
@@ -80,11 +85,11 @@ class PodRoad:
             pod = usable_pod(pods, self._last)
             if pod is None:
                 there = ", ".join(f"{one.name} ({one.state})" for one in pods) or "none at all"
-                raise Unreachable(f"no pod of {self._selector} in {where} is Running and Ready: {there}; see kubernetes_forward.namespace and pod_selector")
+                raise Unreachable(f"no pod of {self._selector} in {where} is Running and Ready: {there}; see {self._see}")
             self._last = pod.name
             return self._client.port_of_pod(self._namespace, pod.name, self._port)
         except (NotFound, Refused) as error:  # gone, or on its way, between the list and the websocket
             raise Unreachable(str(error)) from None
         except NotPermitted as error:
-            rights = f"; kubernetes_forward needs list on pods, and get and create on pods/portforward, in {where}" if "(403" in str(error) else ""
+            rights = f"; {self._who} needs list on pods, and get and create on pods/portforward, in {where}" if "(403" in str(error) else ""
             raise NotPermitted(f"{error}{rights}") from None

@@ -17,18 +17,21 @@ from typing import Optional
 from ansible_collections.serverops.circleci.plugins.module_utils.core.errors import CollectionError, Unreachable
 from ansible_collections.serverops.circleci.plugins.module_utils.core.shapes import Json
 from ansible_collections.serverops.circleci.plugins.module_utils.kubernetes.answers import Listing
-from ansible_collections.serverops.circleci.plugins.module_utils.kubernetes.calls_client import LONGEST_PAUSE, READ_BOUND, Call
+from ansible_collections.serverops.circleci.plugins.module_utils.kubernetes.calls_client import READ_BOUND, Call
 from ansible_collections.serverops.circleci.plugins.module_utils.kubernetes.client import KubernetesClient, selection
 from ansible_collections.serverops.circleci.plugins.module_utils.kubernetes.errors import error_from_exception
 from ansible_collections.serverops.circleci.plugins.module_utils.kubernetes.events import Garbled, Lines, Shown, error_in, event_of
 from ansible_collections.serverops.circleci.plugins.module_utils.kubernetes.kinds import Kind
-from ansible_collections.serverops.circleci.plugins.module_utils.kubernetes.refusals import Expired, TooNew, refusal
+from ansible_collections.serverops.circleci.plugins.module_utils.kubernetes.refusals import Expired, refusal
 from ansible_collections.serverops.circleci.plugins.module_utils.transport.streams import Stream
 
 WATCH = 300  # s after which the API ends a watch that nothing else ended
 SLACK = 15.0  # s beyond them
-SILENCE = 150.0  # s: an API that has sent a bookmark sends one a minute (recorded), so one that skips two is not there any more
-GOODBYE = 3.0
+SILENCE = 150.0  # s: the API sends a bookmark a minute (recorded), so one that skips two is not there any more
+PAUSE, LONGEST_PAUSE = 0.5, 4.0  # s between two watches where the last one came to nothing
+REFUSED_PAUSE = 8.0  # s: a refusal may end too, when rights are given back or a token is renewed
+STOOD = 1.0  # s after which a watch that told nothing counts as one that stood
+GOODBYE = 3.0  # s for the thread to end
 
 
 class Mirror:
@@ -43,6 +46,7 @@ class Mirror:
         self._failure: Optional[CollectionError] = None
         self._broken: Optional[float] = None  # since when no watch stands
         self._stream: Optional[Stream] = None
+        self._patience, self._bookmarked = SILENCE, False
         self._thread: Optional[threading.Thread] = None
         self._closed = threading.Event()
 
@@ -126,7 +130,7 @@ class Mirror:
     def _lost(self) -> Optional[CollectionError]:
         """Why what we show is not to be believed any more; None while it is."""
         error, since = self._failure, self._broken
-        passing = isinstance(error, Unreachable) and since is not None and self._client.calls.clock.now() - since < READ_BOUND
+        passing = isinstance(error, Unreachable) and error.retry and since is not None and self._client.calls.clock.now() - since < READ_BOUND
         return None if passing else error
 
     def _must_stand(self) -> None:
@@ -143,41 +147,53 @@ class Mirror:
     # -- the thread ----------------------------------------------------------------------------------------------
 
     def _run(self) -> None:
-        pause = 0.0
+        try:
+            self._go_on()
+        finally:
+            if not self._closed.is_set():  # a fault of ours, whose traceback the thread prints: nobody must take the last list for the present one
+                self._fail(Unreachable(f"the watch of {self._kind.words(self._namespace)} at {self._client.place} ended by itself", retry=False))
+
+    def _go_on(self) -> None:
+        """Watches, one after another, until `close`."""
+        pause, poor = 0.0, 0
         while not self._closed.wait(pause):
             try:
-                pause = 0.0 if self._once() else random.uniform(0.5, 1.0)
+                poor = 0 if self._once() else poor + 1
+                pause = _pause(poor - 1)  # what ends at once may begin again at once, but not for ever
             except Unreachable as error:
-                pause = max(error.after or 0.0, random.uniform(0.5, 1.0) * min(LONGEST_PAUSE, max(1.0, pause * 2)))
+                poor += 1
+                pause = max(error.after or 0.0, _pause(poor))
                 self._fail(error)
-            except CollectionError as error:  # a refusal may end: rights are given back, a token is renewed
-                pause = LONGEST_PAUSE
+            except CollectionError as error:
+                pause = REFUSED_PAUSE
                 self._fail(error)
 
     def _once(self) -> bool:
-        """One watch to its end, after a list where there is no version to go on from. Tells whether it stood for a while or told anything."""
+        """One watch to its end, after a list where there is no version to go on from. Tells whether it stood for a while or brought us on."""
         clock = self._client.calls.clock
         began = clock.now()
+        if not self._shown.version:
+            listing = self._list()
+            with self._news:
+                self._ring(changed=self._shown.replace(listing))
+        version = self._shown.version
         try:
-            if not self._shown.version:
-                listing = self._list()
-                with self._news:
-                    self._ring(changed=self._shown.replace(listing))
-            told = self._watch()
-        except (Expired, TooNew):
-            self._shown.version = ""
+            self._watch()
+        except Expired:
+            with self._news:
+                self._shown.version = ""
             return False
-        return told or clock.now() - began > 1.0
+        return self._shown.version != version or clock.now() - began > STOOD
 
-    def _watch(self) -> bool:
-        """Tells whether an event came."""
-        from urllib3.exceptions import HTTPError
+    def _watch(self) -> None:
+        from urllib3.exceptions import HTTPError, ReadTimeoutError
 
-        told = False
         stream = self._open()
         try:
             for line in _lines(stream):
-                told = self._hear(line, stream) or told
+                self._hear(line, stream)
+        except ReadTimeoutError:  # half dead. Where no bookmark ever came, silence proves nothing: be as patient as the API, the next time
+            self._patience = SILENCE if self._bookmarked else WATCH + SLACK
         except HTTPError as error:
             if not self._closed.is_set():
                 raise error_from_exception(error, self._client.place) from None
@@ -187,12 +203,11 @@ class Mirror:
             with self._news:
                 self._stream = None
             stream.close()
-        return told
 
     def _open(self) -> Stream:
         query = (*selection(*self._selectors), ("watch", "1"), ("allowWatchBookmarks", "true"))
         query += (("resourceVersion", self._shown.version), ("timeoutSeconds", str(WATCH)))
-        stream = Stream(self._client.calls.open(Call("GET", self._kind.path(self._namespace), query, timeout=WATCH + SLACK)))
+        stream = Stream(self._client.calls.open(Call("GET", self._kind.path(self._namespace), query, timeout=self._patience)))
         with self._news:
             self._stream = stream
             self._failure = self._broken = None
@@ -200,19 +215,20 @@ class Mirror:
                 stream.end()
         return stream
 
-    def _hear(self, line: bytes, stream: Stream) -> bool:
+    def _hear(self, line: bytes, stream: Stream) -> None:
         event = event_of(line)
         if event is None:
-            return False
+            return
         failed = error_in(event)
         if failed:
             raise refusal(failed, self._client.place)
-        if event.get("type") == "BOOKMARK":
+        if event.get("type") == "BOOKMARK" and self._patience != SILENCE:
             stream.be_patient(SILENCE)
+            self._patience = SILENCE
+        self._bookmarked = self._bookmarked or event.get("type") == "BOOKMARK"
         with self._news:
             if self._shown.apply(event):
                 self._ring()
-        return True
 
     def _fail(self, error: CollectionError) -> None:
         with self._news:
@@ -238,6 +254,11 @@ def _lines(stream: Stream) -> Iterator[bytes]:
     lines = Lines()
     for piece in stream.pieces():
         yield from lines.feed(piece)
+
+
+def _pause(poor: int) -> float:
+    """Seconds to rest after so many watches in a row that came to nothing."""
+    return random.uniform(0.5, 1.0) * min(LONGEST_PAUSE, PAUSE * 2 ** min(poor, 8)) if poor > 0 else 0.0
 
 
 def _is_older(version: str, than: str) -> bool:

@@ -25,7 +25,7 @@ class Stream:
 
     def be_patient(self, seconds: float) -> None:
         """Silence longer than that is a break, from now on."""
-        if self._socket is not None:
+        if self._socket is not None and self._socket.fileno() >= 0:
             self._socket.settimeout(seconds)
 
     def end(self) -> None:

@@ -53,7 +53,7 @@ class Pods:
         if self.node in self.state.silent:
             path = f"https://{address}/containerLogs/{self.target.namespace}/{self.target.name}/{name}"
             raise Fail(500, f'Get "{path}": dial tcp {address}: connect: connection refused')
-        previous = self.request.query.get("previous") in ("true", "1")
+        previous = self.request.flag("previous")
         key = (self.target.namespace, self.target.name, f"{name}/previous" if previous else name)
         if previous and key not in self.state.logs:
             raise Fail(400, f'previous terminated container "{name}" in pod "{self.target.name}" not found', "BadRequest")
@@ -72,7 +72,7 @@ class Pods:
         if self.request.query.get("tailLines"):
             wanted = int(self.request.query["tailLines"])
             lines = lines[-wanted:] if wanted else []
-        if self.request.query.get("timestamps") in ("true", "1"):
+        if self.request.flag("timestamps"):
             begun = (self.pod.get("status") or {}).get("startTime") or self.pod["metadata"]["creationTimestamp"]
             lines = [f"{begun[:-1]}.000000000Z {line}" for line in lines]
         text = "".join(lines)

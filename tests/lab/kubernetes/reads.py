@@ -165,7 +165,7 @@ class Reader:
 
     def _bookmarks(self, until: float) -> list[float]:
         now = self.state.clock.now()
-        if self.request.query.get("allowWatchBookmarks") not in ("true", "1") or until - now <= 3.0:
+        if not self.request.flag("allowWatchBookmarks") or until - now <= 3.0:
             return []
         late = [until - 2.0, until - 1.0]
         regular = [now + BOOKMARKS * number for number in range(1, int((until - now) // BOOKMARKS) + 1)]

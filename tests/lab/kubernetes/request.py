@@ -50,9 +50,13 @@ class Request:
     headers: Mapping[str, str]  # names in lower case
     body: bytes = b""
 
+    def flag(self, name: str) -> bool:
+        """As the API reads it: all but "false" is true."""
+        return self.query.get(name, "false").lower() != "false"
+
     @property
     def watches(self) -> bool:
-        return self.query.get("watch", "") in ("1", "true")
+        return self.flag("watch")
 
     @property
     def dry(self) -> bool:

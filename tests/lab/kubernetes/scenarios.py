@@ -149,7 +149,9 @@ def compact(state: State) -> None:
 
 def let_go(state: State) -> None:
     """Somebody takes the finalizer from what held the namespace."""
-    body = copy.deepcopy(state.objects["configmaps", "doomed", "held"])
+    body = copy.deepcopy(state.get("configmaps", "doomed", "held"))
+    if body is None:
+        return
     del body["metadata"]["finalizers"]
     state.put("configmaps", "doomed", "held", body)
 

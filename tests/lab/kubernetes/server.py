@@ -37,7 +37,9 @@ class Handler(BaseHTTPRequestHandler):
         length = int(self.headers.get("Content-Length") or 0)
         found = urlsplit(self.path)
         headers = {name.lower(): value for name, value in self.headers.items()}
-        request = Request(self.command, unquote(found.path), dict(parse_qsl(found.query)), headers, self.rfile.read(length) if length else b"")
+        request = Request(
+            self.command, unquote(found.path), dict(parse_qsl(found.query, keep_blank_values=True)), headers, self.rfile.read(length) if length else b""
+        )
         fault = self._struck(request)
         if fault is not None and fault.what == RESET and not fault.done:
             return self._break()

@@ -290,7 +290,7 @@ class Writer:
             wanted.pop("status", None)
         who = Manager(self.request.query["fieldManager"], "Apply", self.target.api_version, self.target.sub)
         given = wanted["metadata"].get("resourceVersion")
-        made = managed.applied(self.tree, old, wanted, who, self.request.query.get("force") in ("true", "1"), self.state.stamp())
+        made = managed.applied(self.tree, old, wanted, who, self.request.flag("force"), self.state.stamp())
         if old is None:
             if given:
                 raise not_found(self.target.qualified, self.target.name, self.target)

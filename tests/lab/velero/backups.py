@@ -16,7 +16,7 @@ from lab.velero.volumes import LEFT, Volumes
 
 WAITS = ("", "New", "Queued", "ReadyToStart")
 RUNS = ("InProgress", "WaitingForPluginOperations", "Finalizing", "FinalizingPartiallyFailed")
-BACKOFF = 6.0  # s until an informer that could not decode lists again
+BACKOFF = 5.4  # s until an informer that could not decode lists again
 NO_LOCATION = (
     "an existing backup storage location wasn't specified at backup creation time and the default '{0}' wasn't found. Please address this issue "
     '(see `velero backup-location -h` for options) and create a new backup. Error: BackupStorageLocation.velero.io "{0}" not found'
@@ -263,7 +263,7 @@ class Backups:
         if core.profile.finalizing:
             between = "FinalizingPartiallyFailed" if run.errors else "Finalizing"
             core.report("backups", run.name, run.uid, phase=between, **counts)
-            yield 0.07
+            yield 0.05
             status["completionTimestamp"] = core.state.stamp()
             self._metadata(run, status)
         core.report("backups", run.name, run.uid, phase=phase, completionTimestamp=core.state.stamp(), **counts)

@@ -84,7 +84,12 @@ def from_schedule(call: Call) -> None:
     call.say("Creating backup from schedule, all other filters are ignored.")
     name = call.names[0] if call.names else f"{of}-{call.now().strftime('%Y%m%d%H%M%S')}"
     body = head(call, "Backup", name)
-    body["metadata"]["labels"] = {**(schedule["metadata"].get("labels") or {}), "velero.io/schedule-name": of}
+    labels = schedule["metadata"].get("labels") or {}
+    body["metadata"]["labels"] = {**labels, "velero.io/schedule-name": of}
+    if call.profile.sdk == 2 and not dig(schedule, "spec", "template", "metadata", "labels"):
+        shown = " ".join(f"{key}:{value}" for key, value in sorted(labels.items()))
+        words = 'level=info msg="No Schedule.template.metadata.labels set - using Schedule.labels for backup object"'
+        call.err.append(f'time="{call.now().strftime("%Y-%m-%dT%H:%M:%SZ")}" {words} backup={call.namespace}/{name} labels="map[{shown}]"\n')
     return submit(call, "backup", {**body, "spec": schedule["spec"]["template"], "status": {}})
 
 
@@ -141,17 +146,20 @@ def chosen(call: Call, word: str) -> list[Json]:
     query = {"labelSelector": call.flags["selector"]} if "selector" in call.flags else {}
     found = list(call.call("GET", plural, kind, query=query)["items"])
     if word == "backup":
-        readable(found)
+        readable(call, found)
     return found
 
 
-def readable(found: list[Json]) -> None:
+OLD_DECODER = "v1.BackupList.ListMeta: v1.ListMeta.TypeMeta: Kind: Items: []v1.Backup: v1.Backup.Spec: v1.BackupSpec.TTL: unmarshalerDecoder: "
+
+
+def readable(call: Call, found: list[Json]) -> None:
     for body in found:
         for name in ("ttl", "csiSnapshotTimeout", "itemOperationTimeout"):
             try:
                 seconds_of(str(dig(body, "spec", name) or "0"))
             except ValueError as why:
-                raise Stop(str(why)) from why
+                raise Stop(f"{OLD_DECODER if call.profile.sdk == 1 else ''}{why}") from why
 
 
 def selector(body: Json) -> str:
@@ -216,6 +224,7 @@ def get(call: Call) -> None:
     word = call.words[0]
     found = chosen(call, word)
     if "output" in call.flags:
+        found = [{**body, "spec": {key: value for key, value in body["spec"].items() if value != {} or key != "config"}} for body in found]
         return call.show(KINDS.get(word, ("", "BackupStorageLocation"))[1], found, True)
     if not found:
         return None
@@ -253,11 +262,11 @@ class Plain(Exception):
 def download(call: Call, kind: str, name: str) -> bytes:
     body = {**head(call, "DownloadRequest", f"{name}-{call.now().strftime('%Y%m%d%H%M%S')}"), "spec": {"target": {"kind": kind, "name": name}}}
     made = call.call("POST", "downloadrequests", "DownloadRequest", body=body)
-    for _ in range(int(seconds_of(call.flags.get("timeout", "1m")) * 4)):
+    for _ in range(int(seconds_of(call.flags.get("timeout", "1m")) * 20)):
         found = call.call("GET", "downloadrequests", "DownloadRequest", made["metadata"]["name"])
         if dig(found, "status", "downloadURL"):
             return call.fetch(found["status"]["downloadURL"])
-        call.sleep(0.25)
+        call.sleep(0.05)
     raise Stop("timed out waiting for download URL")
 
 

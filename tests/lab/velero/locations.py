@@ -7,7 +7,7 @@ from lab.velero.core import Core, Json, Plain, Work, seconds_of
 from lab.velero.store import Refused
 
 OWN_FOLDERS = {"backups", "restores", "restic", "metadata", "plugins", "kopia"}
-TICK = 10.0
+TICKS = {True: 10.0, False: 5.0}  # s between two looks; a location is asked anew when its period is over besides
 
 
 def prefix_of(location: Json) -> str:
@@ -32,7 +32,7 @@ class Locations:
 
     def begin(self) -> None:
         self.checked.clear()
-        self.core.every(min(self.core.validation, TICK), self.look, self.core.profile.first_check)
+        self.core.every(TICKS[self.core.profile.says_why], self.look, self.core.profile.first_check)
 
     def made(self, location: Json) -> None:
         if not self.core.profile.says_why:

@@ -51,9 +51,9 @@ class Profile:
     retry_deletes: bool = False  # with the store gone a deletion goes on and on instead of ending with errors
     download_kinds: tuple[str, ...] = LATER_KINDS
     first_check: float = 0.49  # s from the server's start to the first verdict about a location
-    listing: float = 0.3  # s until the items are counted
+    listing: float = 0.25  # s until the items are counted
     writing: float = 0.04
-    uploading: float = 0.16
+    uploading: float = 0.12
     uploader: str = "kopia"
 
     @property
@@ -82,9 +82,9 @@ PROFILES = {
         asks_for_agent=False,
         download_kinds=FIRST_KINDS,
         first_check=4.56,
-        listing=1.0,
-        writing=0.23,
-        uploading=0.17,
+        listing=0.75,
+        writing=0.2,
+        uploading=0.12,
         uploader="restic",
     ),
     "1.14.0": Profile("1.14.0", "2fc6300f2239f250b40b0488c35feae59520f2d3", "v1.10.0", retry_deletes=True),

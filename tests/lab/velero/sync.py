@@ -17,14 +17,14 @@ READ_ONLY = "cannot delete backup because backup storage location {} is currentl
 
 
 class Sync:
-    """Once a round for each location. 1.6.3 keeps its period; later ones go round once a minute whatever it is."""
+    """Once a round for each location. 1.6.3 goes round every 30 s at most, later ones once a minute whatever their period is."""
 
     def __init__(self, core: Core, volumes: Volumes) -> None:
         self.core, self.volumes = core, volumes
 
     def begin(self) -> None:
         first = self.core.profile.first_check + (0.006 if self.core.profile.says_why else -0.008)
-        self.core.every(60.0 if self.core.profile.says_why else self.core.sync, self.go_round, first)
+        self.core.every(60.0 if self.core.profile.says_why else max(30.0, self.core.sync), self.go_round, first)
         self.core.every(3600.0, self.expire, 5.0)
 
     def go_round(self) -> None:

@@ -107,9 +107,8 @@ class Volumes:
         start = f"error running command=restic snapshots --repo={made['spec']['resticIdentifier']} --password-file=/tmp/credentials/velero/{self.secret}"
         try:
             if self.no_program:
-                raise Plain(
-                    f'{start}-repository-password --cache-dir=/scratch/.cache --last, stdout=, stderr=: exec: "restic": executable file not found in $PATH'
-                )
+                missing = 'stdout=, stderr=: exec: "restic": executable file not found in $PATH'
+                raise Plain(f"{start}-repository-password --cache-dir=/scratch/.cache/restic --last, {missing}")
             self.repository(made["spec"]["volumeNamespace"], location).open()
         except files.Locked as why:
             text = f"{start}-repository-password --last, stdout=, stderr={why}: exit status 1"
