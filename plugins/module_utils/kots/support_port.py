@@ -9,13 +9,13 @@ from typing import Any, Optional
 from urllib.parse import quote
 
 from ansible_collections.serverops.circleci.plugins.module_utils.core.clock import Clock
-from ansible_collections.serverops.circleci.plugins.module_utils.core.errors import Refused, Unreachable, doing
-from ansible_collections.serverops.circleci.plugins.module_utils.kots.bundle import Bundle, Contents, Finding, Owner, bundles_from_api, owner_from_api
+from ansible_collections.serverops.circleci.plugins.module_utils.core.errors import doing
+from ansible_collections.serverops.circleci.plugins.module_utils.kots.bundle import Bundle, Owner, bundles_from_api, owner_from_api
+from ansible_collections.serverops.circleci.plugins.module_utils.kots.bundle_client import KeptBundle
 from ansible_collections.serverops.circleci.plugins.module_utils.kots.client import InstallationClient
-from ansible_collections.serverops.circleci.plugins.module_utils.kots.redaction import needles_of, search
+from ansible_collections.serverops.circleci.plugins.module_utils.kots.redaction import Needle, needles_of
 from ansible_collections.serverops.circleci.plugins.module_utils.kots.support import Collect, SupportSpec, SupportState
 from ansible_collections.serverops.circleci.plugins.module_utils.kubernetes.kinds import SECRET
-from ansible_collections.serverops.circleci.plugins.module_utils.transport import archives
 
 PACE = 2.0  # s between two looks at kotsadm, which tells of nothing by itself
 
@@ -29,14 +29,13 @@ class SupportPort:
         self._app = quote(spec.app, safe="")
         self._owner: Optional[Owner] = None
         self._bundles: dict[str, Bundle] = {}
-        self._searched: Optional[tuple[Any, Contents]] = None
+        self._file = KeptBundle(spec.dest)
 
     def read(self, _confirming: frozenset[str]) -> SupportState:
         """What is at dest; where nothing is, what kotsadm has."""
-        archives.check_place(self._spec.dest)
-        mark = archives.mark_of(self._spec.dest)
-        if mark is not None:
-            return SupportState(kept=self._contents(mark))
+        kept = self._file.contents(self._needles)
+        if kept is not None:
+            return SupportState(kept=kept)
         with doing(f"read the app {self._spec.app}"):
             self._owner = self._console.parsed(owner_from_api, self._console.read(f"/app/{self._app}"))
         with doing("read the list of support bundles"):
@@ -53,33 +52,12 @@ class SupportPort:
                 self._console.write("POST", path, {})
             return
         with doing(f"fetch support bundle {step.bundle}"):
-            data = self._console.read_bytes(f"/troubleshoot/supportbundle/{quote(self._bundles[step.bundle].id, safe='')}/download")
-            if not archives.is_archive(data):
-                raise Unreachable("what kotsadm sent is no whole archive")
-            archives.write_private(step.dest, data)
+            self._file.keep(self._console.read_bytes(f"/troubleshoot/supportbundle/{quote(self._bundles[step.bundle].id, safe='')}/download"))
 
     def wait(self, seconds: float) -> None:
         """Nothing tells of changes."""
         self._clock.sleep(min(PACE, seconds))
 
-    def _contents(self, mark: Any) -> Contents:
-        """Searched once for each state of the file."""
-        if self._searched is None or self._searched[0] != mark:
-            with doing("read the Secrets to search for"):
-                needles = needles_of(self._kubernetes.list(SECRET, self._namespace).items)
-            self._searched = mark, self._search(mark[0], needles)
-        return self._searched[1]
-
-    def _search(self, size: int, needles: Any) -> Contents:
-        findings: list[Finding] = []
-        files = 0
-        try:
-            for name, pieces in archives.members(self._spec.dest):
-                files += 1
-                try:
-                    findings += search(name, pieces, needles)
-                except archives.Unreadable:
-                    findings.append(Finding(name, "could not be unpacked, so it was not searched"))
-        except Refused as error:
-            return Contents(size, problem=str(error))
-        return Contents(size, files, len(needles), tuple(findings))
+    def _needles(self) -> tuple[Needle, ...]:
+        with doing("read the Secrets to search for"):
+            return needles_of(self._kubernetes.list(SECRET, self._namespace).items)

@@ -70,6 +70,9 @@ class KubernetesLink:
     def headers(self) -> dict[str, str]:
         return {"authorization": f"Bearer {self.token}"}
 
+    def renewed(self) -> bool:
+        return False
+
     def api(self) -> Any:
         return SimpleNamespace(configuration=SimpleNamespace(host=""), rest_client=SimpleNamespace(pool_manager=self))
 
