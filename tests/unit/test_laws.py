@@ -12,6 +12,7 @@ import pytest
 from ansible_collections.serverops.circleci.plugins.module_utils.door import reconcile
 from unit.laws import nomad, nomad_jobs, server
 from unit.laws import nomad, nomad_jobs, velero
+from unit.laws import kots, kots_support, nomad, nomad_jobs
 from unit.laws.killing import Killed
 from unit.laws.leaking import leaks, outputs
 from unit.laws.running import Ran, all_params, by_item, run, run_sliced, stable
@@ -24,12 +25,15 @@ SUBJECTS: list[Subject] = [
     *nomad_jobs.subjects(),
     *server.subjects(),
     *velero.subjects(),
+    *kots.subjects(),
+    *kots_support.subjects(),
 ]
 READINGS: list[Reading] = [
     *nomad.readings(),
     *nomad_jobs.readings(),
     *server.readings(),
     *velero.readings(),
+    *kots.readings(),
 ]
 
 FORESEEABLE = [subject for subject in SUBJECTS if subject.foreseeable]

@@ -76,7 +76,9 @@ def assume(look: BackupLook, _item: str) -> BackupState:
 def remember(look: BackupLook) -> Json:
     """When this task began, which backups were there then, and which one it follows."""
     state = look.state
-    past = look.memory or {"began": state.now, "known": [one.uid for one in state.backups], "uid": "", "name": "", "joined": False, "skipped": []}
+    past = look.memory or {"began": state.now, "known": [one.uid for one in state.backups], "uid": "", "name": "", "joined": False, "skipped": [], "gates": []}
+    if state.gates is not None:
+        past = {**past, "gates": gates_view(state.gates)}
     if past["uid"]:
         return _unless_joined_in_vain(look, past)
     found = ours(state, past) if state.sent else to_join(look, past)
@@ -120,7 +122,7 @@ def view(look: BackupLook, decisions: Mapping[str, Decision]) -> Json:
         "reason": decision.reason,
         "skipped": look.memory["skipped"] or [f"{found.name}: {why}" for found, why in _passed_over(look)],
         "stalled": [found.name for found in look.state.backups if is_stalled(found, look.state)],
-        "gates": gates_view(look.state.gates or ()),
+        "gates": look.memory["gates"],
         "waited": round(look.waited.get(ITEM, 0.0), 1),
     }
 

@@ -19,6 +19,7 @@ INSTANCE = "kots.io/instance"
 TRIGGER = "kots.io/snapshot-trigger"
 NAMESPACE = "kots.io/kotsadm-deploy-namespace"
 SEQUENCES = "kots.io/apps-sequences"
+SNAPSHOTS = ("isSnapshotSupported", "is_snapshot_supported")  # not recorded: no licence can be had without the vendor; the licence file has the first
 
 
 @dataclass(frozen=True)
@@ -154,9 +155,9 @@ def licence_from_api(body: Any) -> Licence:
     """The licence of GET /app/<slug>/license."""
     told = body["license"]
     entries = {str(one.get("label") or one.get("title")): one.get("value") for one in told.get("entitlements") or ()}
-    return Licence(
-        str(told.get("licenseType") or ""), str(told.get("expiresAt") or ""), str(told.get("channelName") or ""), told.get("isSnapshotSupported"), entries
-    )
+    kind, ends, channel = (str(told.get(name) or "") for name in ("licenseType", "expiresAt", "channelName"))
+    permitted = next((where[name] for where in (told, entries) for name in SNAPSHOTS if name in where), None)
+    return Licence(kind, ends, channel, None if permitted is None else str(permitted).lower() == "true", entries)
 
 
 def settings_from_api(body: Any) -> Settings:

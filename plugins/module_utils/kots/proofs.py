@@ -145,6 +145,8 @@ def _trouble(one: PodVolumeBackup, empty: tuple[str, ...]) -> str:
         return f"{words} is {one.phase}" + (f" ({one.message[:160]})" if one.message else "")
     if Volume(one.pod_namespace, one.pod, one.volume, one.claim).is_named(empty):
         return ""
+    if not one.bytes_total and "empty" in one.message:  # Velero's own word for it
+        return f"{words} is empty (name it in allow_empty where that is right)"
     if not one.bytes_total:
         return f"{words} has {'no' if one.bytes_total == 0 else 'an unknown number of'} bytes (name it in allow_empty where that is right)"
     return f"{words} has {one.bytes_done} of {one.bytes_total} bytes" if (one.bytes_done or 0) < one.bytes_total else ""

@@ -150,4 +150,4 @@ def look(now: BackupState, memory: Json | None = None, still: float = 0.0, asked
 
 def following(name: str = "instance-a", joined: bool = False, known: tuple[str, ...] = ()) -> Json:
     """What a task remembers that follows a backup."""
-    return {"began": NOW - 700, "known": [f"uid-{one}" for one in known], "uid": f"uid-{name}", "name": name, "joined": joined, "skipped": []}
+    return {"began": NOW - 700, "known": [f"uid-{one}" for one in known], "uid": f"uid-{name}", "name": name, "joined": joined, "skipped": [], "gates": []}
