@@ -91,7 +91,9 @@ def test_another_file_at_dest_is_left_alone() -> None:
 
 
 @pytest.mark.parametrize(
-    ("dest", "words"), [("/nowhere/x.tar.gz", "there is no folder /nowhere"), (str(Path(DEST).parent), "is a folder"), ("  ", "dest is empty")]
+    ("dest", "words"),
+    [("/nowhere/x.tar.gz", "there is no folder /nowhere"), (str(Path(DEST).parent), "is a folder"), ("  ", "dest is empty")],
+    ids=["no folder", "a folder", "empty"],
 )
 def test_a_place_where_no_file_can_be(dest: str, words: str) -> None:
     world = SupportWorld()

@@ -32,6 +32,7 @@ def test_a_name_is_an_object_of_the_location_and_no_folder() -> None:
         (f"{STEM}mine", False),
         ("velero/backups/one/velero-backup.json", False),
     ],
+    ids=["old", "old under a prefix", "young", "of the future", "another ending", "no run", "another name", "a backup"],
 )
 def test_only_an_old_probe_goes(key: str, goes: bool) -> None:
     assert leftovers([key], NOW) == ([key] if goes else [])
