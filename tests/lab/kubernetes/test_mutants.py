@@ -158,6 +158,7 @@ MUTANTS: list[tuple[str, Any, str, Wrong, str]] = [
     ("fields choose all", selectors, "fields", lambda right: lambda text, kind: lambda item: True, "lists"),
     ("a page of a forgotten version is shown", reads.Reader, "_token", lambda right: lambda self, text: (-1, "l1"), "gone-410"),
     ("a token names no place", reads, "made_token", lambda right: lambda version, start: right(version, ""), "lists"),
+    ("the future is answered at once", reads, "FUTURE", lambda right: 0.0, "lists"),
     ("nothing is ever too old", reads.Reader, "_check_version", always(None), "gone-410"),
     ("what leaves a selection stays", reads, "seen_by", lambda right: lambda c, t, form: {"type": c.type, "object": form.whole(c.object)}, "watch"),
     ("no bookmarks", reads.Reader, "_bookmarks", lambda right: lambda self, until: [], "watch-bookmarks"),
