@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from lab.velero import files
 from lab.velero import items as of
-from lab.velero.core import Core, Json, Plain, Work, dig, quoted, seconds_of, unreadable
+from lab.velero.core import Core, Json, Plain, Work, dig, label_of, quoted, seconds_of, unreadable
 from lab.velero.locations import bucket_of, default_location, prefix_of
 from lab.velero.store import Refused
 from lab.velero.volumes import LEFT, Volumes
@@ -134,7 +134,7 @@ class Backups:
         spec["storageLocation"] = spec.get("storageLocation") or default_location(core)
         if core.all("volumesnapshotlocations"):
             spec.setdefault("volumeSnapshotLocations", ["default"])
-        meta["labels"] = {**(meta.get("labels") or {}), "velero.io/storage-location": spec["storageLocation"]}
+        meta["labels"] = {**(meta.get("labels") or {}), "velero.io/storage-location": label_of(spec["storageLocation"])}
         notes = {f"velero.io/source-cluster-k8s-{key}": value for key, value in (("gitversion", "v1.33.13"), ("major-version", "1"), ("minor-version", "33"))}
         meta["annotations"] = {**(meta.get("annotations") or {}), **notes, **({} if old else {"velero.io/resource-timeout": "10m0s"})}
         ends = core.state.stamp(seconds_of(spec["ttl"]))
