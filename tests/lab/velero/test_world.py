@@ -143,3 +143,18 @@ def test_apply_changes_what_is_there(tmp_path: Path, served: tuple[State, Callab
     assert run("1.18.3", *flags(tmp_path, "b"), "--apply").returncode == 0
     assert run("1.18.3", *flags(tmp_path, "another"), "--apply").returncode == 0
     assert state.objects["backupstoragelocations.velero.io", "velero", "default"]["spec"]["objectStorage"]["bucket"] == "another"
+
+
+@pytest.mark.parametrize(("version", "copy", "backup"), [("1.6.3", "InProgress", "InProgress"), ("1.14.0", "Failed", "PartiallyFailed")])
+def test_an_agent_that_dies_over_a_volume(version: str, copy: str, backup: str) -> None:
+    state, world, installation, _store = made(version)
+    claim = next(iter(installation.volumes))
+    world.volumes.stalled.add(claim)
+    state.put("backups.velero.io", "velero", "b", {"spec": {"includedNamespaces": [installation.namespace]}})
+    state.clock.sleep(60.0)
+    stuck = next(one for one in state.all("podvolumebackups.velero.io") if dig(one, "status", "phase") == "InProgress")
+    agent = next(one for one in state.all("pods", "velero") if dig(one, "metadata", "labels", "name") and one["spec"]["nodeName"] == stuck["spec"]["node"])
+    state.end_pod("velero", agent["metadata"]["name"])
+    state.clock.sleep(120.0)
+    assert dig(state.get("podvolumebackups.velero.io", "velero", stuck["metadata"]["name"]), "status", "phase") == copy
+    assert dig(state.get("backups.velero.io", "velero", "b"), "status", "phase") == backup
