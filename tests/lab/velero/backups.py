@@ -216,7 +216,8 @@ class Backups:
     def _pods(self, run: Running) -> Steps:
         core, spec, since = self.core, run.body["spec"], self.core.state.clock.now()
         default = bool(spec.get("defaultVolumesToRestic") or spec.get("defaultVolumesToFsBackup"))
-        for item in [one for one in run.items if one.resource == "pods"]:
+        pods, told = [one for one in run.items if one.resource == "pods"], since
+        for number, item in enumerate(pods, 1):
             fine = yield from self._hooks(run, item.body, "pre")
             names = of.volumes_of(item.body, default) if fine and dig(item.body, "status", "phase") == "Running" else []
             if names:
@@ -225,6 +226,9 @@ class Backups:
             if names and not core.profile.asks_for_agent:  # the old way: pod by pod
                 yield from self._volumes(run, since)
             yield from self._hooks(run, item.body, "post")
+            if number < len(pods) and core.state.clock.now() - told >= 1.0:  # once a second, where something was done
+                told = core.state.clock.now()
+                core.report("backups", run.name, run.uid, progress={"totalItems": len(run.items), "itemsBackedUp": number})
         if core.profile.asks_for_agent:
             yield from self._volumes(run, since)
 

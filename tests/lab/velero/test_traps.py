@@ -378,3 +378,13 @@ def test_a_long_name_is_cut_in_labels() -> None:
     lab.backup(name)
     found = lab.state.all("podvolumebackups.velero.io")[0]["metadata"]["labels"]["velero.io/backup-name"]
     assert len(found) == 63 and found.startswith("b" * 57)
+
+
+def test_the_old_one_copies_pod_by_pod_and_tells_how_far_it_is() -> None:
+    lab = Lab("1.6.3")
+    first = lab.state.objects["pods", "app", "p"]
+    lab.state.put("pods", "app", "q", {**first, "metadata": {"annotations": first["metadata"]["annotations"]}})
+    start = len(lab.state.history)
+    assert lab.backup("b")["phase"] == "Completed"
+    told = [dig(one.object, "status", "progress", "itemsBackedUp") for one in lab.state.history[start:] if one.key[0] == "backups.velero.io"]
+    assert 1 in told and told[-1] > 1
