@@ -14,7 +14,7 @@ from lab.kubernetes.api import Api, Request
 from lab.kubernetes.state import Change, State
 from lab.kubernetes.status import Response
 from lab.velero import cli
-from lab.velero.command import NoCluster
+from lab.velero.command import PATCHES, NoCluster
 from lab.velero.not_modelled import LINES
 from lab.velero.store import MemoryStore
 from lab.velero.world import VeleroWorld
@@ -102,8 +102,7 @@ class Replay:
         def ask(method: str, path: str, query: dict[str, str], body: Any) -> tuple[int, Any]:
             if user == "none":
                 raise NoCluster
-            kind = "application/merge-patch+json" if method == "PATCH" else "application/json"
-            answer = self.http(user, method, path, query, body, kind)
+            answer = self.http(user, method.replace("APPLY", "PATCH"), path, query, body, PATCHES.get(method, "application/json"))
             return answer.status, answer.body
 
         return ask

@@ -332,3 +332,59 @@ def test_durations_of_go() -> None:
 def test_an_unknown_version() -> None:
     with pytest.raises(KeyError, match="only 1.6.3"):
         VeleroWorld(State(), "1.2.3", MemoryStore())
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_a_restore_whose_location_is_unavailable(version: str) -> None:
+    lab = Lab(version)
+    lab.backup("b")
+    lab.store.fault = "down"
+    lab.state.clock.sleep(120.0)
+    lab.make("restores", "r", {"backupName": "b"})
+    lab.state.clock.sleep(20.0)
+    found = lab.status("restores", "r")
+    assert (found["phase"], "failureReason" in found) == (("FailedValidation", False) if version == "1.18.3" else ("Failed", True))
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_a_restore_of_a_server_that_dies(version: str) -> None:
+    lab = Lab(version)
+    lab.backup("b")
+    lab.make("restores", "r", {"backupName": "b"})
+    lab.state.clock.sleep(0.05)
+    lab.world.kill_server()
+    lab.world.start_server()
+    lab.state.clock.sleep(60.0)
+    assert lab.status("restores", "r")["phase"] == ("InProgress" if version == "1.6.3" else "Failed")
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_a_deleted_backup_takes_its_snapshots_and_restores_along(version: str) -> None:
+    lab = Lab(version)
+    lab.backup("b")
+    lab.make("restores", "r", {"backupName": "b"})
+    lab.state.clock.sleep(20.0)
+    assert lab.store.objects("lab-bucket", "restores/r/")
+    lab.make("deletebackuprequests", "d", {"backupName": "b"})
+    lab.state.clock.sleep(20.0)
+    left = [key for key in lab.store.objects("lab-bucket") if key.startswith(("backups/", "restores/")) or "/snapshots/" in key or "/q" in key]
+    assert left == []
+    assert (lab.state.get("restores.velero.io", "velero", "r"), lab.copies()) == (None, [])
+
+
+def test_a_long_name_is_cut_in_labels() -> None:
+    lab = Lab("1.6.3")
+    name = "b" * 80
+    lab.backup(name)
+    found = lab.state.all("podvolumebackups.velero.io")[0]["metadata"]["labels"]["velero.io/backup-name"]
+    assert len(found) == 63 and found.startswith("b" * 57)
+
+
+def test_the_old_one_copies_pod_by_pod_and_tells_how_far_it_is() -> None:
+    lab = Lab("1.6.3")
+    first = lab.state.objects["pods", "app", "p"]
+    lab.state.put("pods", "app", "q", {**first, "metadata": {"annotations": first["metadata"]["annotations"]}})
+    start = len(lab.state.history)
+    assert lab.backup("b")["phase"] == "Completed"
+    told = [dig(one.object, "status", "progress", "itemsBackedUp") for one in lab.state.history[start:] if one.key[0] == "backups.velero.io"]
+    assert 1 in told and told[-1] > 1
