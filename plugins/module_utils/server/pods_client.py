@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Callable, Optional, TypeVar
 
 from ansible_collections.serverops.circleci.plugins.module_utils.core.errors import CollectionError, NotPermitted, Unreachable, doing
@@ -29,6 +29,10 @@ class PodsClient:
         """All, or those of a label selector."""
         with doing(f"read the pods of namespace {self.namespace}"):
             return self._read(lambda: pods_from_api(self.kubernetes.list(POD, self.namespace, labels=selector).items))
+
+    def as_pods(self, items: Sequence[Json]) -> tuple[Pod, ...]:
+        """Pods that somebody else listed, as values."""
+        return self._read(lambda: pods_from_api(items))
 
     def events(self) -> Optional[tuple[Event, ...]]:
         """What was told of its pods; None where we may not read events."""

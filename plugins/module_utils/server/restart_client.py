@@ -13,7 +13,7 @@ from ansible_collections.serverops.circleci.plugins.module_utils.core.errors imp
 from ansible_collections.serverops.circleci.plugins.module_utils.kubernetes.kinds import POD
 from ansible_collections.serverops.circleci.plugins.module_utils.kubernetes.rights import Right, rights_sentence
 from ansible_collections.serverops.circleci.plugins.module_utils.kubernetes.watch_client import Mirror
-from ansible_collections.serverops.circleci.plugins.module_utils.server.model import Pod, pods_from_api
+from ansible_collections.serverops.circleci.plugins.module_utils.server.model import Pod
 from ansible_collections.serverops.circleci.plugins.module_utils.server.pods_client import KINDS, PodsClient
 from ansible_collections.serverops.circleci.plugins.module_utils.server.restart import DeletePod
 from ansible_collections.serverops.circleci.plugins.module_utils.server.restart_model import RestartSpec, RestartState, absent, meant
@@ -56,7 +56,7 @@ class RestartPort:
         """Until a pod comes, goes, ends, or becomes ready or unready; other changes wake nobody."""
         ends = self._clock.now() + seconds
         while (left := ends - self._clock.now()) > 0:
-            if _picture(pods_from_api(self._mirror.items())) != self._picture:
+            if _picture(self._client.as_pods(self._mirror.items())) != self._picture:
                 return
             if not self._mirror.wait(left):
                 return

@@ -37,6 +37,7 @@ class Control:
         self.world = World(state, images)
         self.images = self.world.images
         self.scheduler, self.kubelet, self.storage = Scheduler(self.world), Kubelet(self.world), Storage(self.world)
+        self.scheduler.spoken.append(self.kubelet.look)
         self._all = (
             self.scheduler,
             self.kubelet,

@@ -49,14 +49,20 @@ class DaemonSets:
             node = _meant_for(pod)
             if pod["metadata"].get("deletionTimestamp"):
                 there.setdefault(node, pod)
-            elif node not in nodes or is_over(pod):
+            elif is_over(pod) or not (node in nodes or self._may_stay(item, node)):
                 self._delete(item, pod)
             else:
                 there[node] = pod
-        for node in nodes:
-            if node not in there:
-                self._make(item, node, revision)
-        self._renew(item, there, revision)
+        missing = [node for node in nodes if node not in there]
+        for node in missing:
+            self._make(item, node, revision)
+        if not missing:
+            self._renew(item, there, revision)
+
+    def _may_stay(self, item: Json, name: str) -> bool:
+        """A taint that only keeps new pods away ends none that is there."""
+        node = self._world.get("nodes", "", name)
+        return node is not None and _wants(item, node, ("NoExecute",))
 
     def _renew(self, item: Json, there: dict[str, Json], revision: str) -> None:
         """Another template: one pod at a time, sick ones first."""
@@ -91,11 +97,11 @@ class DaemonSets:
         self._world.status(DAEMON_SETS, item, {**always, "observedGeneration": seen, **without_zeros(counted)})
 
 
-def _wants(item: Json, node: Json) -> bool:
+def _wants(item: Json, node: Json, effects: tuple[str, ...] = ("NoSchedule", "NoExecute")) -> bool:
     """The node is selected and its taints are tolerated; whether there is room is the scheduler's affair, and the pod's."""
     spec = item["spec"]["template"]["spec"]
     spec = {**spec, "tolerations": (spec.get("tolerations") or []) + TOLERATIONS}
-    return scheduling.selected(spec, node) and not scheduling.untolerated(spec, node)
+    return scheduling.selected(spec, node) and not scheduling.untolerated(spec, node, effects)
 
 
 def _meant_for(pod: Json) -> str:

@@ -7,7 +7,7 @@ from typing import Any
 
 from lab.kubernetes.controllers import podstatus, scheduling
 from lab.kubernetes.controllers.podstatus import is_over
-from lab.kubernetes.controllers.world import World
+from lab.kubernetes.controllers.world import Look, World
 from lab.kubernetes.state import Change
 
 Json = dict[str, Any]
@@ -24,6 +24,7 @@ class Scheduler:
 
     def __init__(self, world: World) -> None:
         self._world = world
+        self.spoken: list[Look] = []  # who looks at the pods of a node that answers again
 
     def follow(self, change: Change) -> None:
         resource, namespace, name = change.key
@@ -100,7 +101,8 @@ class Scheduler:
                     if pod["metadata"].get("deletionTimestamp"):
                         self._world.state.remove("pods", pod["metadata"]["namespace"], pod["metadata"]["name"])
                     else:  # the kubelet tells of its pods again
-                        self._world.write("pods", pod, status={**pod["status"], "observedAgain": True})
+                        for look in self.spoken:
+                            self._world.later(look, pod["metadata"]["namespace"], pod["metadata"]["name"])
 
     def _lost(self, name: str) -> None:
         with self._world.state.news:
