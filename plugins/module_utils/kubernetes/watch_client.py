@@ -46,6 +46,7 @@ class Mirror:
         self._failure: Optional[CollectionError] = None
         self._broken: Optional[float] = None  # since when no watch stands
         self._stream: Optional[Stream] = None
+        self._lists_anew = False
         self._patience, self._bookmarked = SILENCE, False
         self._thread: Optional[threading.Thread] = None
         self._closed = threading.Event()
@@ -69,7 +70,7 @@ class Mirror:
         listing = self._list()
         with self._news:
             if _is_older(listing.version, self._shown.version) and self._thread:
-                self._shown.version = ""  # the API was restored from a copy: its watches of our version would stay silent for ever
+                self._lists_anew = True  # the API was restored from a copy: its watches of our version would stay silent for ever
                 if self._stream:
                     self._stream.end()
         return listing.items
@@ -169,19 +170,20 @@ class Mirror:
                 self._fail(error)
 
     def _once(self) -> bool:
-        """One watch to its end, after a list where there is no version to go on from. Tells whether it stood for a while or brought us on."""
+        """One watch to its end, after a list where our version is none to go on from. Tells whether it stood for a while or brought us on."""
         clock = self._client.calls.clock
         began = clock.now()
-        if not self._shown.version:
+        if self._lists_anew:
             listing = self._list()
             with self._news:
+                self._lists_anew = False
                 self._ring(changed=self._shown.replace(listing))
         version = self._shown.version
         try:
             self._watch()
         except Expired:
             with self._news:
-                self._shown.version = ""
+                self._lists_anew = True
             return False
         return self._shown.version != version or clock.now() - began > STOOD
 
@@ -207,7 +209,8 @@ class Mirror:
     def _open(self) -> Stream:
         query = (*selection(*self._selectors), ("watch", "1"), ("allowWatchBookmarks", "true"))
         query += (("resourceVersion", self._shown.version), ("timeoutSeconds", str(WATCH)))
-        stream = Stream(self._client.calls.open(Call("GET", self._kind.path(self._namespace), query, timeout=self._patience)))
+        stream = Stream(self._client.calls.open(Call("GET", self._kind.path(self._namespace), query)))
+        stream.be_patient(self._patience)  # its begin came as quickly as any answer
         with self._news:
             self._stream = stream
             self._failure = self._broken = None
