@@ -13,9 +13,22 @@ from typing import Any
 from ansible_collections.serverops.circleci.plugins.plugin_utils import report_chart as charts
 from ansible_collections.serverops.circleci.plugins.plugin_utils import report_page as pages
 from ansible_collections.serverops.circleci.plugins.plugin_utils import report_words as words
+from ansible_collections.serverops.circleci.plugins.plugin_utils.report_blocks import (
+    BAD,
+    GOOD,
+    SIGNS,
+    WARN,
+    duration,
+    facts,
+    figure,
+    orders,
+    page,
+    section,
+    text,
+)
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-TEMPLATES = Path(__file__).resolve().parent.parent / "roles/nomad_drain/templates"
+TEMPLATES = Path(__file__).resolve().parent.parent / "roles/journal/templates"
 TOLD = {"itself": "finished", "running": "running", "killed": "killed", "lost": "lost", "cancelled": "cancelled"}
 LEADS = {
     True: "This Nomad, the one of CircleCI Server 2.x, cannot close a client without killing its builds. "
@@ -61,23 +74,23 @@ def write_report(path: Path, stories: list[Story], faults: list[str]) -> Path:
     """Write the page and return its path."""
     environment = Environment(loader=FileSystemLoader(TEMPLATES), autoescape=False, trim_blocks=True, undefined=StrictUndefined)  # the template escapes
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(environment.get_template("report.html.j2").render(nomad_drain_page=page_of(stories, faults)), encoding="utf-8")
+    path.write_text(environment.get_template("report.html.j2").render(journal_page=page_of(stories, faults)), encoding="utf-8")
     return path
 
 
 def page_of(stories: list[Story], faults: list[str]) -> Json:
     """The whole page: figures first, then a chapter for each cluster."""
-    sections = [pages.section("At a glance", _figures(stories))]
+    sections = [section("At a glance", _figures(stories))]
     for story in stories:
         sections += _chapter(story)
-    return pages.page("Rehearsal of a drain", _outcome(faults), sections, FOOT.format(pace=stories[0].pace))
+    return page("Rehearsal of a drain", _outcome(faults), sections, FOOT.format(pace=stories[0].pace))
 
 
 def _outcome(faults: list[str]) -> Json:
     if faults:
-        return {"tone": words.BAD, "sign": words.SIGNS[words.BAD], "word": "Not as promised", "lead": "; ".join(faults) + "."}
+        return {"tone": BAD, "sign": SIGNS[BAD], "word": "Not as promised", "lead": "; ".join(faults) + "."}
     lead = "Every build ended by itself, and every client that was called drained was empty. Of that the clusters are the witness, not the result of the run."
-    return {"tone": words.GOOD, "sign": words.SIGNS[words.GOOD], "word": "As promised", "lead": lead}
+    return {"tone": GOOD, "sign": SIGNS[GOOD], "word": "As promised", "lead": lead}
 
 
 def _figures(stories: list[Story]) -> Json:
@@ -86,19 +99,19 @@ def _figures(stories: list[Story]) -> Json:
     runs = [run for story in stories for run in story.runs]
     refused = sum(1 for run in runs if run.code and not run.interrupted)
     items = [
-        pages.figure(ends["itself"], "builds ended by themselves", words.GOOD),
-        pages.figure(bad, "builds killed or lost", words.BAD if bad else words.GOOD),
-        pages.figure(ends["running"], "builds still run"),
-        pages.figure(len(runs), "playbooks played"),
-        pages.figure(refused, "wrong requests refused"),
-        pages.figure(sum(run.interrupted for run in runs), "broken off, and finished by the next run"),
+        figure(ends["itself"], "builds ended by themselves", GOOD),
+        figure(bad, "builds killed or lost", BAD if bad else GOOD),
+        figure(ends["running"], "builds still run"),
+        figure(len(runs), "playbooks played"),
+        figure(refused, "wrong requests refused"),
+        figure(sum(run.interrupted for run in runs), "broken off, and finished by the next run"),
     ]
     return {"kind": "figures", "items": items}
 
 
 def _chapter(story: Story) -> list[Json]:
-    lead = pages.text(LEADS[story.profile.startswith("0.5")])
-    return [pages.section(f"Nomad {story.profile}", lead, _chart(story)), *(_told(story, number) for number in range(len(story.runs)))]
+    lead = text(LEADS[story.profile.startswith("0.5")])
+    return [section(f"Nomad {story.profile}", lead, _chart(story)), *(_told(story, number) for number in range(len(story.runs)))]
 
 
 def _told(story: Story, number: int) -> Json:
@@ -106,16 +119,16 @@ def _told(story: Story, number: int) -> Json:
     run = story.runs[number]
     how, journal = words.outcome(run.journal), run.journal
     command = " ".join([run.playbook, "-e", f"nomad_drain_nodes={run.nodes}", *run.options])
-    when = f"{words.duration(run.began)} to {words.duration(run.ended)} of the timeline"
+    when = f"{duration(run.began)} to {duration(run.ended)} of the timeline"
     broken = "Ctrl-C came at the first line of progress. " if run.interrupted else ""
-    next_steps = words.next_steps(journal) if how["tone"] in (words.BAD, words.WARN) else []
+    next_steps = words.next_steps(journal) if how["tone"] in (BAD, WARN) else []
     blocks = [
-        pages.text(broken + how["lead"]),
-        pages.facts([("Command", f"ansible-playbook {command}"), ("When", when)]),
+        text(broken + how["lead"]),
+        facts([("Command", f"ansible-playbook {command}"), ("When", when)]),
         pages.verdicts(journal),
-        pages.orders(next_steps),
+        orders(next_steps),
     ]
-    return pages.section(f"{number + 1}. {run.title}", *blocks, level=3, how=how)
+    return section(f"{number + 1}. {run.title}", *blocks, level=3, how=how)
 
 
 # -- the clusters' own account ---------------------------------------------------------------------------
@@ -131,22 +144,22 @@ def _chart(story: Story) -> Json:
 
 
 def _play(run: Run, number: int, axis: charts.Axis) -> Json:
-    told = f"from {words.duration(run.began)} to {words.duration(run.ended)}"
+    told = f"from {duration(run.began)} to {duration(run.ended)}"
     return charts.row("build", f"{number}. {run.title}", [axis.strip("play", run.began, run.ended)], words.outcome(run.journal)["word"].lower(), told)
 
 
 def _build(build: Json, axis: charts.Axis) -> Json:
     end = axis.length if build["ended"] is None else build["ended"]
     kind = TOLD[build["how"]]
-    said = "still runs" if kind == "running" else f"{charts.ENDS[kind]} at {words.duration(end)}"
-    return charts.row("build", build["job"], [axis.strip(kind, build["started"], end)], said, f"from {words.duration(build['started'])}, {said}")
+    said = "still runs" if kind == "running" else f"{charts.ENDS[kind]} at {duration(end)}"
+    return charts.row("build", build["job"], [axis.strip(kind, build["started"], end)], said, f"from {duration(build['started'])}, {said}")
 
 
 def _client(story: Story, node: Json, axis: charts.Axis) -> Json:
     """When it was closed, by the requests that closed and opened it."""
     spans = _closed(story, node["id"])
     bars = [axis.strip("open", 0, axis.length), *(axis.strip("closed", begin, axis.length if end is None else end) for begin, end in spans)]
-    said = [f"closed at {words.duration(begin)}" + ("" if end is None else f", open again at {words.duration(end)}") for begin, end in spans]
+    said = [f"closed at {duration(begin)}" + ("" if end is None else f", open again at {duration(end)}") for begin, end in spans]
     return charts.row("client", node["name"], bars, "; ".join(said) or "left open", "; ".join(said) or "open all the time")
 
 

@@ -25,6 +25,7 @@ ROOT = Path(__file__).resolve().parent.parent
 BIN = Path(sys.executable).parent
 BUILD = ROOT / "build"
 IN_COPY = (sys.executable, "tools/in_copy.py")
+LINES_OF_A_LOG, LINES_OF_A_TEST = 40, 30
 PYTEST = (sys.executable, "-m", "pytest", "-q")
 
 
@@ -228,6 +229,24 @@ def counted(result: Result) -> Result:
     return replace(result, note=note, passed=passed, failed=max(failed, result.failed), skipped=total["skipped"])
 
 
+def why(result: Result) -> list[str]:
+    """What a failed step says of its failure: each failed test with its last words, else the end of its log. Logs may be out of reach where CI runs."""
+    report, log = report_of(result.step), BUILD / "logs" / f"{result.step.name}.log"
+    found = failures(report) if result.step.is_pytest and report.exists() else []
+    if not found and log.exists():
+        found = log.read_text(errors="replace").splitlines()[-LINES_OF_A_LOG:]
+    return [f"--- {result.step.name}", *found]
+
+
+def failures(report: Path) -> list[str]:
+    lines = []
+    for case in ElementTree.parse(report).getroot().iter("testcase"):
+        for told in [*case.findall("failure"), *case.findall("error")]:
+            lines.append(f"{case.get('classname')}::{case.get('name')} after {float(case.get('time') or 0):.1f} s")
+            lines += (told.text or told.get("message") or "").splitlines()[-LINES_OF_A_TEST:]
+    return lines
+
+
 def chosen(suite: str, names: list[str]) -> list[tuple[Step, ...]]:
     lanes = SUITES[suite]
     known = [step.name for lane in lanes for step in lane]
@@ -242,6 +261,7 @@ def summary(results: list[Result], seconds: float) -> int:
     print(f"\n{'step':20}{'verdict':10}{'seconds':>8}  note")
     for result in results:
         print(f"{result.step.name:20}{result.verdict:10}{result.seconds:8.1f}  {result.note}")
+    print("\n".join(line for result in results if result.verdict == "FAILED" for line in why(result)))
     passed, failed, skips = (sum(getattr(r, key) for r in results) for key in ("passed", "failed", "skipped"))
     print(f"{'in all':30}{seconds:8.1f}\n\n{passed} passed, {failed} failed, {skips} skipped", flush=True)
     return 1 if failed else 0

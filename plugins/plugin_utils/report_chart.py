@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ansible_collections.serverops.circleci.plugins.plugin_utils.report_words import ENDS, Json, duration, moment
+from ansible_collections.serverops.circleci.plugins.plugin_utils.report_blocks import Json, duration, moment
+from ansible_collections.serverops.circleci.plugins.plugin_utils.report_words import ENDS
 
 STEPS = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400, 28800, 86400)
 TICKS = 6  # at most; a narrow screen holds no more

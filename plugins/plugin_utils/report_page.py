@@ -5,12 +5,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Optional
 
 from ansible_collections.serverops.circleci.plugins.plugin_utils import report_chart as charts
 from ansible_collections.serverops.circleci.plugins.plugin_utils import report_words as words
-from ansible_collections.serverops.circleci.plugins.plugin_utils.report_words import Json
+from ansible_collections.serverops.circleci.plugins.plugin_utils.report_blocks import (
+    BAD,
+    GOOD,
+    PLAIN,
+    WARN,
+    Json,
+    cell,
+    duration,
+    facts,
+    figure,
+    moment,
+    number,
+    orders,
+    page,
+    section,
+    table,
+    text,
+)
 
 STEPS = {
     "drain": "closed it, with a drain",
@@ -39,50 +55,6 @@ def page_of(journal: Json) -> Json:
     return page(words.title(journal), how, [one for one in sections if one["blocks"]], foot)
 
 
-def page(title: str, how: Json, sections: list[Json], foot: str) -> Json:
-    """A page with its outcome on top."""
-    return {"title": title, "outcome": how, "sections": sections, "foot": foot}
-
-
-def section(heading: str, *blocks: Optional[Json], level: int = 2, how: Optional[Json] = None) -> Json:
-    """A heading and the blocks under it; `how`: an outcome to be told beside the heading."""
-    return {"heading": heading, "level": level, "outcome": how, "blocks": [block for block in blocks if block]}
-
-
-# -- blocks ------------------------------------------------------------------------------------------------
-
-
-def text(sentence: str) -> Optional[Json]:
-    """A paragraph."""
-    return {"kind": "text", "text": sentence} if sentence else None
-
-
-def figure(value: object, label: str, tone: str = words.PLAIN) -> Json:
-    """One number with its meaning."""
-    return {"value": str(value), "label": label, "tone": tone}
-
-
-def facts(items: Sequence[tuple[str, str]]) -> Optional[Json]:
-    """Names and values."""
-    return {"kind": "facts", "items": [{"label": label, "text": value} for label, value in items if value]} if items else None
-
-
-def orders(items: list[Json]) -> Optional[Json]:
-    """Things to do, each with its command."""
-    return {"kind": "orders", "items": items} if items else None
-
-
-def table(caption: str, columns: Sequence[str], rows: list[list[Json]]) -> Optional[Json]:
-    """The first cell of a row names it; a column whose name ends with # holds numbers."""
-    heads = [{"text": column.rstrip("#"), "number": column.endswith("#")} for column in columns]
-    return {"kind": "table", "caption": caption, "columns": heads, "rows": rows} if rows else None
-
-
-def cell(value: object, tone: str = "", small: str = "") -> Json:
-    """A cell; with a tone it gets the tone's sign too."""
-    return {"text": str(value), "tone": tone, "sign": words.SIGNS.get(tone, ""), "small": small}
-
-
 # -- what the blocks of a drain hold ------------------------------------------------------------------------
 
 
@@ -93,12 +65,15 @@ def figures(journal: Json) -> Optional[Json]:
         return None
     done = sum(1 for node in nodes if node["verdict"] == wish)
     killed, lost, left = (words.total(journal, key) for key in ("killed", "lost", "running"))
-    found = [figure(f"{done} of {len(nodes)}", f"clients {wish}", words.GOOD if done == len(nodes) else words.WARN)]
+    found = [figure(f"{done} of {len(nodes)}", f"clients {wish}", GOOD if done == len(nodes) else WARN)]
     if wish == "drained":
-        found += [figure(words.total(journal, "finished"), "builds ended by themselves"), figure(left, "builds left", words.WARN if left else words.PLAIN)]
-        found += [figure(count, name, words.BAD if count else words.GOOD) for count, name in ((killed, "builds killed"), (lost, "builds lost"))]
+        found += [
+            figure(words.total(journal, "finished"), "builds ended by themselves"),
+            figure(left, "builds left", WARN if left else PLAIN),
+        ]
+        found += [figure(count, name, BAD if count else GOOD) for count, name in ((killed, "builds killed"), (lost, "builds lost"))]
     if not journal["check_mode"]:
-        found.append(figure(words.duration(max(node["waited"] for node in nodes)), "waited at most"))
+        found.append(figure(duration(max(node["waited"] for node in nodes)), "waited at most"))
     return {"kind": "figures", "items": found}
 
 
@@ -114,8 +89,13 @@ def _verdict(journal: Json, node: Json, builds: bool) -> list[Json]:
     cells = [cell(node["name"], small=_ids(node)), cell(node["verdict"], _tone(journal, node)), cell(words.in_words(node))]
     if builds:
         killed, lost = len(node["killed"]), len(node["lost"])
-        cells += [cell(node["finished"]), cell(len(node["running"])), cell(killed, words.BAD if killed else ""), cell(lost, words.BAD if lost else "")]
-    return cells + ([] if journal["check_mode"] else [cell(words.duration(node["waited"]))])
+        cells += [
+            cell(node["finished"]),
+            cell(len(node["running"])),
+            cell(killed, BAD if killed else ""),
+            cell(lost, BAD if lost else ""),
+        ]
+    return cells + ([] if journal["check_mode"] else [cell(duration(node["waited"]))])
 
 
 def _ids(node: Json) -> str:
@@ -127,17 +107,22 @@ def _tone(journal: Json, node: Json) -> str:
 
 
 def _sorted(journal: Json) -> list[Json]:
-    worth = (words.BAD, words.WARN, words.GOOD)
+    worth = (BAD, WARN, GOOD)
     return sorted(journal["nodes"], key=lambda node: (worth.index(_tone(journal, node)), node["name"]))
 
 
 def harmed(journal: Json) -> Optional[Json]:
     """Builds that were killed or lost, and those still left, by name."""
     rows = []
-    for key, what, tone in (("killed", "killed by a drain", words.BAD), ("lost", "lost with its client", words.BAD), ("running", "still runs", words.WARN)):
+    for key, what, tone in (("killed", "killed by a drain", BAD), ("lost", "lost with its client", BAD), ("running", "still runs", WARN)):
         for node in journal["nodes"] if journal["wanted"]["state"] == "drained" else ():
             rows += [
-                [cell(build["job"], small=build["allocation"]), cell(node["name"]), cell(what, tone), cell(words.moment(build["started"] or "")[:19])]
+                [
+                    cell(build["job"], small=build["allocation"]),
+                    cell(node["name"]),
+                    cell(what, tone),
+                    cell(moment(build["started"] or "")[:19]),
+                ]
                 for build in node[key]
             ]
     return table("Each one by name", ("Build", "Client", "What became of it", "Started, UTC"), rows)
@@ -151,8 +136,8 @@ def asked(journal: Json) -> list[tuple[str, str]]:
         ("Wanted", f"{wanted['state']}" + (" (check mode: foretold, nothing is changed)" if journal["check_mode"] else "")),
         ("Clients", ", ".join(words.asked_for(journal))),
         ("Asked by", ", ".join(filter(None, [journal["asked"]["by"], journal["asked"]["job"]]))),
-        ("Began", words.moment(journal["began"])),
-        ("Ended", words.moment(journal["time"]) if journal["phase"] != "begun" else ""),
+        ("Began", moment(journal["began"])),
+        ("Ended", moment(journal["time"]) if journal["phase"] != "begun" else ""),
         ("Servers", ", ".join(filter(None, [journal["asked"]["url"], version]))),
         ("Terms", "; ".join(terms(wanted))),
         ("Run", journal["run"]),
@@ -163,12 +148,12 @@ def terms(wanted: Json) -> list[str]:
     """The options in words; those that say the usual are left out, but for what may be killed, what must stay open and how long is waited."""
     limit, longest, wish = wanted["deadline"], wanted["max_build_time"], wanted["state"]
     found = [("builds may be killed" if wanted["allow_killing_builds"] else "no build may be killed", wish == "drained")]
-    found += [(f"what is left after {words.duration(limit or 0)} is killed", limit)]
-    found += [(f"at most {words.number(wanted['max_in_flight'], 'client')} closed and not empty at a time", wanted["max_in_flight"])]
-    found += [(f"at most {words.duration(longest or 0)} for one client", longest)]
-    found += [(f"at least {words.number(wanted['min_ready'], 'other client')} must stay open", wanted["min_ready"] and wish != "eligible")]
+    found += [(f"what is left after {duration(limit or 0)} is killed", limit)]
+    found += [(f"at most {number(wanted['max_in_flight'], 'client')} closed and not empty at a time", wanted["max_in_flight"])]
+    found += [(f"at most {duration(longest or 0)} for one client", longest)]
+    found += [(f"at least {number(wanted['min_ready'], 'other client')} must stay open", wanted["min_ready"] and wish != "eligible")]
     found += [("system jobs must end too", not wanted["ignore_system_jobs"]), ("takes over from others", wanted["take_over"])]
-    found += [(f"waits {words.duration(wanted['wait_timeout'])} at most" if wanted["wait"] else "does not wait for the end", True)]
+    found += [(f"waits {duration(wanted['wait_timeout'])} at most" if wanted["wait"] else "does not wait for the end", True)]
     return [sentence for sentence, holds in found + [(f"owner of the mark: {wanted['owner']}", True)] if holds]
 
 
@@ -179,8 +164,8 @@ def timeline(journal: Json) -> list[Optional[Json]]:
         return []
     axis = charts.axis_for(nodes)
     groups, left_out = charts.groups_of(nodes, axis)
-    more = text(f"{words.number(left_out, 'client')} more, all of them in the table above, would make this page too long." if left_out else "")
-    told = f"Time runs from the begin of the run, {words.moment(journal['began'])}. Builds that ran before it are drawn from there."
+    more = text(f"{number(left_out, 'client')} more, all of them in the table above, would make this page too long." if left_out else "")
+    told = f"Time runs from the begin of the run, {moment(journal['began'])}. Builds that ran before it are drawn from there."
     return [charts.chart(groups, axis, told), more]
 
 
@@ -191,6 +176,6 @@ def done(journal: Json) -> Optional[Json]:
     rows = []
     for place, step in enumerate(journal["steps"], 1):
         limit = step.get("deadline")
-        more = f", and kills what is left after {words.duration(limit)}" if limit else ""
+        more = f", and kills what is left after {duration(limit)}" if limit else ""
         rows.append([cell(place), cell(names.get(step["id"], step["id"])), cell(STEPS.get(step["step"], step["step"].replace("_", " ")) + more)])
     return table(caption, ("Order", "Client", "What it did"), rows)

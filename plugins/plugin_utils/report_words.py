@@ -8,11 +8,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-Json = dict[str, Any]
+from ansible_collections.serverops.circleci.plugins.plugin_utils.report_blocks import BAD, GOOD, PLAIN, SIGNS, WARN, Json, few, number, sentence
 
 ASKED = {"drained": "Drain", "cordoned": "Cordon", "eligible": "Release"}
-GOOD, BAD, WARN, PLAIN = "good", "bad", "warn", "plain"
-SIGNS = {GOOD: "✓", BAD: "✕", WARN: "!", PLAIN: "–"}
 TONES = {"drained": GOOD, "cordoned": GOOD, "eligible": GOOD, "killed": BAD, "lost": BAD, "gone": BAD}
 MEANINGS = {
     "drained": "closed and empty, seen twice",
@@ -50,7 +48,7 @@ def _outcome(journal: Json) -> tuple[str, str, str]:
         )  # fmt: skip
     if not journal["nodes"]:
         return _nothing(journal)
-    failed, message = journal["phase"] == "failed", _sentence(journal["message"])
+    failed, message = journal["phase"] == "failed", sentence(journal["message"])
     if journal["check_mode"]:
         verdict = "The real run would fail: " + message if failed else f"The real run would end so, by {_count(journal['steps'], 'order')}."
         return (BAD, "Foretold to fail", "Nothing was changed. " + verdict) if failed else (PLAIN, "Foretold", "Nothing was changed. " + verdict)
@@ -60,7 +58,7 @@ def _outcome(journal: Json) -> tuple[str, str, str]:
 
 
 def _nothing(journal: Json) -> tuple[str, str, str]:
-    message = f"What it said: {_sentence(journal['message'] or 'nothing')}"
+    message = f"What it said: {sentence(journal['message'] or 'nothing')}"
     if journal["crashed"]:
         return BAD, "Not known", f"The run broke and could not tell what it did. Look at the clients before anything else. {message}"
     return BAD, "Refused", f"Nothing was changed. {message}"
@@ -172,39 +170,5 @@ def total(journal: Json, key: str) -> int:
     return sum(counts)
 
 
-def duration(seconds: float) -> str:
-    """Such as 0.4 s, 45 s, 12 min 5 s or 5 h 3 min."""
-    if seconds < 10:
-        return f"{seconds:.1f} s".replace(".0 s", " s")
-    whole = round(seconds)
-    if whole < 60:
-        return f"{whole} s"
-    if whole < 3600:
-        return f"{whole // 60} min" + (f" {whole % 60} s" if whole % 60 else "")
-    return f"{whole // 3600} h" + (f" {whole % 3600 // 60} min" if whole % 3600 // 60 else "")
-
-
-def moment(text: str) -> str:
-    """ "2026-11-24T20:59:07Z" as people write it."""
-    return text.replace("T", " ").replace("Z", " UTC")
-
-
-def number(count: int, noun: str) -> str:
-    """Such as "1 build" and "2 builds"."""
-    return f"{count} {noun}{'' if count == 1 else 's'}"
-
-
-def few(names: list[str], most: int = 4) -> str:
-    """The names, or the first of many."""
-    if len(names) > most:
-        return f"{', '.join(names[: most - 1])} and {len(names) - most + 1} more"
-    return " and ".join(filter(None, [", ".join(names[:-1]), *names[-1:]]))
-
-
 def _count(things: list[Any], noun: str) -> str:
     return number(len(things), noun)
-
-
-def _sentence(text: str) -> str:
-    text = text.strip()
-    return text + ("" if text.endswith((".", "!", "?")) else ".") if text else ""

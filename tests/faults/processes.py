@@ -57,13 +57,13 @@ class Playing:
 
     def until_it_waits(self) -> None:
         """Until it has said what it waits for."""
-        until(lambda: "[drain] " in self.output or self.process.poll() is not None, "it says what it waits for", 60)
+        until(lambda: "[drain] " in self.output or self.process.poll() is not None, "it says what it waits for", 150)
         assert self.process.poll() is None, self.output
 
     def until_begun(self) -> None:
         """Until its journal was begun."""
         before = set((self.home / "serverops-journal").glob("*")) - {self.home}
-        until(lambda: set((self.home / "serverops-journal").glob("*")) - before or self.process.poll() is not None, "the journal is begun", 60)
+        until(lambda: set((self.home / "serverops-journal").glob("*")) - before or self.process.poll() is not None, "the journal is begun", 150)
         assert self.process.poll() is None, self.output
 
     def kill(self) -> None:

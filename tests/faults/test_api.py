@@ -211,7 +211,7 @@ def test_F06_json_that_is_not_nomads_is_a_sentence_and_no_traceback(profile: str
 
 
 def test_F06_an_object_in_place_of_the_list_of_allocations_is_not_an_idle_client() -> None:
-    lab = site("0.5.6")
+    lab = site("0.5.6", seconds=600)  # longer than all tries, whatever their jitter
 
     def hook(moment: str, method: str, asked: str) -> Response | None:
         wrong = moment == "before" and method == "GET" and asked.partition("?")[0] == "/v1/allocations"

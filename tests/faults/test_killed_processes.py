@@ -39,8 +39,8 @@ def closed(cluster: Cluster) -> set[str]:
 def killed_three_times(cluster: Cluster, home: Path) -> None:
     """kill -9 of the play twice and of the server once; the last run ends drained."""
     variables = {"nomad_url": cluster.url, "nomad_drain_nodes": ["c1", "c2"]}
-    cluster.build("build-1", "c1", 50)
-    cluster.build("build-2", "c2", 18)
+    cluster.build("build-1", "c1")
+    cluster.build("build-2", "c2")
     first = Playing(variables, home)
     first.until_begun()
     time.sleep(1.5)  # about where the first orders leave
@@ -48,6 +48,7 @@ def killed_three_times(cluster: Cluster, home: Path) -> None:
     second = Playing(variables, home)
     second.until_it_waits()
     second.kill()
+    cluster.finish("build-2")
     assert endings(cluster.witness)["build-1"] == "started", "killed in mid drain: else this shows nothing"
     third = Playing(variables, home)
     third.until_it_waits()
@@ -55,6 +56,7 @@ def killed_three_times(cluster: Cluster, home: Path) -> None:
     time.sleep(3)
     cluster.start_server()
     assert third.process.poll() is None, third.output
+    cluster.finish("build-1")
     assert third.wait() == 0, third.output
     assert journal(home)["summary"] == {"drained": 2} and journal(home)["phase"] == "ended"
     assert endings(cluster.witness) == {"build-1": "itself", "build-2": "itself"}
@@ -83,7 +85,7 @@ def test_F12_F42_the_same_on_real_servers(cluster: Cluster, tmp_path: Path) -> N
 def test_F44_ctrl_c_in_mid_drain_stops_no_build_and_the_second_run_finishes_at_once_begun(cluster: Cluster, tmp_path: Path) -> None:
     home = tmp_path / "home"
     variables = {"nomad_url": cluster.url, "nomad_drain_nodes": ["c1"]}
-    cluster.build("build-1", "c1", 30)
+    cluster.build("build-1", "c1")
     first = Playing(variables, home)
     first.until_it_waits()
     assert first.interrupt() != 0
@@ -91,6 +93,8 @@ def test_F44_ctrl_c_in_mid_drain_stops_no_build_and_the_second_run_finishes_at_o
     assert endings(cluster.witness) == {"build-1": "started"}
     assert closed(cluster) == (set() if cluster.version.startswith("0.5") else {"c1"})
     second = Playing(variables, home)
+    second.until_it_waits()
+    cluster.finish("build-1")
     assert second.wait() == 0, second.output
     assert journal(home)["summary"] == {"drained": 1}
     assert endings(cluster.witness) == {"build-1": "itself"}

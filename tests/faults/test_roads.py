@@ -66,12 +66,14 @@ def test_a_drain_with_mutual_tls_and_acls_is_killed_and_run_again_over_each_road
     if "nomad_url" not in variables:  # through Kubernetes the default address serves: TLS is asked for, and the name given
         variables["nomad_url"] = "https://127.0.0.1:4646"
     home = tmp_path / "home"
-    cluster.build("build-1", "c1", 25)
+    cluster.build("build-1", "c1")
     first = Playing(variables, home)
     first.until_it_waits()
     first.kill()
     assert endings(cluster.witness) == {"build-1": "started"}, "killed in mid drain: else this shows nothing"
     second = Playing(variables, home, "-vvv")
+    second.until_it_waits()
+    cluster.finish("build-1")
     assert second.wait() == 0, second.output
     drained(home, cluster, "build-1")
     assert SECRET not in second.output + first.output and TOKEN not in second.output + first.output
@@ -80,13 +82,14 @@ def test_a_drain_with_mutual_tls_and_acls_is_killed_and_run_again_over_each_road
 
 def test_F51_a_road_that_breaks_in_the_middle_of_a_wait_is_made_anew(road_to: Made, cluster: SimulatedCluster, tmp_path: Path) -> None:
     road, home = road_to(cluster.url), tmp_path / "home"
-    cluster.build("build-1", "c1", 22)
+    cluster.build("build-1", "c1")
     play = Playing({"nomad_drain_nodes": ["c1"], **road.variables}, home)
     play.until_it_waits()
     road.snap()
     time.sleep(4)
     assert play.process.poll() is None, play.output
     road.mend()
+    cluster.finish("build-1")
     assert play.wait() == 0, play.output
     drained(home, cluster, "build-1")
 
@@ -95,14 +98,14 @@ def test_F51_a_road_that_breaks_in_the_middle_of_a_wait_is_made_anew(road_to: Ma
 def test_the_ssh_client_dies_with_its_module_also_by_kill_9(cluster: SimulatedCluster, tmp_path: Path) -> None:
     road, home = SshTo(cluster.url, tmp_path / "ssh"), tmp_path / "home"
     try:
-        cluster.build("build-1", "c1", 60)
+        cluster.build("build-1", "c1")
         play = Playing({"nomad_drain_nodes": ["c1"], **road.variables}, home)
         play.until_it_waits()
         until(lambda: ssh_processes(home), "an ssh client is there")
         clients = set(ssh_processes(home))
         for pid in set(modules_with_ssh(home)):
             os.kill(pid, signal.SIGKILL)
-        until(lambda: not clients & set(ssh_processes(home)), "it is gone", 3)
+        until(lambda: not clients & set(ssh_processes(home)), "it is gone", 20)
         play.kill()
     finally:
         road.close()
@@ -113,12 +116,13 @@ def test_no_secret_is_in_the_command_line_or_the_environment_of_ssh(cluster: Sim
     road, home = SshTo(cluster.url, tmp_path / "ssh"), tmp_path / "home"
     try:
         cluster.order("/acl", {"enabled": True, "tokens": {SECRET: "management"}})
-        cluster.build("build-1", "c1", 25)
+        cluster.build("build-1", "c1")
         play = Playing({"nomad_drain_nodes": ["c1"], **road.variables}, home, NOMAD_TOKEN=SECRET)
         play.until_it_waits()
         until(lambda: ssh_processes(home), "an ssh client is there")
         seen = [processes_of(home).get(pid, ("", "")) for pid in ssh_processes(home)]
         assert seen and not any(SECRET in line or SECRET in started_with for line, started_with in seen)
+        cluster.finish("build-1")
         assert play.wait() == 0, play.output
     finally:
         road.close()

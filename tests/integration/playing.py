@@ -7,8 +7,11 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
+import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -47,6 +50,21 @@ def environment(home: Path) -> dict[str, str]:
     kept = {key: value for key, value in os.environ.items() if not key.startswith(("ANSIBLE_", "NOMAD_", "PYTHONPATH"))}
     quiet = {"ANSIBLE_LOCALHOST_WARNING": "false", "ANSIBLE_INVENTORY_UNPARSED_WARNING": "false", "NO_COLOR": "1"}
     return {**kept, **quiet, "HOME": str(home), "PWD": str(home), "ANSIBLE_ROLES_PATH": str(TARGETS)}
+
+
+def play_and_meanwhile(playbook: str, variables: dict[str, Any], home: Path, act: Callable[[], None], *options: str) -> Played:
+    """Play it to its end; `act` once it has said what it waits for ("[drain] 1 of 2 ...")."""
+    env, log = environment(home), home / "output.log"
+    with log.open("w", encoding="utf-8") as out:
+        process = subprocess.Popen(command(playbook, variables, *options), env=env, cwd=home, stdin=subprocess.DEVNULL, stdout=out, stderr=out)
+    try:
+        while process.poll() is None and not re.search(r"^\[[a-z]+\] ", log.read_text(), re.MULTILINE):
+            time.sleep(0.1)
+        act()
+        return Played(process.wait(600), log.read_text())
+    finally:
+        process.kill()
+        log.unlink()
 
 
 def play(playbook: str, variables: dict[str, Any], home: Path, *options: str) -> Played:

@@ -28,10 +28,11 @@ def diagnosed(cluster: Cluster, home: Path, code: int = 0, **variables: Any) -> 
 
 def test_nothing_waits_and_then_all_clients_are_closed(cluster: Cluster, tmp_path: Path) -> None:
     home = tmp_path / "home"
-    cluster.build("build-1", "c1", 6)
+    cluster.build("build-1", "c1")
     journal, output = diagnosed(cluster, home)
     assert (journal["phase"], journal["verdict"]) == ("ended", "nothing_waits") and "verdict: nothing_waits" in output
     assert [client["name"] for client in journal["clients"]] == ["c1", "c2", "c3"] and "client c1: ready, open, builds: " in output
+    cluster.finish("build-1")
     assert play(DRAIN, {"nomad_url": cluster.url, "nomad_drain_nodes": "all", "nomad_drain_min_ready": 0}, home).code == 0
     journal, output = diagnosed(cluster, home)
     assert journal["verdict"] == "clients_closed" and "release" in journal["next_act"]
@@ -40,7 +41,7 @@ def test_nothing_waits_and_then_all_clients_are_closed(cluster: Cluster, tmp_pat
 
 
 def test_of_one_named_job(cluster: Cluster, tmp_path: Path) -> None:
-    cluster.build("build-1", "c1", 30)
+    cluster.build("build-1", "c1")
     journal, _output = diagnosed(cluster, tmp_path / "home", nomad_diagnosis_jobs="build-*")
     assert journal["verdict"] == "nothing_waits" and [job["id"] for job in journal["jobs"]] == ["build-1"]
     journal, output = diagnosed(cluster, tmp_path / "home", code=2, nomad_diagnosis_jobs='["nope"]')

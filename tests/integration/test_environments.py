@@ -6,14 +6,13 @@
 from __future__ import annotations
 
 import subprocess
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from integration.clusters.base import endings
 from integration.clusters.simulated import SimulatedCluster
-from integration.playing import controller_python, module_python, play
+from integration.playing import controller_python, module_python, play, play_and_meanwhile
 
 DRAIN = "serverops.circleci.drain"
 CORE = "from importlib.metadata import version; print(version('ansible-core'))"
@@ -31,12 +30,10 @@ def lab(tmp_path: Path) -> Iterator[SimulatedCluster]:
 
 def test_a_client_is_drained_and_released(lab: SimulatedCluster, tmp_path: Path) -> None:
     variables = {"nomad_url": lab.url, "nomad_drain_nodes": ["c1"]}
-    began = time.monotonic()
     foretold = play(DRAIN, variables, tmp_path / "home", "--check")
     assert foretold.code == 0 and "changed=1" in foretold.output, foretold.output
-    # However slow this machine is, the build is still there when the real drain begins, and long enough for a line of progress.
-    lab.build("build-1", "c1", 2 * (time.monotonic() - began) + 10)
-    drained = play(DRAIN, variables, tmp_path / "home", "-vvv")
+    lab.build("build-1", "c1")
+    drained = play_and_meanwhile(DRAIN, variables, tmp_path / "home", lambda: lab.finish("build-1"), "-vvv")
     assert drained.code == 0, drained.output
     assert "[drain] " in drained.output, "no line of progress"
     assert set(endings(lab.witness).values()) == {"itself"}

@@ -6,10 +6,11 @@
 from __future__ import annotations
 
 import json
+import time
 from pathlib import Path
 
 from integration.clusters.base import Cluster, endings
-from integration.playing import ROOT, play
+from integration.playing import ROOT, play, play_and_meanwhile
 
 DRAIN, RELEASE = "serverops.circleci.drain", "serverops.circleci.release"
 
@@ -22,10 +23,16 @@ def _journal(home: Path) -> dict[str, object]:
 
 def test_drain_waits_for_the_builds_says_so_and_keeps_a_journal(cluster: Cluster, tmp_path: Path) -> None:
     home = tmp_path / "home"
-    cluster.build("build-1", "c1", 28)
-    cluster.build("build-2", "c2", 20)
+    cluster.build("build-1", "c1")
+    cluster.build("build-2", "c2")
+
+    def finish() -> None:
+        cluster.finish("build-2")
+        time.sleep(6)  # a slice that has something new to say ends after 5 s
+        cluster.finish("build-1")
+
     # A survey gives a comma list.
-    played = play(DRAIN, {"nomad_url": cluster.url, "nomad_drain_nodes": "c1,c2"}, home)
+    played = play_and_meanwhile(DRAIN, {"nomad_url": cluster.url, "nomad_drain_nodes": "c1,c2"}, home, finish)
     assert played.code == 0, played.output
     assert "[drain] " in played.output and "left" in played.output, "no line of progress"
     assert set(endings(cluster.witness).values()) == {"itself"}

@@ -69,7 +69,7 @@ def shown(paths: list[Path], pictures: Path) -> dict[str, Seen]:
 
 def test_an_unfinished_drain_is_told_its_commands_go_on_and_undo_and_a_browser_shows_all_pages(cluster: Cluster, tmp_path: Path) -> None:
     home = tmp_path / "home"
-    cluster.build(EVIL, "c1", 50)
+    cluster.build(EVIL, "c1")
     played = play(DRAIN, asked(cluster, "c1,c2", nomad_drain_wait_timeout=8), home)
     assert played.code == 2 and "report: " in played.output, played.output
     first = report(home)
@@ -84,6 +84,7 @@ def test_an_unfinished_drain_is_told_its_commands_go_on_and_undo_and_a_browser_s
 
     go_on, undo = first.commands
     assert json.loads(shlex.split(go_on)[3]) == asked(cluster, "c1,c2", nomad_drain_wait_timeout=8.0), "on the same terms"
+    cluster.finish(EVIL)
     until(lambda: endings(cluster.witness)[EVIL] == "itself", "the build has ended", 90)
     went = follow(go_on, home)
     assert went.returncode == 0, went.stdout

@@ -24,8 +24,11 @@ class Cluster(Protocol):
     witness: Path
     pace: float
 
-    def build(self, job: str, client: str, seconds: float) -> None:
-        """A build of that length (in the cluster's time) on that client; returns once it runs."""
+    def build(self, job: str, client: str, seconds: float | None = None) -> None:
+        """A build of that length (in the cluster's time), or until `finish`, on that client; returns once it runs."""
+
+    def finish(self, job: str) -> None:
+        """A build without a length ends by itself now."""
 
     def kill_server(self) -> None:
         """kill -9 of the server, or what amounts to it."""

@@ -25,7 +25,7 @@ SECOND = 1_000_000_000
 SCRIPT = """
 echo started > "$0"
 trap 'echo killed >> "$0"; kill $!; exit 143' TERM INT
-sleep {seconds} > /dev/null 2>&1 &
+{length} > /dev/null 2>&1 &
 wait $!
 echo itself >> "$0"
 """
@@ -61,9 +61,10 @@ class RealCluster:
             self._end()
             raise
 
-    def build(self, job: str, client: str, seconds: float) -> None:
+    def build(self, job: str, client: str, seconds: float | None = None) -> None:
         rule = {"LTarget": "${node.unique.name}", "RTarget": client, "Operand": "="}
-        script = SCRIPT.format(seconds=seconds)
+        over = self._folder / f"{job}.over"
+        script = SCRIPT.format(length=f"while [ ! -e {over} ]; do sleep 0.1; done" if seconds is None else f"sleep {seconds}")
         task = {
             "Name": "task",
             "Driver": "raw_exec",
@@ -77,6 +78,9 @@ class RealCluster:
         body["Job"].update(Constraints=[rule], TaskGroups=[group])
         self._ask(self.url + "/v1/jobs", body, "PUT")
         until(lambda: any(path.read_text().strip() for path in self.witness.glob(f"{job}.*")), f"{job} runs", 90)
+
+    def finish(self, job: str) -> None:
+        (self._folder / f"{job}.over").touch()
 
     def kill_server(self) -> None:
         process = self._agents.pop("server")

@@ -32,9 +32,12 @@ class SimulatedCluster:
         told = json.loads(ready.read_text())
         self.url, self.control = told["url"], told["control"]
 
-    def build(self, job: str, client: str, seconds: float) -> None:
+    def build(self, job: str, client: str, seconds: float | None = None) -> None:
         self.order("/builds", {"job": job, "client": client, "seconds": seconds})
         until(lambda: list(self.witness.glob(f"{job}.*")), f"{job} runs")
+
+    def finish(self, job: str) -> None:
+        self.order("/finish", {"job": job})
 
     def kill_server(self) -> None:
         self.order("/server/kill", {})

@@ -269,10 +269,10 @@ class Client(Events, Applicant):
         self._event(run, "Started", "Task started by client")
         self.on_build(build)
         if build.work.seconds is not None:
-            build.ending = c.clock.after(build.work.seconds, lambda: self._ends(build, run))
+            build.ending = c.clock.after(build.work.seconds, lambda: self.ends(build, run))
         self._report(build.allocation)
 
-    def _ends(self, build: Build, run: TaskRun) -> None:
+    def ends(self, build: Build, run: TaskRun) -> None:
         """The task ends by itself."""
         if build.ended is not None:
             return

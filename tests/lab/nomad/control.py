@@ -111,6 +111,10 @@ class Control:
     def post_builds(self, job: str, **fields: Any) -> Any:
         return {"job": self.lab.build(job, **fields)}
 
+    def post_finish(self, job: str) -> Any:
+        self.lab.finish(job)
+        return {}
+
     def post_dispatch(self, job: str) -> Any:
         return {"job": self.lab.dispatch(job)}
 

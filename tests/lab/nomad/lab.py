@@ -275,6 +275,13 @@ class Lab:
         with self.cluster.lock:
             self.cluster.deregister_job(job, purge)
 
+    def finish(self, job: str) -> None:
+        """The running builds of the job end by themselves, now."""
+        with self.cluster.lock:
+            for machine in self.machines.values():
+                for build in [one for one in machine.builds.values() if one.job == job and machine.runs[one.allocation].state == "running"]:
+                    machine.ends(build, machine.runs[build.allocation])
+
     def _on_build(self, build: Build) -> None:
         if build.ended is None:
             self.builds.append(build)

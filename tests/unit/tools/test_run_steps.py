@@ -39,6 +39,22 @@ def test_a_step_gets_its_own_variables(tmp_path: Path, monkeypatch: pytest.Monke
     assert Runner().run(replace(step, variables=())).failed == 1
 
 
+def test_a_failure_is_told_with_its_words_and_the_counts_come_last(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr(run_steps, "BUILD", tmp_path)
+    for folder in ("logs", "results"):
+        (tmp_path / folder).mkdir()
+    (tmp_path / "test_it.py").write_text("def test_good(): pass\ndef test_bad(): assert 'the pod' == 'the node'\n")
+    tests = Step("tests", (*run_steps.PYTEST, str(tmp_path / "test_it.py"), "-p", "no:cacheprovider", f"--junitxml={tmp_path}/results/tests.xml"))
+    program = Step("program", (sys.executable, "-c", "import sys; print('it broke here'); sys.exit(3)"))
+    fine = Step("fine", (sys.executable, "-c", "print('nothing to see')"))
+    assert summary([Runner().run(step) for step in (tests, program, fine)], 0.0) == 1
+    told = capsys.readouterr().out
+    assert "test_it::test_bad after" in told and "'the pod' == 'the node'" in told
+    assert "--- program\n" in told and "it broke here" in told
+    assert "test_good" not in told and "nothing to see" not in told
+    assert told.endswith("2 passed, 2 failed, 0 skipped\n")
+
+
 def test_the_deciding_suite_plays_and_checks_on_every_core() -> None:
     steps = {step.name: step for lane in SUITES["test"] for step in lane}
     for core in CORES:

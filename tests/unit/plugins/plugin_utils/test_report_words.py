@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from ansible_collections.serverops.circleci.plugins.plugin_utils import report_blocks as blocks
 from ansible_collections.serverops.circleci.plugins.plugin_utils import report_words as words
 from unit.plugins.plugin_utils.journals import journal, named, node, wanted
 
@@ -90,13 +91,13 @@ def test_a_kill_that_was_allowed_is_a_warning_and_a_loss_never() -> None:
     [(0.0, "0 s"), (0.44, "0.4 s"), (9.96, "10 s"), (59.6, "1 min"), (61, "1 min 1 s"), (725, "12 min 5 s"), (3599.9, "1 h"), (18180, "5 h 3 min")],
 )
 def test_durations(seconds: float, text: str) -> None:
-    assert words.duration(seconds) == text
+    assert blocks.duration(seconds) == text
 
 
 def test_titles_and_names() -> None:
     assert words.title(journal(node("a"), node("b"), wish=LIFT)) == "Release of a and b"
     assert words.title(journal(*(node(name) for name in "abcd"))) == "Drain of 4 clients"
     assert words.title(journal(phase="failed", wish=wanted(nodes="c1,c9"))) == "Drain of c1,c9"
-    assert words.few(["a", "b", "c", "d"]) == "a, b, c and d"
-    assert words.few([str(n) for n in range(9)]) == "0, 1, 2 and 6 more"
-    assert words.moment("2026-11-24T20:59:07Z") == "2026-11-24 20:59:07 UTC"
+    assert blocks.few(["a", "b", "c", "d"]) == "a, b, c and d"
+    assert blocks.few([str(n) for n in range(9)]) == "0, 1, 2 and 6 more"
+    assert blocks.moment("2026-11-24T20:59:07Z") == "2026-11-24 20:59:07 UTC"

@@ -16,7 +16,7 @@ from ansible_collections.serverops.circleci.plugins.plugin_utils.report_page imp
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, nodes
 from unit.plugins.plugin_utils.journals import build, journal, named, node, wanted
 
-TEMPLATES = Path(__file__).resolve().parents[4] / "roles/nomad_drain/templates"
+TEMPLATES = Path(__file__).resolve().parents[4] / "roles/journal/templates"
 ENVIRONMENT = Environment(loader=FileSystemLoader(TEMPLATES), autoescape=False, trim_blocks=True, undefined=StrictUndefined)
 TEXT = (TEMPLATES / "report.html.j2").read_text()
 EVIL = "</title></style><script>alert(1)</script><img src=x onerror=alert(1)>\" ' onload=alert(1) {{ 7*7 }}"
@@ -37,7 +37,7 @@ KINDS = {
 
 
 def page(given: dict[str, Any]) -> str:
-    return ENVIRONMENT.get_template("report.html.j2").render(nomad_drain_page=page_of(given))
+    return ENVIRONMENT.get_template("report.html.j2").render(journal_page=page_of(given))
 
 
 def parsed(text: str) -> Element:
