@@ -127,7 +127,7 @@ backups:
       type: dict
       sample: {circleci-server: 4}
     volumes:
-      description: Its volumes, as dictionaries with namespace, pod, volume, claim, phase, bytes and reason.
+      description: Its volumes, as dictionaries with namespace, pod, volume, claim, phase, bytes and reason. Not read where the phase alone is asked for.
       type: list
       elements: dict
       sample:

@@ -80,7 +80,7 @@ def main() -> None:
         made = install(state)
         _until(lambda: bool(made.pods()) and not made.unready())
         velero = VeleroWorld(state, "1.6.3", store)
-        velero.volumes.least = 20.0  # s of a volume: long enough for lines of progress
+        velero.volumes.least = 6.0  # s of a volume: long enough for lines of progress
         velero.install(BUCKET, config={"region": "us-east-1", "s3ForcePathStyle": "true", "s3Url": store.url})
         console = KotsWorld(state, "1.124.18").start()
         console.add_app(labels=("3.4.0",)).entitlements = (Entitlement("isSnapshotSupported", "Snapshots", True),)

@@ -79,7 +79,8 @@ class BackupPort:
         if self._gates is None:
             site = self._client.site()
             self._gates = gates(site)
-            self._started = site.server.started if site.server else self._started
+            if site.server:
+                self._started, self._looked = site.server.started, self._clock.now()
         return self._gates
 
     def _server_started(self) -> Optional[float]:
@@ -109,7 +110,7 @@ class BackupPort:
         for one in self._worth_proving(state):
             if afresh or one.uid not in self._evidence or self._is_open(state, one):
                 with doing(f"prove backup {one.name}"):
-                    self._evidence[one.uid] = self._client.evidence(one, "repository" in self._spec.required_proofs)
+                    self._evidence[one.uid] = self._client.evidence(one, self._spec.required_proofs)
             state = replace(state, evidence={**state.evidence, one.uid: self._evidence[one.uid]})
             if one.uid != self._followed and self._outcome(state, one) == PASSED:
                 break

@@ -138,18 +138,20 @@ class InstallationClient:
 
     # -- for the proofs ---------------------------------------------------------------------------------
 
-    def evidence(self, found: InstanceBackup, repository: bool) -> Evidence:
-        """What proves one backup."""
+    def evidence(self, found: InstanceBackup, required: Sequence[str]) -> Evidence:
+        """What proves one backup: of what is not asked for nothing is read."""
         blind: dict[str, str] = {}
-        volumes = _told(blind, "volumes", lambda: self.volumes(found.name))
-        seen = Evidence(volumes=volumes, now=self.kubernetes.server_time(), blind=blind)
-        expected = _told(blind, "volumes", lambda: self._expected(found))
+        seen = Evidence(now=self.kubernetes.server_time(), blind=blind)
+        if {"volumes", "files", "repository"} & set(required):
+            seen = replace(seen, volumes=_told(blind, "volumes", lambda: self.volumes(found.name)))
+        volumes = seen.volumes or ()
+        expected = _told(blind, "volumes", lambda: self._expected(found)) if "volumes" in required else None
         if expected is not None:
-            seen = replace(seen, expected=expected[0], unasked=_uncovered(expected[1], volumes or ()))
-        filled = _told(blind, "files", lambda: self._files(found, volumes or ()))
+            seen = replace(seen, expected=expected[0], unasked=_uncovered(expected[1], volumes))
+        filled = _told(blind, "files", lambda: self._files(found, volumes)) if "files" in required else None
         if filled is not None:
             seen = replace(seen, files=filled[0], folders=filled[1])
-        return replace(seen, repositories=_told(blind, "repository", self.repositories)) if repository else seen
+        return replace(seen, repositories=_told(blind, "repository", self.repositories)) if "repository" in required else seen
 
     def volumes(self, backup: str) -> tuple[PodVolumeBackup, ...]:
         """The volumes of a backup, by pod and name."""

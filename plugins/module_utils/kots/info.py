@@ -38,7 +38,7 @@ def read_backups(client: InstallationClient, spec: BackupSpec, names: tuple[str,
 
 
 def _proven(client: InstallationClient, spec: BackupSpec, chosen: list[InstanceBackup]) -> BackupState:
-    evidence = {one.uid: client.evidence(one, "repository" in spec.required_proofs) for one in chosen}
+    evidence = {one.uid: client.evidence(one, spec.required_proofs) for one in chosen}
     running = any(one.backup.is_running for one in chosen)
     started = client.server().started if running else None
     return BackupState(client.kubernetes.server_time(), tuple(chosen), evidence, server_started=started)

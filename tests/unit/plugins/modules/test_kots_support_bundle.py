@@ -90,11 +90,10 @@ def test_another_file_at_dest_is_left_alone() -> None:
     assert (world.disk, world.mode, world.writes()) == (b"my shopping list", 0o644, [])
 
 
-@pytest.mark.parametrize(
-    ("dest", "words"),
-    [("/nowhere/x.tar.gz", "there is no folder /nowhere"), (str(Path(DEST).parent), "is a folder"), ("  ", "dest is empty")],
-    ids=["no folder", "a folder", "empty"],
-)
+PLACES = [("/nowhere/x.tar.gz", "there is no folder /nowhere"), (str(Path(DEST).parent), "is a folder"), ("  ", "dest is empty")]
+
+
+@pytest.mark.parametrize(("dest", "words"), PLACES, ids=["no folder", "a folder", "empty"])
 def test_a_place_where_no_file_can_be(dest: str, words: str) -> None:
     world = SupportWorld()
     told = go(world, dest=dest)

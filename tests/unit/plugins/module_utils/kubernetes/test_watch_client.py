@@ -149,6 +149,18 @@ def test_wait_tells_whether_something_changed() -> None:
     cluster.end()
 
 
+def test_what_changed_before_the_wait_is_told_at_once() -> None:
+    cluster = Cluster()
+    mirror, _asked = mirror_of(cluster)
+    with mirror:
+        mirror.items()
+        cluster.change("a", "put")
+        time.sleep(0.2)
+        began = time.monotonic()
+        assert mirror.wait(5.0) and time.monotonic() - began < 1
+    cluster.end()
+
+
 def test_one_wait_serves_several_mirrors() -> None:
     one, other = Cluster(), Cluster()
     mirrors = (mirror_of(one)[0], mirror_of(other)[0])
