@@ -49,21 +49,15 @@ class InstallPort:
         if self._asked:
             return InstallState({}, missing_rights=self._asked)
         server = self._find(core.DEPLOYMENT, "velero")
-        there = self._cluster_crds()
-        crds, fault = self._crds.find(there, image_of(server))
+        objects, fault = self._objects(server)
         ruling = self._vault.ruling()
-        self._wanted = {one.item: one for one in wanted_objects(self._spec, crds, self._vault.key(), self._vault.password())}
-        objects = {item: self._seen(one, there) for item, one in self._wanted.items()}
-        if self._spec.repository_password_export:
-            objects[FILE] = Seen(FILE, manifests.AGENTS, there=self._vault.is_exported())
         pods = self._list(core.POD)
-        stale = {name: self._find(core.DAEMON_SET, name) is not None for name in AGENT_NAMES if name != self._spec.agents}
         rollout = deployment_rollout(server, pods_of(pods, "deploy", "velero"))
         return InstallState(
             objects,
             server=rollout,
             agents=self._agents(pods),
-            stale=stale,
+            stale={name: self._find(core.DAEMON_SET, name) is not None for name in AGENT_NAMES if name != self._spec.agents},
             location=self._location(rollout),
             refusals=tuple(text for text in (fault, ruling.refusal) if text),
             password=ruling.state,
@@ -92,6 +86,16 @@ class InstallPort:
         wait_any(self.mirrors, seconds)
 
     # -- parts of the state --------------------------------------------------------------------------------------
+
+    def _objects(self, server: Optional[Json]) -> tuple[Mapping[str, Seen], str]:
+        """Each object beside what is wanted, and why the kinds cannot be had."""
+        there = self._cluster_crds()
+        crds, fault = self._crds.find(there, image_of(server))
+        self._wanted = {one.item: one for one in wanted_objects(self._spec, crds, self._vault.key(), self._vault.password())}
+        objects = {item: self._seen(one, there) for item, one in self._wanted.items()}
+        if self._spec.repository_password_export:
+            objects[FILE] = Seen(FILE, manifests.AGENTS, there=self._vault.is_exported())
+        return objects, fault
 
     def _seen(self, wanted: Wanted, crds: Mapping[str, Json]) -> Seen:
         live = crds.get(wanted.name) if wanted.kind == core.CRD else self._planner.live(wanted)

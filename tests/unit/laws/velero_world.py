@@ -57,8 +57,8 @@ class LabLink:
         query = dict(parse_qsl(parts.query))
         asked = Request(method, unquote(parts.path), query, {name.lower(): value for name, value in headers.items()}, body or b"")
         writes = method != "GET" and "dryRun" not in query and "selfsubjectaccessreviews" not in parts.path
-        # For the world, a death at a reading is the same as one after the write before it: one reading stands for all.
-        contact = self._world.tap.around(f"{method} {parts.path}", before=False) if writes or not self._world.tap.points else nullcontext()
+        # For the world, a death at a reading is the same as one after the write before it: the first few stand for all.
+        contact = self._world.tap.around(f"{method} {parts.path}", before=False) if writes or len(self._world.tap.points) < 3 else nullcontext()
         with contact:
             if writes:
                 self._world.journal.append((method, parts.path))
