@@ -6,13 +6,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Callable, Optional
+from typing import Any, Optional
 
-from ansible_collections.serverops.circleci.plugins.module_utils.core.clock import Clock
 from ansible_collections.serverops.circleci.plugins.module_utils.core.errors import NotFound, doing
 from ansible_collections.serverops.circleci.plugins.module_utils.core.shapes import Json
 from ansible_collections.serverops.circleci.plugins.module_utils.kubernetes import kinds as core
-from ansible_collections.serverops.circleci.plugins.module_utils.kubernetes.client import KubernetesClient, client_from_params
+from ansible_collections.serverops.circleci.plugins.module_utils.kubernetes.client import KubernetesClient
 from ansible_collections.serverops.circleci.plugins.module_utils.kubernetes.rights import Right, rights_sentence
 from ansible_collections.serverops.circleci.plugins.module_utils.kubernetes.watch_client import Mirror, wait_any
 from ansible_collections.serverops.circleci.plugins.module_utils.velero import kinds, manifests, versions
@@ -33,12 +32,12 @@ FILE = "File of the password"
 class InstallPort:
     """One slice's way to the installation."""
 
-    def __init__(self, client: KubernetesClient, spec: InstallSpec, clock: Clock, kubeconfig: str = "") -> None:
-        self._client, self._spec, self._clock = client, spec, clock
+    def __init__(self, client: KubernetesClient, spec: InstallSpec, first: bool = True, kubeconfig: str = "") -> None:
+        self._client, self._spec = client, spec
         self._planner, self._vault = Planner(client, spec.take_over), Vault(client, spec)
         self._crds = CrdSource(spec, kubeconfig)
         self._wanted: dict[str, Wanted] = {}
-        self._asked: Optional[str] = None
+        self._asked: Optional[str] = None if first else ""  # rights are asked for once in a task, not in every slice
         self.mirrors: tuple[Mirror, ...] = ()
 
     def read(self, confirming: frozenset[str]) -> InstallState:
@@ -158,8 +157,3 @@ def image_of(deployment: Optional[Json]) -> Optional[tuple[int, int, int]]:
 
 def _template_annotations(deployment: Json) -> Mapping[str, Any]:
     return dict((deployment["spec"]["template"].get("metadata") or {}).get("annotations") or {})
-
-
-def port_from_params(params: Mapping[str, Any], spec: InstallSpec, clock: Clock, make: Callable[..., KubernetesClient] = client_from_params) -> InstallPort:
-    """The way to the installation that a module's parameters ask for."""
-    return InstallPort(make(params, clock), spec, clock, str(params.get("kubeconfig") or ""))
