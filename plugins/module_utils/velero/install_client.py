@@ -137,12 +137,13 @@ def rights_needed(spec: InstallSpec) -> tuple[Right, ...]:
     inside = [Right(verb, kind, space) for kind in (core.SERVICE_ACCOUNT, core.SECRET, core.DEPLOYMENT, core.DAEMON_SET) for verb in ("get", "create", "patch")]
     own = [Right(verb, kinds.BACKUP_STORAGE_LOCATION, space) for verb in ("get", "create", "patch")]
     return (
-        Right("list", core.CRD),
+        *(Right(verb, core.CRD) for verb in ("list", "watch")),
         *wide,
         *(Right("create", kind) for kind in (core.CRD, core.NAMESPACE, core.CLUSTER_ROLE_BINDING)),
         *inside,
         *own,
-        *(Right("list", kind, space) for kind in (core.POD, kinds.BACKUP)),
+        *(Right(verb, kind, space) for kind in (core.POD, core.DEPLOYMENT, core.DAEMON_SET, kinds.BACKUP_STORAGE_LOCATION) for verb in ("list", "watch")),
+        *(Right("list", kind, space) for kind in (kinds.BACKUP, *kinds.REPOSITORIES)),
         Right("delete", core.DAEMON_SET, space),
     )
 
