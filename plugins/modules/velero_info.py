@@ -133,7 +133,7 @@ backups:
   type: dict
   sample: {total: 3, phases: {Completed: 3}, newest_completed: instance-x, newest_completed_at: "2026-11-23T08:50:50Z"}
 default_repository_password:
-  description: Whether the repositories have the password that Velero gives by itself and everybody knows; null where none is set yet.
+  description: Whether the repositories have the password that Velero gives by itself and everybody knows; null where none is set yet, or may not be read.
   returned: success
   type: bool
   sample: false

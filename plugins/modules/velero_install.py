@@ -242,15 +242,16 @@ from typing import Any
 from ansible_collections.serverops.circleci.plugins.module_utils.core.clock import Clock
 from ansible_collections.serverops.circleci.plugins.module_utils.core.reconcile import Task
 from ansible_collections.serverops.circleci.plugins.module_utils.door import Door, Params, run_door
+from ansible_collections.serverops.circleci.plugins.module_utils.kubernetes.client import client_from_params
 from ansible_collections.serverops.circleci.plugins.module_utils.kubernetes.options import KUBERNETES_OPTIONS
 from ansible_collections.serverops.circleci.plugins.module_utils.velero import install
-from ansible_collections.serverops.circleci.plugins.module_utils.velero.install_client import InstallPort, port_from_params
+from ansible_collections.serverops.circleci.plugins.module_utils.velero.install_client import InstallPort
 from ansible_collections.serverops.circleci.plugins.module_utils.velero.spec import INSTALL_OPTIONS, InstallSpec, install_spec
 
 
 def port(params: Params, spec: InstallSpec, task: Task, clock: Clock) -> InstallPort:
     """The way to the installation."""
-    return port_from_params(params, spec, clock)
+    return InstallPort(client_from_params(params, clock), spec, not task.looked, params["kubeconfig"] or "")
 
 
 OPTIONS: dict[str, dict[str, Any]] = {**INSTALL_OPTIONS, **KUBERNETES_OPTIONS}

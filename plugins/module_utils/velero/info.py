@@ -13,7 +13,7 @@ from ansible_collections.serverops.circleci.plugins.module_utils.velero import v
 from ansible_collections.serverops.circleci.plugins.module_utils.velero.causes import CAUSES, evidence
 from ansible_collections.serverops.circleci.plugins.module_utils.velero.finder import Problem, Scene
 from ansible_collections.serverops.circleci.plugins.module_utils.velero.install_state import Rollout
-from ansible_collections.serverops.circleci.plugins.module_utils.velero.model import Backup, BackupStorageLocation
+from ansible_collections.serverops.circleci.plugins.module_utils.velero.model import Backup, BackupStorageLocation, Repository, Schedule
 from ansible_collections.serverops.circleci.plugins.module_utils.velero.times import text_of
 
 
@@ -30,14 +30,8 @@ def told(namespace: str, scene: Scene, found: tuple[Problem, ...]) -> Json:
         "agents": _rollout(scene.agents) if scene.agents else None,
         "nodes_without_agent": list(scene.bare_nodes),
         "locations": [_location(scene.now, one) for one in scene.locations],
-        "repositories": [
-            {"name": one.meta.name, "kind": one.kind, "namespace": one.volume_namespace, "type": one.type, "phase": one.phase, "message": evidence(one.message)}
-            for one in scene.repositories
-        ],
-        "schedules": [
-            {"name": one.meta.name, "schedule": one.cron, "phase": one.phase, "paused": one.paused, "last_backup": text_of(one.last_backup)}
-            for one in scene.schedules
-        ],
+        "repositories": [_repository(one) for one in scene.repositories],
+        "schedules": [_schedule(one) for one in scene.schedules],
         "backups": _backups(scene.backups),
         "default_repository_password": scene.default_password,
         "problems": [one.told() for one in found],
@@ -65,6 +59,15 @@ def _location(now: float, one: BackupStorageLocation) -> Json:
         "validated": text_of(one.validated),
         "age": age,
     }
+
+
+def _repository(one: Repository) -> Json:
+    meant = {"name": one.meta.name, "kind": one.kind, "namespace": one.volume_namespace, "type": one.type}
+    return {**meant, "phase": one.phase, "message": evidence(one.message)}
+
+
+def _schedule(one: Schedule) -> Json:
+    return {"name": one.meta.name, "schedule": one.cron, "phase": one.phase, "paused": one.paused, "last_backup": text_of(one.last_backup)}
 
 
 def _backups(backups: tuple[Backup, ...]) -> Json:

@@ -45,7 +45,6 @@ class InfoReader:
     def _scene(self, deployment: Optional[Json], pods: tuple[Json, ...]) -> Scene:
         spec = deployment["spec"]["template"]["spec"] if deployment else {}
         agents = self._agents(pods)
-        held = self._find(core.SECRET, manifests.REPOSITORY)
         locations = self._list(kinds.BACKUP_STORAGE_LOCATION, model.location_from_api)
         names = {manifests.CREDENTIALS, *(one.credential for one in locations if one.credential)}
         return Scene(
@@ -56,13 +55,28 @@ class InfoReader:
             agents=agents,
             bare_nodes=self._bare(agents) if agents else (),
             locations=locations,
-            secrets=frozenset(name for name in sorted(names) if self._find(core.SECRET, name) is not None),
+            secrets=frozenset(name for name in sorted(names) if self._may_be_there(name)),
             mounts_credentials=any((one.get("secret") or {}).get("secretName") == manifests.CREDENTIALS for one in spec.get("volumes") or ()),
             repositories=tuple(one for kind in kinds.REPOSITORIES for one in self._list(kind, model.repository_from_api)),
             backups=self._list(kinds.BACKUP, model.backup_from_api),
             schedules=self._list(kinds.SCHEDULE, model.schedule_from_api),
-            default_password=None if held is None else is_default(value_of(held, manifests.PASSWORD_FIELD)),
+            default_password=self._has_default_password(),
         )
+
+    def _may_be_there(self, secret: str) -> bool:
+        """Whether a Secret is there, or may be: who may not read it must not call it missing."""
+        try:
+            return self._find(core.SECRET, secret) is not None
+        except NotPermitted:
+            return True
+
+    def _has_default_password(self) -> Optional[bool]:
+        """None where there is no password yet, or we may not read it."""
+        try:
+            held = self._find(core.SECRET, manifests.REPOSITORY)
+        except NotPermitted:
+            return None
+        return None if held is None else is_default(value_of(held, manifests.PASSWORD_FIELD))
 
     def _agents(self, pods: tuple[Json, ...]) -> Optional[Rollout]:
         for name in AGENT_NAMES:

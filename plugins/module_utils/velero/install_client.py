@@ -6,13 +6,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Callable, Optional
+from typing import Any, Optional
 
-from ansible_collections.serverops.circleci.plugins.module_utils.core.clock import Clock
 from ansible_collections.serverops.circleci.plugins.module_utils.core.errors import NotFound, doing
 from ansible_collections.serverops.circleci.plugins.module_utils.core.shapes import Json
 from ansible_collections.serverops.circleci.plugins.module_utils.kubernetes import kinds as core
-from ansible_collections.serverops.circleci.plugins.module_utils.kubernetes.client import KubernetesClient, client_from_params
+from ansible_collections.serverops.circleci.plugins.module_utils.kubernetes.client import KubernetesClient
 from ansible_collections.serverops.circleci.plugins.module_utils.kubernetes.rights import Right, rights_sentence
 from ansible_collections.serverops.circleci.plugins.module_utils.kubernetes.watch_client import Mirror, wait_any
 from ansible_collections.serverops.circleci.plugins.module_utils.velero import kinds, manifests, versions
@@ -33,12 +32,12 @@ FILE = "File of the password"
 class InstallPort:
     """One slice's way to the installation."""
 
-    def __init__(self, client: KubernetesClient, spec: InstallSpec, clock: Clock, kubeconfig: str = "") -> None:
-        self._client, self._spec, self._clock = client, spec, clock
+    def __init__(self, client: KubernetesClient, spec: InstallSpec, first: bool = True, kubeconfig: str = "") -> None:
+        self._client, self._spec = client, spec
         self._planner, self._vault = Planner(client, spec.take_over), Vault(client, spec)
         self._crds = CrdSource(spec, kubeconfig)
         self._wanted: dict[str, Wanted] = {}
-        self._asked: Optional[str] = None
+        self._asked: Optional[str] = None if first else ""  # rights are asked for once in a task, not in every slice
         self.mirrors: tuple[Mirror, ...] = ()
 
     def read(self, confirming: frozenset[str]) -> InstallState:
@@ -49,21 +48,15 @@ class InstallPort:
         if self._asked:
             return InstallState({}, missing_rights=self._asked)
         server = self._find(core.DEPLOYMENT, "velero")
-        there = self._cluster_crds()
-        crds, fault = self._crds.find(there, image_of(server))
+        objects, fault = self._objects(server)
         ruling = self._vault.ruling()
-        self._wanted = {one.item: one for one in wanted_objects(self._spec, crds, self._vault.key(), self._vault.password())}
-        objects = {item: self._seen(one, there) for item, one in self._wanted.items()}
-        if self._spec.repository_password_export:
-            objects[FILE] = Seen(FILE, manifests.AGENTS, there=self._vault.is_exported())
         pods = self._list(core.POD)
-        stale = {name: self._find(core.DAEMON_SET, name) is not None for name in AGENT_NAMES if name != self._spec.agents}
         rollout = deployment_rollout(server, pods_of(pods, "deploy", "velero"))
         return InstallState(
             objects,
             server=rollout,
             agents=self._agents(pods),
-            stale=stale,
+            stale={name: self._find(core.DAEMON_SET, name) is not None for name in AGENT_NAMES if name != self._spec.agents},
             location=self._location(rollout),
             refusals=tuple(text for text in (fault, ruling.refusal) if text),
             password=ruling.state,
@@ -92,6 +85,16 @@ class InstallPort:
         wait_any(self.mirrors, seconds)
 
     # -- parts of the state --------------------------------------------------------------------------------------
+
+    def _objects(self, server: Optional[Json]) -> tuple[Mapping[str, Seen], str]:
+        """Each object beside what is wanted, and why the kinds cannot be had."""
+        there = self._cluster_crds()
+        crds, fault = self._crds.find(there, image_of(server))
+        self._wanted = {one.item: one for one in wanted_objects(self._spec, crds, self._vault.key(), self._vault.password())}
+        objects = {item: self._seen(one, there) for item, one in self._wanted.items()}
+        if self._spec.repository_password_export:
+            objects[FILE] = Seen(FILE, manifests.AGENTS, there=self._vault.is_exported())
+        return objects, fault
 
     def _seen(self, wanted: Wanted, crds: Mapping[str, Json]) -> Seen:
         live = crds.get(wanted.name) if wanted.kind == core.CRD else self._planner.live(wanted)
@@ -134,12 +137,13 @@ def rights_needed(spec: InstallSpec) -> tuple[Right, ...]:
     inside = [Right(verb, kind, space) for kind in (core.SERVICE_ACCOUNT, core.SECRET, core.DEPLOYMENT, core.DAEMON_SET) for verb in ("get", "create", "patch")]
     own = [Right(verb, kinds.BACKUP_STORAGE_LOCATION, space) for verb in ("get", "create", "patch")]
     return (
-        Right("list", core.CRD),
+        *(Right(verb, core.CRD) for verb in ("list", "watch")),
         *wide,
         *(Right("create", kind) for kind in (core.CRD, core.NAMESPACE, core.CLUSTER_ROLE_BINDING)),
         *inside,
         *own,
-        *(Right("list", kind, space) for kind in (core.POD, kinds.BACKUP)),
+        *(Right(verb, kind, space) for kind in (core.POD, core.DEPLOYMENT, core.DAEMON_SET, kinds.BACKUP_STORAGE_LOCATION) for verb in ("list", "watch")),
+        *(Right("list", kind, space) for kind in (kinds.BACKUP, *kinds.REPOSITORIES)),
         Right("delete", core.DAEMON_SET, space),
     )
 
@@ -154,8 +158,3 @@ def image_of(deployment: Optional[Json]) -> Optional[tuple[int, int, int]]:
 
 def _template_annotations(deployment: Json) -> Mapping[str, Any]:
     return dict((deployment["spec"]["template"].get("metadata") or {}).get("annotations") or {})
-
-
-def port_from_params(params: Mapping[str, Any], spec: InstallSpec, clock: Clock, make: Callable[..., KubernetesClient] = client_from_params) -> InstallPort:
-    """The way to the installation that a module's parameters ask for."""
-    return InstallPort(make(params, clock), spec, clock, str(params.get("kubeconfig") or ""))

@@ -12,7 +12,7 @@ from ansible_collections.serverops.circleci.plugins.module_utils.core.errors imp
 from ansible_collections.serverops.circleci.plugins.module_utils.core.shapes import Json
 from ansible_collections.serverops.circleci.plugins.module_utils.kubernetes.calls_client import FIELD_MANAGER
 from ansible_collections.serverops.circleci.plugins.module_utils.kubernetes.client import KubernetesClient
-from ansible_collections.serverops.circleci.plugins.module_utils.kubernetes.refusals import ApplyConflict, BeingDeleted, NotServed
+from ansible_collections.serverops.circleci.plugins.module_utils.kubernetes.refusals import ApplyConflict, BeingDeleted, Conflict, NotServed
 from ansible_collections.serverops.circleci.plugins.module_utils.velero import compare, crds
 from ansible_collections.serverops.circleci.plugins.module_utils.velero.install_state import Seen
 from ansible_collections.serverops.circleci.plugins.module_utils.velero.manifests import Wanted
@@ -54,23 +54,34 @@ class Planner:
                 return None
 
     def apply(self, wanted: Wanted) -> None:
-        """Make it so, in one write where that does it: a server whose template changes twice is restarted twice."""
+        """Make it so. What is left over goes by one guarded patch that holds all else too: a server whose template changes twice is restarted twice."""
         self._plans.pop(wanted.item, None)
         with doing(f"apply {wanted.item}"):
-            live = self.live(wanted)
+            live = self._trimmed(wanted)
             body = compare.with_live(wanted.body, live)
-            plan = self._plan(wanted, live)
-            self._may(plan.seen)
-            if live is not None and plan.planned is not None and plan.final is not None and plan.planned != plan.final:
-                patch = compare.merge_patch(compare.content(live), compare.content(plan.final))
-                patch["metadata"] = {**(patch.get("metadata") or {}), "resourceVersion": live["metadata"]["resourceVersion"]}
-                self._client.patch(wanted.kind, wanted.namespace, wanted.name, patch)
             try:
                 self._client.apply(wanted.kind, body)
             except ApplyConflict as conflict:
                 if self._foreign(conflict):
                     raise
                 self._client.apply(wanted.kind, body, force=True)
+
+    def _trimmed(self, wanted: Wanted) -> Optional[Json]:
+        """The object as it stands, with nothing left over; read and tried again where a controller wrote its status in between."""
+        for last in (False, False, True):
+            live = self.live(wanted)
+            plan = self._plan(wanted, live)
+            self._may(plan.seen)
+            if live is None or plan.planned is None or plan.final is None or plan.planned == plan.final:
+                return live
+            patch = compare.merge_patch(compare.content(live), compare.content(plan.final))
+            patch["metadata"] = {**(patch.get("metadata") or {}), "resourceVersion": live["metadata"]["resourceVersion"]}
+            try:
+                return self._client.patch(wanted.kind, wanted.namespace, wanted.name, patch)
+            except Conflict:
+                if last:
+                    raise
+        return None
 
     def _may(self, seen: Seen) -> None:
         if seen.foreign and not self._take_over:

@@ -48,13 +48,23 @@ def subjects() -> list[Subject]:
     new_ends = _ends("velero/velero:v1.14.0", "velero/velero-plugin-for-aws:v1.10.0", "node-agent")
     troubles = (_gone, _no_room)
     return [
-        Subject("velero_install into nothing, 1.6.3", INSTALL, lambda: Cluster("1.6.3").settle_in(), WISH, _ends(), CANARY, 2.0, VOLATILE, troubles=troubles),
+        Subject(
+            "velero_install into nothing, 1.6.3",
+            INSTALL,
+            lambda: Cluster("1.6.3", nodes=1).settle_in(),
+            WISH,
+            _ends(),
+            CANARY,
+            2.0,
+            VOLATILE,
+            troubles=troubles,
+        ),
         Subject("velero_install over the guide's 1.6.3 to 1.14.0", INSTALL, _upgraded, newer, new_ends, CANARY, 2.0, VOLATILE),
     ]
 
 
 def _upgraded() -> Cluster:
-    world = Cluster("1.6.3").guide()
+    world = Cluster("1.6.3", nodes=1).guide()
     world.version = "1.14.0"
     return world
 

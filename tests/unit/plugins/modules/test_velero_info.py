@@ -90,3 +90,14 @@ def test_agents_without_room_and_a_plugin_of_another_version() -> None:
     found = read(world, kots_version="1.130.7")
     assert {"agents_pending", "agents_missing", "plugin_version", "kots_version"} <= causes(found)
     assert found["nodes_without_agent"] == ["small"] and found["locations"][0]["bucket"] == BUCKET
+
+
+def test_who_may_read_no_secret_is_told_of_no_missing_one() -> None:
+    from lab.kubernetes.state import Rule, User
+
+    world = Cluster("1.6.3").guide(credentials=CREDENTIALS)
+    rules = tuple(Rule((kind,), ("get", "list"), group="*") for kind in ("deployments", "daemonsets", "pods", "backupstoragelocations", "backups", "schedules"))
+    world.state.users[world.token] = User("reader", (*rules, Rule(("resticrepositories", "backuprepositories"), ("list",), group="*")))
+    found = read(world)
+    assert found["default_repository_password"] is None and causes(found) == set()
+    assert (found["nodes_without_agent"], found["log_read"]) == ([], False)

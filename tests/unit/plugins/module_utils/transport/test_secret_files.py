@@ -1,0 +1,47 @@
+# Copyright (c) 2026, the serverops.circleci authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Files: read by the name of the option, written whole, for their owner alone."""
+
+from __future__ import annotations
+
+import stat
+from pathlib import Path
+
+import pytest
+from ansible_collections.serverops.circleci.plugins.module_utils.core.errors import BadInput
+from ansible_collections.serverops.circleci.plugins.module_utils.core.secret import Secret
+from ansible_collections.serverops.circleci.plugins.module_utils.transport import secret_files as files
+
+WORD = Secret("a-password-that-nobody-sees")
+
+
+def test_a_secret_is_written_for_its_owner_and_known_again(tmp_path: Path) -> None:
+    path = tmp_path / "word"
+    path.write_text("older")
+    path.chmod(0o644)
+    files.write_secret(str(path), WORD, "export")
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600 and path.read_text() == WORD.reveal() + "\n"
+    assert files.holds_secret(str(path), WORD) and not files.holds_secret(str(path), Secret("other"))
+    assert [entry.name for entry in tmp_path.iterdir()] == ["word"], "no half file is left"
+    path.chmod(0o644)
+    assert not files.holds_secret(str(path), WORD), "readable by others is not as it should be"
+    assert not files.holds_secret(str(tmp_path / "none"), WORD)
+
+
+def test_what_cannot_be_written_or_read_is_told_by_its_option(tmp_path: Path) -> None:
+    nowhere = str(tmp_path / "no" / "file")
+    for act in (
+        lambda: files.write_secret(nowhere, WORD, "export"),
+        lambda: files.must_be_writable(nowhere, "export"),
+        lambda: files.read_text(nowhere, "export"),
+    ):
+        with pytest.raises(BadInput, match="export is ") as error:
+            act()
+        assert WORD.reveal() not in str(error.value)
+    with pytest.raises(BadInput, match="no file can be written"):
+        files.must_be_writable(str(tmp_path), "export")
+    files.must_be_writable(str(tmp_path / "new"), "export")
+    (tmp_path / "binary").write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(BadInput, match="it is no text"):
+        files.read_text(str(tmp_path / "binary"), "export")
