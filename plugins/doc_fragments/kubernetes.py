@@ -61,7 +61,7 @@ options:
       - The environment variable E(K8S_AUTH_IMPERSONATE_USER) is used where the option is not set.
     type: str
 requirements:
-  - kubernetes >= 24.2
+  - kubernetes >= 24.2, below 37
 notes:
   - The options of the connection have the names of the collection kubernetes.core, so that its C(module_defaults) and the Kubernetes credential of AWX serve.
 """

@@ -44,7 +44,6 @@ class Call:
     content: str = JSON
     accept: str = JSON
     hidden: tuple[str, ...] = ()
-    timeout: float = READ
 
 
 class Calls:
@@ -121,7 +120,7 @@ class Calls:
         body = None
         if call.body is not None:
             body, headers["Content-Type"] = json.dumps(call.body).encode(), call.content
-        asked = {"timeout": Timeout(connect=CONNECT, read=call.timeout), "retries": False, "redirect": False, "preload_content": False}
+        asked = {"timeout": Timeout(connect=CONNECT, read=READ), "retries": False, "redirect": False, "preload_content": False}
         try:
             got = api.rest_client.pool_manager.request(call.method, url, body=body, headers=headers, **asked)
             self._note(got.headers)

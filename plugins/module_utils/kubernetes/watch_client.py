@@ -46,6 +46,7 @@ class Mirror:
         self._failure: Optional[CollectionError] = None
         self._broken: Optional[float] = None  # since when no watch stands
         self._stream: Optional[Stream] = None
+        self._lists_anew = False
         self._patience, self._bookmarked = SILENCE, False
         self._thread: Optional[threading.Thread] = None
         self._closed = threading.Event()
@@ -69,7 +70,7 @@ class Mirror:
         listing = self._list()
         with self._news:
             if _is_older(listing.version, self._shown.version) and self._thread:
-                self._shown.version = ""  # the API was restored from a copy: its watches of our version would stay silent for ever
+                self._lists_anew = True  # the API was restored from a copy: its watches of our version would stay silent for ever
                 if self._stream:
                     self._stream.end()
         return listing.items
@@ -154,36 +155,33 @@ class Mirror:
                 self._fail(Unreachable(f"the watch of {self._kind.words(self._namespace)} at {self._client.place} ended by itself", retry=False))
 
     def _go_on(self) -> None:
-        """Watches, one after another, until `close`."""
-        pause, poor = 0.0, 0
+        """Watches, one after another, until `close`. The next follows at once on one that stood for a while or brought us on."""
+        pause, poor, clock = 0.0, 0, self._client.calls.clock
         while not self._closed.wait(pause):
+            began, version, after = clock.now(), self._shown.version, 0.0
+            listed = self._lists_anew
             try:
-                poor = 0 if self._once() else poor + 1
-                pause = _pause(poor - 1)  # what ends at once may begin again at once, but not for ever
+                self._once()
+            except Expired:
+                self._lists_anew = True
             except Unreachable as error:
-                poor += 1
-                pause = max(error.after or 0.0, _pause(poor))
+                after = error.after or 0.0
                 self._fail(error)
             except CollectionError as error:
-                pause = REFUSED_PAUSE
+                after = REFUSED_PAUSE
                 self._fail(error)
+            brought_on = self._shown.version != version and not listed
+            poor = 0 if brought_on or clock.now() - began > STOOD else poor + 1
+            pause = max(after, _pause(poor))
 
-    def _once(self) -> bool:
-        """One watch to its end, after a list where there is no version to go on from. Tells whether it stood for a while or brought us on."""
-        clock = self._client.calls.clock
-        began = clock.now()
-        if not self._shown.version:
+    def _once(self) -> None:
+        """One watch to its end, after a list where our version is none to go on from."""
+        if self._lists_anew:
             listing = self._list()
             with self._news:
+                self._lists_anew = False
                 self._ring(changed=self._shown.replace(listing))
-        version = self._shown.version
-        try:
-            self._watch()
-        except Expired:
-            with self._news:
-                self._shown.version = ""
-            return False
-        return self._shown.version != version or clock.now() - began > STOOD
+        self._watch()
 
     def _watch(self) -> None:
         from urllib3.exceptions import HTTPError, ReadTimeoutError
@@ -207,7 +205,8 @@ class Mirror:
     def _open(self) -> Stream:
         query = (*selection(*self._selectors), ("watch", "1"), ("allowWatchBookmarks", "true"))
         query += (("resourceVersion", self._shown.version), ("timeoutSeconds", str(WATCH)))
-        stream = Stream(self._client.calls.open(Call("GET", self._kind.path(self._namespace), query, timeout=self._patience)))
+        stream = Stream(self._client.calls.open(Call("GET", self._kind.path(self._namespace), query)))
+        stream.be_patient(self._patience)  # its begin came as quickly as any answer
         with self._news:
             self._stream = stream
             self._failure = self._broken = None
@@ -258,7 +257,7 @@ def _lines(stream: Stream) -> Iterator[bytes]:
 
 def _pause(poor: int) -> float:
     """Seconds to rest after so many watches in a row that came to nothing."""
-    return random.uniform(0.5, 1.0) * min(LONGEST_PAUSE, PAUSE * 2 ** min(poor, 8)) if poor > 0 else 0.0
+    return random.uniform(0.5, 1.0) * min(LONGEST_PAUSE, PAUSE * 2 ** min(poor - 1, 8)) if poor else 0.0
 
 
 def _is_older(version: str, than: str) -> bool:

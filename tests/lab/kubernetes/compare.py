@@ -3,6 +3,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
+from collections.abc import Callable
 from typing import Any
 
 import yaml
@@ -10,9 +11,9 @@ import yaml
 from lab.kubernetes.status import Response
 
 Line = dict[str, Any]
+View = Callable[[Any], Any] | None
 HEADERS = ("Content-Type", "Retry-After", "Warning")
 SEEN_IN_PART = ("Pod", "Node", "Event")  # what a kubelet, a scheduler and a hundred defaults fill in
-OLD_PLACES = {"kind", "name", "labels"}
 
 
 class Ids:
@@ -56,7 +57,8 @@ class Ids:
         return self.ours(body, field) if isinstance(body, str) and field in ("uid", "resourceVersion", "name") else body
 
 
-def differences(answer: Response, line: Line, ids: Ids) -> list[str]:
+def differences(answer: Response, line: Line, ids: Ids, view: View = None) -> list[str]:
+    """`view` makes of an answer (ours and theirs) what is to be compared of it, for what differs from run to run."""
     theirs = line["response"]
     if answer.status != theirs["status"]:
         return [f"status {answer.status} for {theirs['status']}: {answer.text[:300]!r}"]
@@ -75,6 +77,8 @@ def differences(answer: Response, line: Line, ids: Ids) -> list[str]:
         ours, body = yaml.safe_load(ours), yaml.safe_load(body)
     if isinstance(body, str):
         return found + texts(str(ours), body)
+    if view is not None:
+        ours, body = view(ours), view(body)
     ids.wrong.clear()
     mine, right = shown(ours, body, ids), shown(body, body, None)
     return found + [*ids.wrong, *unequal(mine, right)]
@@ -156,7 +160,7 @@ def _table(item: Line) -> Line:
     """All but descriptions, and ages."""
     aged = [index for index, one in enumerate(item["columnDefinitions"]) if one["name"] == "Age"]
     rows = [[cell for index, cell in enumerate(row["cells"]) if index not in aged] + [row["object"]["metadata"]["name"]] for row in item["rows"]]
-    return {"kind": "Table", "columns": [(one["name"], one["type"], one["format"]) for one in item["columnDefinitions"]], "rows": rows}
+    return {"kind": "Table", "columns": [(one["name"], one["type"], one["format"], one["priority"]) for one in item["columnDefinitions"]], "rows": rows}
 
 
 def _discovery(item: Line) -> Line:
@@ -200,7 +204,7 @@ def fields(meta: Line) -> list[Line]:
 def stampless(item: Any) -> Any:
     """Times are there or not; tokens too."""
     if isinstance(item, dict):
-        gone = ("lastTransitionTime", "expirationTimestamp", "token", "uid")
+        gone = ("lastTransitionTime", "lastUpdateTime", "expirationTimestamp", "token", "uid")
         return {key: bool(value) if key in gone else stampless(value) for key, value in item.items() if key != "extra"}
     return [stampless(one) for one in item] if isinstance(item, list) else item
 
@@ -217,7 +221,7 @@ def part(item: Line, meta: Line) -> Line:
     return told
 
 
-def watch_differences(events: list[Line], line: Line, ids: Ids) -> list[str]:
+def watch_differences(events: list[Line], line: Line, ids: Ids, view: View = None) -> list[str]:
     theirs = line["response"].get("lines") or []
     kinds = [entry["event"]["type"] for entry in theirs]
     ours = [entry["event"]["type"] for entry in events]
@@ -226,7 +230,10 @@ def watch_differences(events: list[Line], line: Line, ids: Ids) -> list[str]:
     found: list[str] = []
     for mine, right in zip(events, theirs, strict=True):
         ids.wrong.clear()
-        seen, is_now = shown(mine["event"]["object"], right["event"]["object"], ids), shown(right["event"]["object"], right["event"]["object"], None)
+        item, other = mine["event"]["object"], right["event"]["object"]
+        if view is not None:
+            item, other = view(item), view(other)
+        seen, is_now = shown(item, other, ids), shown(other, other, None)
         found += [*ids.wrong, *unequal(seen, is_now, right["event"]["type"])]
         if abs(mine["at"] - right["at"]) > 2.0:
             found.append(f"{right['event']['type']} at {mine['at']:.1f} for {right['at']}")

@@ -8,6 +8,7 @@ import copy
 from typing import Any
 
 from lab.kubernetes.kinds import CRDS, Resource
+from lab.kubernetes.workloads import own_selector
 
 Json = dict[str, Any]
 META = {
@@ -75,7 +76,7 @@ def fill(kind: Resource, item: Json) -> Json:
             spec.setdefault(key, copy.deepcopy(value))
         template = spec.get("template")
         if isinstance(template, dict):
-            template.setdefault("metadata", {})
+            template["metadata"] = {"creationTimestamp": None, **(template.get("metadata") or {})}
             _pod(template.setdefault("spec", {}))
     elif kind.qualified == "pods" and isinstance(spec, dict):
         _pod(spec)
@@ -123,6 +124,11 @@ def born(kind: Resource, item: Json) -> None:
     elif name == CRDS:
         stored = [one["name"] for one in item["spec"]["versions"] if one.get("storage")]
         item["status"] = {"conditions": None, "acceptedNames": {"plural": "", "kind": ""}, "storedVersions": stored}
+    elif name == "jobs.batch":
+        own_selector(item)
+        item["status"] = {}
+    elif name == "statefulsets.apps":
+        item["status"] = {"replicas": 0, "availableReplicas": 0}
     elif name == "poddisruptionbudgets.policy":
         item["status"] = {"disruptionsAllowed": 0, "currentHealthy": 0, "desiredHealthy": 0, "expectedPods": 0}
     elif "status" in kind.subs and not kind.custom:

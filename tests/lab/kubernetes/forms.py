@@ -27,6 +27,15 @@ COLUMNS: dict[str, list[tuple[str, str, Any]]] = {
         ("Restarts", "string", lambda item: str(sum(one.get("restartCount", 0) for one in (item.get("status") or {}).get("containerStatuses") or []))),
     ],
 }
+# Columns after Age, for those who ask for a wide table.
+WIDE: dict[str, list[tuple[str, str, Any]]] = {
+    "pods": [
+        ("IP", "string", lambda item: (item.get("status") or {}).get("podIP") or "<none>"),
+        ("Node", "string", lambda item: item["spec"].get("nodeName") or "<none>"),
+        ("Nominated Node", "string", lambda item: (item.get("status") or {}).get("nominatedNodeName") or "<none>"),
+        ("Readiness Gates", "string", lambda item: "<none>"),
+    ],
+}
 
 
 def _ready(item: Json) -> str:
@@ -85,9 +94,12 @@ class Form:
             columns += [(one["name"], one["type"], lambda item, path=one["jsonPath"]: reached(item, path)) for one in told]
         else:
             columns += [*COLUMNS.get(self.kind.qualified, []), ("Age", "string", lambda item: item["metadata"]["creationTimestamp"])]
+        wide = [] if told else WIDE.get(self.kind.qualified, [])
         definitions = [
-            {"name": name, "type": kind, "format": "name" if name == "Name" else "", "description": name, "priority": 0} for name, kind, _cell in columns
+            {"name": name, "type": kind, "format": "name" if name == "Name" else "", "description": name, "priority": int((name, kind, cell) in wide)}
+            for name, kind, cell in [*columns, *wide]
         ]
+        columns += wide
         rows = [{"cells": [cell(item) for _name, _kind, cell in columns], "object": partial(item)} for item in items]
         meta = {key: value for key, value in meta.items() if value != ""}
         return {"kind": "Table", "apiVersion": META, "metadata": meta, "columnDefinitions": definitions, "rows": rows}

@@ -17,7 +17,7 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 from lab.kubernetes.api import Api, Request
-from lab.kubernetes.compare import Ids, differences, watch_differences
+from lab.kubernetes.compare import Ids, View, differences, watch_differences
 from lab.kubernetes.not_modelled import REQUESTS
 from lab.kubernetes.state import State
 from lab.kubernetes.status import Response, Watch
@@ -45,8 +45,8 @@ def left_out(line: Line) -> bool:
 class Replay:
     """One recording. `tokens` of users that the recording itself makes are learnt from its answers."""
 
-    def __init__(self, name: str, state: State) -> None:
-        self.name, self.state, self.api = name, state, Api(state)
+    def __init__(self, name: str, state: State, view: View = None) -> None:
+        self.name, self.state, self.api, self.view = name, state, Api(state), view
         self.ids = Ids()
         self.tokens: dict[str, str] = {}
         self.found: list[str] = []
@@ -78,7 +78,7 @@ class Replay:
         if isinstance(answer.body, dict) and answer.body.get("kind") == "TokenRequest":
             self.tokens[told["path"].split("/")[-2]] = answer.body["status"]["token"]
         title = f"{self.name} t={line['t']} {told['method']} {told['path']} {told['query']}"
-        self.found += [f"{title}: {text}" for text in differences(answer, line, self.ids)]
+        self.found += [f"{title}: {text}" for text in differences(answer, line, self.ids, self.view)]
 
     def run(self, steps: list[Step]) -> list[str]:
         todo: list[tuple[float, Callable[[], Any]]] = []
@@ -95,7 +95,7 @@ class Replay:
         for line, _watch, events in self.held:
             self.compared += 1
             title = f"{self.name} t={line['t']} watch {line['request']['query']}"
-            self.found += [f"{title}: {text}" for text in watch_differences(events, line, self.ids)]
+            self.found += [f"{title}: {text}" for text in watch_differences(events, line, self.ids, self.view)]
         return self.found
 
     def _until(self, moment: float) -> None:
@@ -113,8 +113,8 @@ class Replay:
                 events += [{"at": now - line["t"], "event": event} for event in watch.poll()]
 
 
-def replay(name: str, state: State, before: Callable[[State], Any] | None = None, steps: list[Step] | None = None) -> list[str]:
-    """The differences."""
+def replay(name: str, state: State, before: Callable[[State], Any] | None = None, steps: list[Step] | None = None, view: View = None) -> list[str]:
+    """The differences. `view` makes of an answer what is compared of it, of ours and of theirs."""
     if before is not None:
         before(state)
-    return Replay(name, state).run(steps or [])
+    return Replay(name, state, view).run(steps or [])

@@ -9,6 +9,7 @@ import socket
 import ssl
 import struct
 import threading
+import traceback
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
@@ -43,7 +44,11 @@ class Handler(BaseHTTPRequestHandler):
         fault = self._struck(request)
         if fault is not None and fault.what == RESET and not fault.done:
             return self._break()
-        answer = self.server.api.handle(request)
+        try:
+            answer = self.server.api.handle(request)
+        except Exception:  # noqa: BLE001 -- a fault of the lab must look like one
+            traceback.print_exc()
+            answer = Fail(500, f"the lab failed at {request.method} {request.path}: see its stderr", "InternalError").response()
         if fault is not None and fault.what == RESET:
             return self._break()
         if isinstance(answer, Watch):

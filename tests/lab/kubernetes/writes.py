@@ -12,7 +12,7 @@ from typing import Any
 
 import yaml
 
-from lab.kubernetes import defaults, lifecycle, managed, patches, schema
+from lab.kubernetes import defaults, lifecycle, managed, patches, schema, workloads
 from lab.kubernetes.checks import check_finalizers, check_immutable, check_name, check_options, check_versions, invalid, stale
 from lab.kubernetes.kinds import Resource
 from lab.kubernetes.managed import Manager, Tree
@@ -79,7 +79,7 @@ class Writer:
     def _unreadable(self, words: str) -> Fail:
         return Fail(400, f'{self.kind.kind} in version "{self.target.version}" cannot be handled as a {self.kind.kind}: {words}', "BadRequest")
 
-    def _completed(self, item: Json) -> Json:
+    def _completed(self, item: Json, old: Json | None = None) -> Json:
         """Defaults, and the schema's checks."""
         named = self.kind.schema(self.target.version)
         if self.kind.custom and named:
@@ -90,7 +90,11 @@ class Writer:
             return item
         if wrong := defaults.mistyped(self.kind, item):
             raise self._unreadable(wrong)
-        return defaults.fill(self.kind, item)
+        defaults.fill(self.kind, item)
+        found = workloads.wrong(self.kind, old, item)
+        if found:
+            raise invalid(self.kind, item["metadata"].get("name", ""), found)
+        return item
 
     # --- create ---
     def create(self) -> Response:
@@ -114,6 +118,9 @@ class Writer:
         if wrong := defaults.mistyped(self.kind, item):
             raise self._unreadable(wrong)
         self._into_namespace(name)
+        for key in ("creationTimestamp", "deletionTimestamp", "deletionGracePeriodSeconds", "generation", "selfLink"):
+            meta.pop(key, None)
+        meta["uid"] = str(uuid.uuid4())
         defaults.born(self.kind, item)
         self._completed(item)
         check_name(self.kind, name)
@@ -122,8 +129,6 @@ class Writer:
             going = "object is being deleted: " if old["metadata"].get("deletionTimestamp") else ""
             details = {**self.target.details, "name": name}
             raise Fail(409, f'{going}{self.target.qualified} "{name}" already exists', "AlreadyExists", details)
-        for key in ("uid", "creationTimestamp", "deletionTimestamp", "deletionGracePeriodSeconds", "generation", "selfLink"):
-            meta.pop(key, None)
         if who is not None:
             meta.pop("managedFields", None)
             meta["managedFields"] = managed.updated(self.tree, None, item, who, self.state.stamp())
@@ -152,7 +157,7 @@ class Writer:
         if self.target.namespace:
             meta["namespace"] = self.target.namespace
         if old is None:
-            meta.update(uid=str(uuid.uuid4()), creationTimestamp=self.state.stamp())
+            meta["creationTimestamp"] = self.state.stamp()
             meta.pop("resourceVersion", None)
         if self.kind.generation:
             meta["generation"] = lifecycle.generation(self.kind, old, made)
@@ -189,7 +194,7 @@ class Writer:
         check_versions(self.state, self.kind, self.target, old, item)
         given = item["metadata"].get("managedFields")
         self._keep(old, item)
-        self._completed(item)
+        self._completed(item, old)
         check_finalizers(self.kind, old, item)
         check_immutable(self.kind, old, item)
         if given == []:
@@ -304,7 +309,7 @@ class Writer:
         fields = made["metadata"]["managedFields"]
         self._keep(old, made)
         made["metadata"]["managedFields"] = fields
-        self._completed(made)
+        self._completed(made, old)
         check_finalizers(self.kind, old, made)
         check_immutable(self.kind, old, made)
         plain = {key: value for key, value in made.items() if key not in ("kind", "apiVersion")}

@@ -39,7 +39,7 @@ def shown(mirror: Mirror) -> list[tuple[str, str]]:
     return [(item["metadata"]["name"], item["metadata"]["resourceVersion"]) for item in mirror.items()]
 
 
-def until_equal(mirror: Mirror, cluster: Cluster, seconds: float = 5.0) -> None:
+def must_be_equal(mirror: Mirror, cluster: Cluster, seconds: float = 5.0) -> None:
     ends = time.monotonic() + seconds
     while shown(mirror) != cluster.state() and time.monotonic() < ends:
         mirror.wait(0.2)
@@ -63,7 +63,7 @@ def test_whatever_cuts_happen_a_mirror_ends_equal_to_the_servers_list(before: li
         mirror.items()
         for change in after:
             cluster.change(*change)
-        until_equal(mirror, cluster)
+        must_be_equal(mirror, cluster)
     cluster.end()
 
 
@@ -78,7 +78,7 @@ def test_each_cut_alone_loses_nothing_and_lists_again_only_where_it_must(cut: st
         if cut == "refused":
             with cluster.lock:
                 cluster.cuts.append((0, "refused"))
-        until_equal(mirror, cluster)
+        must_be_equal(mirror, cluster)
     cluster.end()
     assert cluster.lists == (2 if cut == "gone" else 1)
     assert all(int(one.query["resourceVersion"]) >= 11 for one in asked if "watch" in one.query), "never from the beginning"
@@ -100,7 +100,7 @@ def test_no_event_is_applied_twice(monkeypatch: pytest.MonkeyPatch) -> None:
         mirror.items()
         for number, cut in enumerate(CUTS):
             cluster.change("abcde"[number % 5], "put", "" if cut == "gone" else cut)
-        until_equal(mirror, cluster)
+        must_be_equal(mirror, cluster)
     cluster.end()
     assert told == sorted(set(told)) and len(told) == len(CUTS)
 
@@ -112,7 +112,7 @@ def test_one_list_and_one_watch_serve_a_wait_however_long() -> None:
         for number in range(20):
             cluster.change("a", "put")
             mirror.wait(1.0)
-            until_equal(mirror, cluster)
+            must_be_equal(mirror, cluster)
             assert number < 20
     cluster.end()
     assert [one.query.get("watch") for one in asked] == [None, "1"]
@@ -144,8 +144,20 @@ def test_wait_tells_whether_something_changed() -> None:
         cluster.change("a", "put")
         assert mirror.wait(5.0) is True and mirror.wait(0.05) is False, "told once"
         cluster.change("b", "put")
-        until_equal(mirror, cluster)
+        must_be_equal(mirror, cluster)
         assert mirror.wait(0.05) is False, "what `items` showed is no news"
+    cluster.end()
+
+
+def test_what_changed_before_the_wait_is_told_at_once() -> None:
+    cluster = Cluster()
+    mirror, _asked = mirror_of(cluster)
+    with mirror:
+        mirror.items()
+        cluster.change("a", "put")
+        time.sleep(0.2)
+        began = time.monotonic()
+        assert mirror.wait(5.0) and time.monotonic() - began < 1
     cluster.end()
 
 
@@ -180,7 +192,7 @@ def test_a_refusal_of_the_watch_is_told_at_once_and_ends_with_its_cause() -> Non
             mirror.items()
         denied.clear()
         time.sleep(0.1)
-        until_equal(mirror, cluster)
+        must_be_equal(mirror, cluster)
     cluster.end()
 
 
@@ -206,7 +218,7 @@ def test_an_outage_is_borne_for_a_while_and_then_told(monkeypatch: pytest.Monkey
             mirror.wait(5.0)
         away.clear()
         time.sleep(0.1)
-        until_equal(mirror, cluster)
+        must_be_equal(mirror, cluster)
     cluster.end()
 
 
@@ -249,7 +261,7 @@ def test_fresh_is_a_list_and_leads_the_mirror_back_where_the_store_was_restored(
             cluster.cuts.append((12, "clean"))
         assert [item["metadata"]["name"] for item in mirror.fresh()] == ["a"]
         cluster.change("d", "put")
-        until_equal(mirror, cluster)
+        must_be_equal(mirror, cluster)
         assert [name for name, _version in shown(mirror)] == ["a", "d"]
     cluster.end()
 
@@ -261,10 +273,10 @@ def test_a_silent_server_without_bookmarks_is_borne_as_long_as_its_watches_last(
         mirror.items()
         for name in "abc":
             cluster.change(name, "put", "silent")
-            until_equal(mirror, cluster)
+            must_be_equal(mirror, cluster)
     cluster.end()
-    patience = [one.timeout.read_timeout for one in asked if "watch" in one.query]
-    assert patience[0] == 150 and set(patience[1:]) == {315}
+    patience = [sock.patience for sock in cluster.socks]
+    assert patience[0] == 150 and set(patience[1:]) == {315} and {one.timeout.read_timeout for one in asked} == {25}
 
 
 def test_a_server_that_sends_bookmarks_is_missed_soon() -> None:
@@ -277,8 +289,8 @@ def test_a_server_that_sends_bookmarks_is_missed_soon() -> None:
         while sum("watch" in one.query for one in asked) < 2:
             time.sleep(0.01)
         cluster.change("b", "put", "silent")
-        until_equal(mirror, cluster)
-    assert {one.timeout.read_timeout for one in asked if "watch" in one.query} == {150}
+        must_be_equal(mirror, cluster)
+    assert len(cluster.socks) > 2 and {sock.patience for sock in cluster.socks} == {150}
 
 
 def test_a_closed_mirror_leaves_no_thread() -> None:

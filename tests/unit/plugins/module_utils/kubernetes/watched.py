@@ -33,6 +33,7 @@ class Cluster:
         self.cuts: list[tuple[int, str]] = []  # at which version, how
         self.lists, self.watches = 0, list[int]()
         self.done = False
+        self.socks: list[Sock] = []
         self.tokens: dict[str, tuple[int, list[Json]]] = {}
 
     # -- what the world does -----------------------------------------------------------------------------------
@@ -81,6 +82,7 @@ class Cluster:
                 return Answer(429, body(429, "slow down"))
         answer = Answer()
         sock = Sock(self)
+        self.socks.append(sock)
         answer.pieces = Pieces(self._events(since, sock))  # type: ignore[assignment]
         answer._connection = SimpleNamespace(sock=sock)  # type: ignore[attr-defined]
         return answer
