@@ -64,7 +64,7 @@ class Front(ThreadingHTTPServer):
                 found, self.calls = self.calls, []
             return found
         if act == "stop":
-            threading.Thread(target=self.shutdown).start()
+            threading.Timer(0.3, self.shutdown).start()  # the answer goes first
             return {}
         return ACTS[act](**given)
 

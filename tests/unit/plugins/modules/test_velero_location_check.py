@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
+from ansible_collections.serverops.circleci.plugins.module_utils.cloud.policy import AwsWish, aws_policy
 from ansible_collections.serverops.circleci.plugins.module_utils.cloud.s3_client import S3Store
 from ansible_collections.serverops.circleci.plugins.module_utils.core.clock import SystemClock
 from ansible_collections.serverops.circleci.plugins.module_utils.core.errors import CollectionError
@@ -180,6 +181,15 @@ def test_the_key_s_rights_count(cluster: State, store: Store) -> None:
     assert check(cluster, cloud=key)["cause"] == "access_denied"
     assert check(cluster, cloud={**key, "secret_key": "none-such"})["cause"] == "wrong_signature"
     assert check(cluster)["cause"] == "unknown_key", "Velero's own key is none of this store's"
+
+
+def test_the_least_policy_is_enough_here_and_nowhere_else(cluster: State, store: Store) -> None:
+    key = store.user("velero", aws_policy(AwsWish("backups", "velero")))
+    store.enforce()
+    assert check(cluster, cloud=key)["verdict"] == "usable"
+    edit(cluster, objectStorage={"bucket": "backups", "prefix": "velero-other"})
+    result = check(cluster, cloud=key)
+    assert (result["cause"], "PutObject" in result["evidence"]) == ("access_denied", True), "moto knows no condition on s3:prefix, so it lists"
 
 
 def test_the_wrong_region_and_the_store_s_clock(cluster: State, store: Store) -> None:
