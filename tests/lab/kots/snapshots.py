@@ -214,7 +214,8 @@ def _undeploy(world: "KotsWorld", found: Json, slug: str) -> None:
     """The application goes, its volumes with it; then it is asked back."""
     spaces = set(found["spec"].get("includedNamespaces") or ())
     for resource, namespace, name in list(world.state.objects):
-        labels = world.state.objects[resource, namespace, name]["metadata"].get("labels") or {}
+        held = world.state.objects.get((resource, namespace, name)) or {"metadata": {}}  # what goes may take others along
+        labels = held["metadata"].get("labels") or {}
         if namespace in spaces and labels.get("kots.io/app-slug") == slug:
             world.state.remove(resource, namespace, name)
     backup = found["metadata"]["name"]

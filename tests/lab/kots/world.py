@@ -7,6 +7,7 @@ import base64
 import json
 import re
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from lab.kots import cron, snapshots, vault
 from lab.kots.api import handle
@@ -54,7 +55,7 @@ class KotsWorld:
     restores: set[tuple[str, str]] = field(default_factory=set)  # backup, application: under way
     cron: str = ""  # "": off, and nothing is remembered
     retention: tuple[str, str] = ("", "")
-    due: object = None  # when the scheduler makes its next backup
+    due: datetime | None = None  # when the scheduler makes its next backup
     sessions: set[str] = field(default_factory=set)
     faults: list[Fault] = field(default_factory=list)
     requests: list[tuple[str, str]] = field(default_factory=list)  # method, path: all of them, in order
@@ -174,7 +175,7 @@ class KotsWorld:
 
     def _tick(self) -> None:
         with self.state.clock.lock:
-            if self.cron and self.due is not None and self.state.clock.wall() >= self.due:  # type: ignore[operator]
+            if self.cron and self.due is not None and self.state.clock.wall() >= self.due:
                 if not any(snapshots.unfinished(one) for one in snapshots.of(self)) and snapshots.access(self):
                     snapshots.make(self, "schedule")
                 self.due = cron.after(self.cron, self.state.clock.wall())

@@ -4,10 +4,13 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 
 import argparse
+import base64
 import json
 import os
 import secrets
 import signal
+import ssl
+import tempfile
 import threading
 from pathlib import Path
 from typing import Any
@@ -18,15 +21,26 @@ from lab.kubernetes.kinds import BUILT_IN
 from lab.kubernetes.server import Server
 from lab.kubernetes.state import ADMIN, State
 from lab.nomad.clock import RealClock
+from lab.tls import Papers
 
 
-def kubeconfig(url: str, token: str, namespace: str = "default") -> dict[str, Any]:
-    """For whoever has this token."""
+def kubeconfig(url: str, token: str, ca: str = "", namespace: str = "default") -> dict[str, Any]:
+    """For whoever has this token; `ca` is the PEM of the authority that a TLS server's certificate is from. kubectl sends no token without TLS."""
     context = {"cluster": "lab", "user": "lab", "namespace": namespace}
+    trust = {"certificate-authority-data": base64.b64encode(ca.encode()).decode(), "tls-server-name": "localhost"} if ca else {}
     return {
         **{"apiVersion": "v1", "kind": "Config", "current-context": "lab", "contexts": [{"name": "lab", "context": context}]},
-        **{"clusters": [{"name": "lab", "cluster": {"server": url}}], "users": [{"name": "lab", "user": {"token": token}}]},
+        **{"clusters": [{"name": "lab", "cluster": {"server": url, **trust}}], "users": [{"name": "lab", "user": {"token": token}}]},
     }
+
+
+def with_tls() -> tuple[ssl.SSLContext, str]:
+    """A certificate of an authority of this run alone, and that authority."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    with tempfile.TemporaryDirectory() as folder:
+        papers = Papers(Path(folder))
+        context.load_cert_chain(*papers.sign("api", "localhost"))
+        return context, Path(papers.ca).read_text()
 
 
 def load(state: State, path: Path) -> int:
@@ -48,6 +62,7 @@ def main() -> None:
     parser.add_argument("--port", type=int, default=0, help="0: any that is free")
     parser.add_argument("--kubeconfig", type=Path, help="file to write, for the administrator; nobody else may read it")
     parser.add_argument("--load", type=Path, action="append", default=[], help="manifests of objects that are there from the start; may be given again")
+    parser.add_argument("--plain", action="store_true", help="http; kubectl then sends no token")
     parser.add_argument("--ready", type=Path, help="file for the line that is printed when ready")
     given = parser.parse_args()
     state = State(RealClock())
@@ -55,9 +70,10 @@ def main() -> None:
         load(state, path)
     token = secrets.token_urlsafe(18)
     state.users[token] = ADMIN
-    server = Server(state, port=given.port)
+    context, ca = (None, "") if given.plain else with_tls()
+    server = Server(state, context, given.port)
     if given.kubeconfig:
-        written(given.kubeconfig, yaml.safe_dump(kubeconfig(server.url, token), sort_keys=False))
+        written(given.kubeconfig, yaml.safe_dump(kubeconfig(server.url, token, ca), sort_keys=False))
     over = threading.Event()
     for name in (signal.SIGTERM, signal.SIGINT):
         signal.signal(name, lambda *_: over.set())

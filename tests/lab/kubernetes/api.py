@@ -3,6 +3,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
+from collections.abc import Callable
 from email.utils import format_datetime
 
 from lab.kubernetes import discovery, faults, rbac, scale
@@ -20,7 +21,6 @@ NOT_SERVED = Response(404, "404 page not found\n", {"Content-Type": "text/plain;
 POD_SUBS = ("log", "exec", "portforward", "eviction")
 OVERLOADED = {
     401: ("Unauthorized", "Unauthorized"),
-    429: ("too many requests, please try again later", "TooManyRequests"),
     500: ("Internal error occurred: the store does not answer", "InternalError"),
     503: ("the server is currently unable to handle the request", "ServiceUnavailable"),
 }
@@ -57,6 +57,8 @@ class Api:
     def _faults(self, request: Request) -> None:
         fault = self.state.faults.find((faults.ANSWER,), request.method, request.path, self.state.clock.now())
         if fault is not None:
+            if fault.code == 429:
+                raise Busy(fault.retry)
             words, reason = OVERLOADED.get(fault.code, ("the lab says so", "InternalError"))
             raise Fail(fault.code, words, reason, {"retryAfterSeconds": fault.retry} if fault.retry else None, retry=fault.retry)
 
@@ -134,7 +136,7 @@ class Api:
         acts = {"PUT": writer.update, "PATCH": writer.patch} if target.name else {"POST": writer.create}
         if request.method not in acts:
             raise not_allowed()
-        if kind.namespaced and not target.namespace:
+        if (kind.namespaced and not target.namespace) or kind.qualified == "events.events.k8s.io":
             raise not_allowed()
         try:
             return acts[request.method]()
@@ -157,7 +159,8 @@ class Api:
     def _sub(self, request: Request, target: Target, kind: Resource, warnings: list[str]) -> Answer:
         if kind.qualified == "pods" and target.sub in POD_SUBS:
             pods = Pods(self.state, request, target)
-            return {"log": pods.log, "exec": pods.exec, "portforward": pods.portforward, "eviction": pods.evict}[target.sub]()
+            acts: dict[str, Callable[[], Answer]] = {"log": pods.log, "exec": pods.exec, "portforward": pods.portforward, "eviction": pods.evict}
+            return acts[target.sub]()
         if kind.qualified == "serviceaccounts" and target.sub == "token" and request.method == "POST":
             return rbac.request_token(self.state, request, target)
         if target.sub == "scale" and "scale" in kind.subs:
@@ -175,6 +178,17 @@ class Absent(Fail):
 
     def response(self) -> Response:
         return Response(404, NOT_SERVED.body, dict(NOT_SERVED.headers))
+
+
+class Busy(Fail):
+    """The server's own 429, of flow control: a text, no Status (its handler for too many requests writes plain text)."""
+
+    def __init__(self, retry: int) -> None:
+        super().__init__(429, "Too many requests, please try again later.", retry=retry)
+
+    def response(self) -> Response:
+        more = {"Retry-After": str(self.retry)} if self.retry else {}
+        return Response(429, f"{self.message}\n", {"Content-Type": "text/plain; charset=utf-8", **more})
 
 
 def missing() -> Fail:

@@ -5,7 +5,7 @@
 
 import re
 
-from lab.kubernetes.kinds import Resource
+from lab.kubernetes.kinds import BUILT_IN, CRDS, Resource
 from lab.kubernetes.request import Json, Request, Target
 from lab.kubernetes.schema import Cause
 from lab.kubernetes.state import State
@@ -114,6 +114,17 @@ def check_finalizers(kind: Resource, old: Json, item: Json) -> None:
         assert fail.details is not None
         fail.details["causes"] *= 1 if kind.custom else 2
         raise fail
+
+
+def check_definition(item: Json) -> None:
+    """A CustomResourceDefinition is called by its plural and its group."""
+    name, spec = item["metadata"].get("name", ""), item.get("spec") or {}
+    wanted = f"{(spec.get('names') or {}).get('plural', '')}.{spec.get('group', '')}"
+    if name != wanted or not spec.get("versions"):
+        field, words = ("metadata.name", f'Invalid value: "{name}": must be spec.names.plural+"."+spec.group')
+        if name == wanted:
+            field, words = "spec.versions", "Required value"
+        raise invalid(BUILT_IN[CRDS], name, [(field, "FieldValueInvalid" if name != wanted else "FieldValueRequired", words)])
 
 
 def check_immutable(kind: Resource, old: Json, item: Json) -> None:

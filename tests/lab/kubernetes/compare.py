@@ -12,6 +12,7 @@ from lab.kubernetes.status import Response
 
 Line = dict[str, Any]
 View = Callable[[Any], Any] | None
+SLOW = 1.5  # s by which an answer may come later or earlier
 HEADERS = ("Content-Type", "Retry-After", "Warning")
 SEEN_IN_PART = ("Pod", "Node", "Event")  # what a kubelet, a scheduler and a hundred defaults fill in
 
@@ -67,6 +68,8 @@ def differences(answer: Response, line: Line, ids: Ids, view: View = None) -> li
         for name in HEADERS
         if answer.headers.get(name) != theirs["headers"].get(name) and not (name == "Warning" and answer.status >= 400)
     ]
+    if abs(answer.delay - line["took"]) > SLOW and "lines" not in theirs and line["request"]["method"] == "GET":
+        found.append(f"{answer.delay} s for {line['took']} s")
     if "body" not in theirs and "lines" not in theirs:
         return found
     body = theirs["body"] if "body" in theirs else theirs["lines"][0]["event"]

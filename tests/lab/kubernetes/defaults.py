@@ -96,6 +96,13 @@ def fill(kind: Resource, item: Json) -> Json:
     return item
 
 
+def is_filled(kind: Resource, item: Json) -> bool:
+    """Whether it has the defaults already: a pod or a workload that was put past the API has not, and a patch of its labels is none of its spec."""
+    if kind.qualified != "pods" and kind.qualified not in WORKLOADS:
+        return True
+    return fill(kind, copy.deepcopy(item)) == item
+
+
 def _pod(spec: Json) -> None:
     for key, value in POD.items():
         spec.setdefault(key, copy.deepcopy(value))

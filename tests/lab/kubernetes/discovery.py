@@ -64,6 +64,8 @@ def answer(state: State, path: str, verbose: bool, address: str) -> Response | N
         return Response(200, {"kind": "APIGroupList", "apiVersion": "v1", "groups": [_group(name, versions) for name, versions in groups(state).items()]})
     if parts[0] == "apis" and parts[1] in groups(state) and len(parts) == 2:
         return Response(200, {"kind": "APIGroup", "apiVersion": "v1", **_group(parts[1], groups(state)[parts[1]])})
+    if parts[:2] == ["openapi", "v3"]:
+        return _openapi(state, "/".join(parts[2:]))
     if parts[0] in ("api", "apis") and len(parts) == (2 if parts[0] == "api" else 3):
         return _kinds(state, "" if parts[0] == "api" else parts[1], parts[-1])
     return None
@@ -118,3 +120,23 @@ def _entries(kind: Resource, version: str) -> list[Json]:
         where = {"group": of, "version": "v1"} if of else {}
         entries.append({"name": name, "singularName": "", "namespaced": kind.namespaced, **where, "kind": said, "verbs": list(verbs)})
     return entries
+
+
+def _openapi(state: State, where: str) -> Response | None:
+    """As much as kubectl looks for: whether the server checks fields itself."""
+    served: dict[str, list[tuple[Resource, str]]] = {}
+    for kind in state.kinds.values():
+        for version in kind.served:
+            served.setdefault(f"apis/{kind.group}/{version}" if kind.group else f"api/{version}", []).append((kind, version))
+    if not where:
+        return Response(200, {"paths": {name: {"serverRelativeURL": f"/openapi/v3/{name}"} for name in served}})
+    if where not in served:
+        return None
+    paths: Json = {}
+    for kind, version in served[where]:
+        named = {"group": kind.group, "version": version, "kind": kind.kind}
+        parameters = [{"name": name, "in": "query", "schema": {"type": "string"}} for name in ("dryRun", "fieldManager", "fieldValidation")]
+        space = "namespaces/{namespace}/" if kind.namespaced else ""
+        patch = {"parameters": parameters, "responses": {}, "x-kubernetes-action": "patch", "x-kubernetes-group-version-kind": named}
+        paths[f"/{where}/{space}{kind.name}/{{name}}"] = {"patch": patch}
+    return Response(200, {"openapi": "3.0.0", "info": {"title": "lab", "version": "1"}, "paths": paths})

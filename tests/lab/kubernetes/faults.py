@@ -7,7 +7,7 @@ import random
 import re
 from dataclasses import dataclass, field
 
-RESET, STALL, ANSWER, CUT = "reset", "stall", "answer", "cut"
+RESET, STALL, ANSWER, CUT, MUTE = "reset", "stall", "answer", "cut", "mute"
 FOREVER = float("inf")
 
 
@@ -17,8 +17,8 @@ class Fault:
 
     `reset`: the connection breaks without an answer; with `done`, after the request was carried out. `stall`: nothing for `seconds`, then
     the answer. `answer`: `code` (and Retry-After, if `retry` is over 0) in place of what was asked. `cut`: a watch breaks in the middle of a
-    line after `events` events. `skip` requests pass first, then `times` of them are hit (0: all), each with the `chance`, between `since`
-    and `until` (s on the clock).
+    line after `events` events. `mute`: it stays open after them, but tells nothing, for `seconds` (0: to its end). `skip` requests pass
+    first, then `times` of them are hit (0: all), each with the `chance`, between `since` and `until` (s on the clock).
     """
 
     what: str
@@ -79,6 +79,10 @@ class Faults:
     def cut(self, events: int = 0, where: str = "", times: int = 1, skip: int = 0) -> Fault:
         """Of watches alone."""
         return self.add(Fault(CUT, where, times, skip, events=events))
+
+    def mute(self, events: int = 0, seconds: float = 0.0, where: str = "", times: int = 1) -> Fault:
+        """Of watches alone."""
+        return self.add(Fault(MUTE, where, times, events=events, seconds=seconds))
 
     def clear(self) -> None:
         self.planned.clear()

@@ -3,6 +3,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
+from datetime import datetime
 from typing import Any
 
 import yaml
@@ -46,8 +47,8 @@ def _ready(item: Json) -> str:
 class Form:
     """How one caller wants to see objects of a kind. 406 for what cannot be."""
 
-    def __init__(self, kind: Resource, target: Target, accept: str) -> None:
-        self.kind, self.target = kind, target
+    def __init__(self, kind: Resource, target: Target, accept: str, now: datetime) -> None:
+        self.kind, self.target, self.now = kind, target, now
         offers = [[part.strip() for part in one.split(";")] for one in accept.split(",")] if accept else [["*/*"]]
         offer = next((one for one in offers if one[0] in WANTED), None)
         if offer is None:
@@ -93,7 +94,7 @@ class Form:
         if told:
             columns += [(one["name"], one["type"], lambda item, path=one["jsonPath"]: reached(item, path)) for one in told]
         else:
-            columns += [*COLUMNS.get(self.kind.qualified, []), ("Age", "string", lambda item: item["metadata"]["creationTimestamp"])]
+            columns += [*COLUMNS.get(self.kind.qualified, []), ("Age", "string", lambda item: age(item, self.now))]
         wide = [] if told else WIDE.get(self.kind.qualified, [])
         definitions = [
             {"name": name, "type": kind, "format": "name" if name == "Name" else "", "description": name, "priority": int((name, kind, cell) in wide)}
@@ -103,6 +104,15 @@ class Form:
         rows = [{"cells": [cell(item) for _name, _kind, cell in columns], "object": partial(item)} for item in items]
         meta = {key: value for key, value in meta.items() if value != ""}
         return {"kind": "Table", "apiVersion": META, "metadata": meta, "columnDefinitions": definitions, "rows": rows}
+
+
+def age(item: Json, now: datetime) -> str:
+    """As kubectl shows it, in the largest unit that fills two."""
+    seconds = int((now - datetime.fromisoformat(item["metadata"]["creationTimestamp"])).total_seconds())
+    for unit, size in (("d", 86400), ("h", 3600), ("m", 60)):
+        if seconds >= 2 * size:
+            return f"{seconds // size}{unit}"
+    return f"{max(0, seconds)}s"
 
 
 def partial(item: Json) -> Json:

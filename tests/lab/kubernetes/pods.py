@@ -64,7 +64,7 @@ class Pods:
 
     def _waiting(self, name: str) -> str:
         told = (self.pod.get("status") or {}).get("containerStatuses") or []
-        found = next((one for one in told if one.get("name") == name), {})
+        found: Json = next((one for one in told if one.get("name") == name), {})
         return str(((found.get("state") or {}).get("waiting") or {}).get("reason") or "")
 
     def _tail(self, text: str) -> str:

@@ -47,7 +47,13 @@ def accounts_go(state: State, change: Change) -> None:
         return
     name = f"system:serviceaccount:{change.key[1]}:{change.key[2]}"
     tokens = [token for token, user in state.users.items() if user.name == name]
-    state.clock.after(CACHED, lambda: [state.users.pop(token, None) for token in tokens] and None)
+    state.clock.after(CACHED, lambda: revoke(state, *tokens))
+
+
+def revoke(state: State, *tokens: str) -> None:
+    """They are good no longer."""
+    for token in tokens:
+        state.users.pop(token, None)
 
 
 # --- rights ---
@@ -158,7 +164,7 @@ def request_token(state: State, request: Request, target: Target) -> Response:
         words = f"Invalid value: {seconds}: may not specify a duration less than 10 minutes"
         raise invalid("TokenRequest", "", [("spec.expirationSeconds", "FieldValueInvalid", words)], "authentication.k8s.io")
     token = _token(state, target.namespace, target.name)
-    state.clock.after(seconds, lambda: state.users.pop(token, None) and None)
+    state.clock.after(seconds, lambda: revoke(state, token))
     head = {"kind": "TokenRequest", "apiVersion": "authentication.k8s.io/v1"}
     meta = {"name": target.name, "namespace": target.namespace, "creationTimestamp": state.stamp()}
     spec = {"audiences": ["https://kubernetes.default.svc"], "expirationSeconds": seconds, "boundObjectRef": None}

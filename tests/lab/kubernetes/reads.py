@@ -19,6 +19,7 @@ from lab.kubernetes.status import Fail, Response, Watch, not_found
 
 LONG = 1800.0  # s of a watch without timeoutSeconds
 BOOKMARKS = 60.0  # s between two; and one in each of the last two seconds of a watch that is longer than those
+FUTURE = 3.0  # s for which the server waits for a version that is not there yet
 TOO_OLD = "The resourceVersion for the provided list is too old."
 TOO_OLD_PAGE = (
     "The provided continue parameter is too old to display a consistent list result. You can start a new list without the continue parameter, "
@@ -33,7 +34,7 @@ class Reader:
     def __init__(self, state: State, request: Request, target: Target, kind: Resource) -> None:
         self.state, self.request, self.target, self.kind = state, request, target, kind
         self.stored = "events" if kind.qualified == "events.events.k8s.io" else kind.qualified
-        self.form = Form(kind, target, request.headers.get("accept", ""))
+        self.form = Form(kind, target, request.headers.get("accept", ""), state.clock.wall())
 
     def _in(self, key: Key) -> bool:
         return key[0] == self.stored and self.target.namespace in ("", key[1])
@@ -114,7 +115,7 @@ class Reader:
         if int(text or 0) > self.state.version:
             words = f"Too large resource version: {text}, current: {self.state.version}"
             details = {"causes": [{"reason": "ResourceVersionTooLarge", "message": "Too large resource version"}], "retryAfterSeconds": 1}
-            raise Fail(504, f"Timeout: {words}", "Timeout", details, retry=1)
+            raise Fail(504, f"Timeout: {words}", "Timeout", details, retry=1, delay=FUTURE)
         if match == "Exact" and int(text) < max(self.state.oldest, self.state.compacted):
             raise Fail(410, TOO_OLD, "Expired")
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from lab.kubernetes.kinds import Resource
+from lab.kubernetes.status import Fail
 
 Json = dict[str, Any]
 VERBS = {"POST": "create", "PUT": "update", "PATCH": "patch", "DELETE": "delete", "HEAD": "get"}
@@ -72,7 +73,11 @@ class Request:
         return self.query.get("fieldManager") or self.headers.get("user-agent", "").partition("/")[0] or "unknown"
 
     def json(self) -> Json:
-        return dict(json.loads(self.body)) if self.body.strip() else {}
+        try:
+            return dict(json.loads(self.body)) if self.body.strip() else {}
+        except ValueError as error:  # kubectl sends its own kinds as protobuf, which nobody here reads
+            words = "the body of the request was in an unknown format - accepted media types include: application/json"
+            raise Fail(415, words, "UnsupportedMediaType") from error
 
 
 def kind_in(target: Target, kinds: Mapping[str, Resource]) -> Resource | None:

@@ -121,6 +121,11 @@ def events(state: State) -> None:
     begun(state, 1150)
 
 
+def pods_go(state: State) -> None:
+    for item in state.all("pods"):
+        state.remove("pods", "lab", item["metadata"]["name"])
+
+
 def bare(state: State) -> None:
     """A machine that will never speak."""
     ca(state, 284)
@@ -218,7 +223,7 @@ STEPS: dict[str, list[Step]] = {
         (2.0, nowhere),
         (4.0, talking),
         (10.9, lambda state: state.budgets.update(lab="all")),
-        (13.6, lambda state: [state.remove("pods", "lab", item["metadata"]["name"]) for item in state.all("pods")]),
+        (13.6, pods_go),
     ],
     "watch": [*writes(0), *writes(3)],
     "watch-bookmarks": [(20.02, outside), (100.0, lambda state: setattr(state, "version", 3518))],

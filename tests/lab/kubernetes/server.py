@@ -5,6 +5,7 @@
 
 import contextlib
 import json
+import select
 import socket
 import ssl
 import struct
@@ -15,7 +16,7 @@ from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from lab.kubernetes.api import Api, Request
-from lab.kubernetes.faults import CUT, RESET, STALL, Fault
+from lab.kubernetes.faults import CUT, FOREVER, MUTE, RESET, STALL, Fault
 from lab.kubernetes.portforward import Stream, accepted
 from lab.kubernetes.state import State
 from lab.kubernetes.status import Fail, Response, Upgrade, Watch
@@ -64,7 +65,7 @@ class Handler(BaseHTTPRequestHandler):
         """A fault of the connection that is planned for this request. A stall is over when this returns."""
         state = self.server.api.state
         with state.news:
-            kinds = (RESET, STALL, CUT) if request.watches else (RESET, STALL)
+            kinds = (RESET, STALL, CUT, MUTE) if request.watches else (RESET, STALL)
             fault = state.faults.find(kinds, request.method, request.path, state.clock.now())
         if fault is not None and fault.what == STALL:
             self.server.stopping.wait(fault.seconds)
@@ -78,6 +79,8 @@ class Handler(BaseHTTPRequestHandler):
             self.connection.shutdown(socket.SHUT_RDWR)
 
     def _send(self, answer: Response) -> None:
+        if answer.delay:
+            self.server.stopping.wait(answer.delay)
         self.send_response(answer.status)
         for name, value in answer.headers.items():
             self.send_header(name, value)
@@ -91,17 +94,30 @@ class Handler(BaseHTTPRequestHandler):
         self.send_header("Content-Type", "application/json")
         self.send_header("Transfer-Encoding", "chunked")
         self.end_headers()
-        state = self.server.api.state
+        with self.server.api.state.news:
+            self.server.watching += 1
+        try:
+            self._told(watch, fault)
+        finally:
+            with self.server.api.state.news:
+                self.server.watching -= 1
+
+    def _told(self, watch: Watch, fault: Fault | None) -> None:
+        state, stopping = self.server.api.state, self.server.stopping
+        ends = min(watch.until, state.clock.now() + (fault.seconds or FOREVER)) if fault is not None else 0.0
         told = 0
-        while True:
+        while not self._left():
             with state.news:
                 events = watch.poll()
                 left = 0.0 if watch.ended else watch.until - state.clock.now()
-                if not events and left > 0 and not self.server.stopping.is_set():
+                if not events and left > 0 and not stopping.is_set():
                     state.news.wait(min(left, 0.5))
                     continue
             for event in events:
                 line = json.dumps(event).encode() + b"\n"
+                while fault is not None and fault.what == MUTE and told >= fault.events and state.clock.now() < ends:
+                    if stopping.wait(PUMP) or self._left():
+                        return
                 if fault is not None and fault.what == CUT and told >= fault.events:
                     self.wfile.write(f"{len(line):x}\r\n".encode() + line[: len(line) // 2])
                     self.wfile.flush()
@@ -109,9 +125,18 @@ class Handler(BaseHTTPRequestHandler):
                 told += 1
                 self.wfile.write(f"{len(line):x}\r\n".encode() + line + b"\r\n")
             self.wfile.flush()
-            if left <= 0 or self.server.stopping.is_set():
+            if left <= 0 or stopping.is_set():
                 self.wfile.write(b"0\r\n\r\n")
                 return
+
+    def _left(self) -> bool:
+        """Whether who watches has gone: nobody would notice before the next event."""
+        readable = select.select([self.connection], [], [], 0)[0]
+        if not readable:
+            return False
+        gone = isinstance(self.connection, ssl.SSLSocket) or not self.connection.recv(1, socket.MSG_PEEK)  # TLS has no peek; a watch has no more to say
+        self.close_connection = self.close_connection or gone
+        return gone
 
     def _upgrade(self, asked: Upgrade, headers: dict[str, str]) -> None:
         lines = accepted(headers)
@@ -146,6 +171,7 @@ class Listener(ThreadingHTTPServer):
         self.api, self.tls = api, tls
         self.stopping = threading.Event()
         self.opened = self.most = self.pings = 0  # websockets so far, and at the same time; what kept them alive
+        self.watching = 0  # watches that are open
         super().__init__(("127.0.0.1", port), Handler)
 
     def finish_request(self, request: Any, client_address: Any) -> None:

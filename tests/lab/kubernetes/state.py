@@ -18,6 +18,7 @@ from lab.nomad.clock import Clock, VirtualClock
 
 Json = dict[str, Any]
 Key = tuple[str, str, str]  # qualified resource ("pods", "deployments.apps"), namespace ("" for cluster-wide), name
+MOST = 50_000  # changes that are remembered; a real server keeps some minutes' worth
 FIRST = ("default", "kube-system", "kube-public", "kube-node-lease")
 
 
@@ -156,6 +157,8 @@ class State:
         made["metadata"]["resourceVersion"] = str(self.version)
         change = Change(self.version, kind, key, made, self.objects.get(key))
         self.history.append(change)
+        if len(self.history) > MOST:
+            self.forget(self.history[MOST // 2].version)
         if kind == "DELETED":
             del self.objects[key]
         else:

@@ -17,6 +17,7 @@ class Response:
     status: int
     body: Any = None
     headers: dict[str, str] = field(default_factory=lambda: dict(JSON))
+    delay: float = 0.0  # s that the server takes for it
 
     @property
     def text(self) -> bytes:
@@ -45,10 +46,12 @@ class Upgrade:
 class Fail(Exception):
     """An answer that is not 2xx, as a Status object."""
 
-    def __init__(self, code: int, message: str, reason: str | None = None, details: Json | None = None, retry: int = 0, meta: Json | None = None) -> None:
+    def __init__(
+        self, code: int, message: str, reason: str | None = None, details: Json | None = None, retry: int = 0, meta: Json | None = None, delay: float = 0.0
+    ) -> None:
         super().__init__(message)
         self.code, self.message, self.reason, self.details, self.retry = code, message, reason, details, retry
-        self.meta = meta or {}
+        self.meta, self.delay = meta or {}, delay
 
     @property
     def status(self) -> Json:
@@ -60,7 +63,7 @@ class Fail(Exception):
         return {**made, "code": self.code}
 
     def response(self) -> Response:
-        return Response(self.code, self.status, {**JSON, **({"Retry-After": str(self.retry)} if self.retry else {})})
+        return Response(self.code, self.status, {**JSON, **({"Retry-After": str(self.retry)} if self.retry else {})}, self.delay)
 
 
 def not_found(resource: str, name: str, target: Any = None) -> Fail:

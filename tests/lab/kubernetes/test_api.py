@@ -8,9 +8,11 @@ from typing import Any
 
 import pytest
 
+from lab.kubernetes.api import Request
 from lab.kubernetes.asking import Cluster
 from lab.kubernetes.kinds import CRDS
 from lab.kubernetes.state import Change
+from lab.kubernetes.status import Response
 
 CONFIG_MAPS = "/api/v1/namespaces/default/configmaps"
 CRD_PATH = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
@@ -263,3 +265,39 @@ def test_scale(cluster: Cluster) -> None:
     assert cluster.patch(f"{path}/d/scale", {"spec": {"replicas": 0}})["spec"] == {}
     found = cluster.get(f"{path}/d")
     assert (found["spec"]["replicas"], found["metadata"]["generation"]) == (0, 2)
+
+
+@pytest.mark.parametrize(("seconds", "shown"), [(0, "0s"), (90, "90s"), (125, "2m"), (7300, "2h"), (200000, "2d")])
+def test_a_table_tells_ages(cluster: Cluster, seconds: int, shown: str) -> None:
+    cluster.post(CONFIG_MAPS, {"metadata": {"name": "c"}})
+    cluster.state.clock.sleep(seconds)
+    headers = {"authorization": "Bearer admin", "accept": "application/json;as=Table;v=v1;g=meta.k8s.io,application/json"}
+    answer = cluster.api.handle(Request("GET", CONFIG_MAPS, {}, headers))
+    assert isinstance(answer, Response)
+    assert [row["cells"] for row in answer.body["rows"]] == [["c", 0, shown]]
+
+
+def test_what_a_test_put_there_is_patched_as_it_is(cluster: Cluster) -> None:
+    cluster.state.add_pod("default", "p", {})
+    cluster.state.put("deployments.apps", "default", "d", {"spec": {"replicas": 1}})
+    for path in ("/api/v1/namespaces/default/pods/p", "/apis/apps/v1/namespaces/default/deployments/d"):
+        before = copy.deepcopy(cluster.get(path))
+        after = cluster.patch(path, {"metadata": {"annotations": {"a": "b"}}})
+        assert (after["spec"], after["metadata"]["generation"]) == (before["spec"], 1)
+    assert cluster.patch("/apis/apps/v1/namespaces/default/deployments/d", {"spec": {"replicas": 0}})["metadata"]["generation"] == 2
+
+
+def test_a_definition_is_called_by_plural_and_group(cluster: Cluster) -> None:
+    body = definition("things", "Thing", status=False)
+    body["metadata"]["name"] = "thing.velero.io"
+    assert 'must be spec.names.plural+"."+spec.group' in cluster.post(CRD_PATH, body, 422)["message"]
+
+
+def test_the_history_is_not_kept_for_ever(cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("lab.kubernetes.state.MOST", 20)
+    since = cluster.state.version
+    for number in range(30):
+        cluster.post(CONFIG_MAPS, {"metadata": {"name": f"c{number}"}})
+    assert len(cluster.state.history) <= 20
+    (event,) = cluster.watch(CONFIG_MAPS, resourceVersion=since).poll()
+    assert (event["type"], event["object"]["code"]) == ("ERROR", 410)

@@ -115,7 +115,7 @@ def test_a_strategic_patch_merges_containers_by_name(cluster: Cluster) -> None:
     cluster.post(WEB.rpartition("/")[0], deployment(one("app", "a:1"), one("side", "s:1")))
     change = {"spec": {"template": {"spec": {"containers": [{"name": "app", "image": "a:2"}]}}}}
     assert images(cluster.patch(WEB, change, kind=STRATEGIC)) == {"app": "a:2", "side": "s:1"}
-    change["spec"]["template"]["spec"]["containers"] = [{"name": "side", "$patch": "delete"}]  # type: ignore[dict-item]
+    change["spec"]["template"]["spec"]["containers"] = [{"name": "side", "$patch": "delete"}]
     assert images(cluster.patch(WEB, change, kind=STRATEGIC)) == {"app": "a:2"}
     assert images(cluster.patch(WEB, {"spec": {"template": {"spec": {"containers": [one("new", "n:1")]}}}})) == {"new": "n:1"}  # a merge patch replaces
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from lab.kubernetes import api, checks, deletes, discovery, kinds, lifecycle, managed, patches, rbac, reads, schema, selectors, state, status, writes
+from lab.kubernetes import api, checks, deletes, discovery, kinds, lifecycle, managed, patches, rbac, reads, request, schema, selectors, state, status, writes
 from lab.kubernetes.pods import Pods
 from lab.kubernetes.scenarios import USERS
 from lab.kubernetes.test_contract import run
@@ -134,7 +134,7 @@ MUTANTS: list[tuple[str, Any, str, Wrong, str]] = [
     ("no version is ever a conflict", writes, "check_versions", always(None), "crud"),
     ("a precondition is not looked at", deletes, "check_preconditions", always(None), "crud"),
     ("any name will do", writes, "check_name", always(None), "crud"),
-    ("dry runs are carried out", writes.Request, "dry", lambda right: property(lambda self: False), "crud"),
+    ("dry runs are carried out", request.Request, "dry", lambda right: property(lambda self: False), "crud"),
     ("what is immutable changes", writes, "check_immutable", always(None), "crud"),
     ("failures have no details", status.Fail, "status", without("details"), "crud"),
     ("failures have no reason", status.Fail, "status", without("reason"), "lists"),
@@ -158,6 +158,7 @@ MUTANTS: list[tuple[str, Any, str, Wrong, str]] = [
     ("fields choose all", selectors, "fields", lambda right: lambda text, kind: lambda item: True, "lists"),
     ("a page of a forgotten version is shown", reads.Reader, "_token", lambda right: lambda self, text: (-1, "l1"), "gone-410"),
     ("a token names no place", reads, "made_token", lambda right: lambda version, start: right(version, ""), "lists"),
+    ("the future is answered at once", reads, "FUTURE", lambda right: 0.0, "lists"),
     ("nothing is ever too old", reads.Reader, "_check_version", always(None), "gone-410"),
     ("what leaves a selection stays", reads, "seen_by", lambda right: lambda c, t, form: {"type": c.type, "object": form.whole(c.object)}, "watch"),
     ("no bookmarks", reads.Reader, "_bookmarks", lambda right: lambda self, until: [], "watch-bookmarks"),

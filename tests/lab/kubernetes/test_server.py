@@ -173,7 +173,7 @@ def test_an_overloaded_server(server: Server, code: int) -> None:
     got = [ask(server, MAPS) for _each in range(3)]
     assert [one.status for one in got] == [200, code, 200]
     assert got[1].headers["Retry-After"] == "7"
-    assert got[1].json()["code"] == code
+    assert got[1].data == b"Too many requests, please try again later.\n" if code == 429 else got[1].json()["code"] == code
 
 
 def test_a_token_is_refused_for_a_while(server: Server) -> None:
@@ -202,6 +202,28 @@ def test_a_watch_is_cut_in_the_middle_of_a_line(server: Server) -> None:
     assert json.loads(first)["type"] == "ADDED"
     with pytest.raises(ValueError):
         json.loads(rest or b"{")
+
+
+def test_a_watch_falls_silent_and_speaks_again(server: Server) -> None:
+    server.state.faults.mute(events=3, seconds=0.6, where="configmaps")
+    got = ask(server, MAPS + "?watch=1&timeoutSeconds=2", preload_content=False)
+    server.state.put("configmaps", "lab", "late", {"data": {}})
+    began, told = time.monotonic(), []
+    for piece in got.stream():
+        told += [(json.loads(line)["object"]["metadata"]["name"], time.monotonic() - began) for line in piece.splitlines()]
+    assert [name for name, _at in told] == ["kube-root-ca.crt", "l1", "outside", "late"]
+    assert told[-1][1] > 0.4
+
+
+def test_a_watch_whose_client_has_gone_ends(server: Server) -> None:
+    got = ask(server, MAPS + "?watch=1&timeoutSeconds=600", preload_content=False)
+    next(got.stream())
+    assert server.listener.watching == 1
+    got.close()
+    ends = time.monotonic() + 5
+    while server.listener.watching and time.monotonic() < ends:
+        time.sleep(0.05)
+    assert server.listener.watching == 0
 
 
 def test_faults_by_chance_are_the_same_for_a_seed() -> None:

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from lab.velero import files
-from lab.velero.core import Core, Json, Plain, Work, dig, seconds_of
+from lab.velero.core import Core, Json, Plain, Work, dig, label_of, seconds_of
 from lab.velero.locations import bucket_of, prefix_of
 
 PLUGINS = {"aws": ("ObjectStore", "VolumeSnapshotter"), "gcp": ("ObjectStore", "VolumeSnapshotter"), "azure": ("ObjectStore", "VolumeSnapshotter")}
@@ -176,7 +176,7 @@ class Schedules:
         name = f"{body['metadata']['name']}-{now.strftime('%Y%m%d%H%M%S')}"
         template: Json = dict(body["spec"].get("template") or {})
         labels = dig(template, "metadata", "labels") or body["metadata"].get("labels") or {}
-        meta: Json = {"name": name, "labels": {**labels, "velero.io/schedule-name": body["metadata"]["name"]}}
+        meta: Json = {"name": name, "labels": {**labels, "velero.io/schedule-name": label_of(body["metadata"]["name"])}}
         if body["metadata"].get("annotations"):
             meta["annotations"] = dict(body["metadata"]["annotations"])
         if body["spec"].get("useOwnerReferencesInBackup"):

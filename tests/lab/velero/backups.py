@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from lab.velero import files
 from lab.velero import items as of
-from lab.velero.core import Core, Json, Plain, Work, dig, quoted, seconds_of, unreadable
+from lab.velero.core import Core, Json, Plain, Work, dig, label_of, quoted, seconds_of, unreadable
 from lab.velero.locations import bucket_of, default_location, prefix_of
 from lab.velero.store import Refused
 from lab.velero.volumes import LEFT, Volumes
@@ -134,7 +134,7 @@ class Backups:
         spec["storageLocation"] = spec.get("storageLocation") or default_location(core)
         if core.all("volumesnapshotlocations"):
             spec.setdefault("volumeSnapshotLocations", ["default"])
-        meta["labels"] = {**(meta.get("labels") or {}), "velero.io/storage-location": spec["storageLocation"]}
+        meta["labels"] = {**(meta.get("labels") or {}), "velero.io/storage-location": label_of(spec["storageLocation"])}
         notes = {f"velero.io/source-cluster-k8s-{key}": value for key, value in (("gitversion", "v1.33.13"), ("major-version", "1"), ("minor-version", "33"))}
         meta["annotations"] = {**(meta.get("annotations") or {}), **notes, **({} if old else {"velero.io/resource-timeout": "10m0s"})}
         ends = core.state.stamp(seconds_of(spec["ttl"]))
@@ -216,7 +216,8 @@ class Backups:
     def _pods(self, run: Running) -> Steps:
         core, spec, since = self.core, run.body["spec"], self.core.state.clock.now()
         default = bool(spec.get("defaultVolumesToRestic") or spec.get("defaultVolumesToFsBackup"))
-        for item in [one for one in run.items if one.resource == "pods"]:
+        pods, told = [one for one in run.items if one.resource == "pods"], since
+        for number, item in enumerate(pods, 1):
             fine = yield from self._hooks(run, item.body, "pre")
             names = of.volumes_of(item.body, default) if fine and dig(item.body, "status", "phase") == "Running" else []
             if names:
@@ -225,6 +226,9 @@ class Backups:
             if names and not core.profile.asks_for_agent:  # the old way: pod by pod
                 yield from self._volumes(run, since)
             yield from self._hooks(run, item.body, "post")
+            if number < len(pods) and core.state.clock.now() - told >= 1.0:  # once a second, where something was done
+                told = core.state.clock.now()
+                core.report("backups", run.name, run.uid, progress={"totalItems": len(run.items), "itemsBackedUp": number})
         if core.profile.asks_for_agent:
             yield from self._volumes(run, since)
 

@@ -22,7 +22,7 @@ import yaml
 
 from lab.velero import cli_install
 from lab.velero import cli_objects as objects
-from lab.velero.command import Ask, Call, Json, NoCluster, Stop, Usage, parsed
+from lab.velero.command import PATCHES, Ask, Call, Json, NoCluster, Stop, Usage, parsed
 from lab.velero.core import dig
 from lab.velero.profile import Profile, profile_of
 
@@ -125,9 +125,9 @@ def cluster_of(path: str) -> Ask:
 
     def ask(method: str, path: str, query: dict[str, str], body: Json | None) -> tuple[int, Any]:
         url = cluster["server"].rstrip("/") + path + (f"?{urllib.parse.urlencode(query)}" if query else "")
-        kind = "application/merge-patch+json" if method == "PATCH" else "application/json"
+        kind = PATCHES.get(method, "application/json")
         headers = {"Content-Type": kind, **({"Authorization": f"Bearer {user['token']}"} if user.get("token") else {})}
-        request = urllib.request.Request(url, json.dumps(body).encode() if body is not None else None, headers, method=method)
+        request = urllib.request.Request(url, json.dumps(body).encode() if body is not None else None, headers, method=method.replace("APPLY", "PATCH"))
         try:
             with urllib.request.urlopen(request, timeout=30, context=trust) as answer:
                 return answer.status, decoded(answer.read())

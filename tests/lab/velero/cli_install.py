@@ -140,12 +140,16 @@ def make(call: Call, body: Json) -> None:
     group = body["apiVersion"].rpartition("/")[0]
     start = f"/apis/{body['apiVersion']}" if group else "/api/v1"
     where = f"/namespaces/{namespace}" if namespace else ""
-    status, answer = call.ask("POST", f"{start}{where}/{resource.split('.')[0]}", {}, bare)
+    path = f"{start}{where}/{resource.split('.')[0]}"
+    if call.on("apply"):
+        status, answer = call.ask("APPLY", f"{path}/{body['metadata']['name']}", {"fieldManager": "velero-cli", "force": "true"}, bare)
+    else:
+        status, answer = call.ask("POST", path, {}, bare)
     if status == 409:
         call.say(f"{name}: already exists, proceeding")
     elif status >= 300:
         raise Stop(f"{BROKEN}Error creating resource {name}: {answer.get('message') if isinstance(answer, dict) else answer}")
-    call.say(f"{name}: created")
+    call.say(f"{name}: {'applied' if call.on('apply') else 'created'}")
 
 
 def wait(call: Call) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 from lab.velero.command import Call, Json, Stop, age, table, time_of
-from lab.velero.core import dig, seconds_of
+from lab.velero.core import dig, label_of, seconds_of
 
 TERMINAL = ("Completed", "PartiallyFailed", "Failed", "FailedValidation")
 LOGGED = ("Completed", "PartiallyFailed", "Failed")
@@ -300,7 +300,7 @@ def delete(call: Call) -> None:
 
 def delete_backup(call: Call, found: Json) -> None:
     name = found["metadata"]["name"]
-    labels = {"velero.io/backup-name": name, "velero.io/backup-uid": found["metadata"]["uid"]}
+    labels = {"velero.io/backup-name": label_of(name), "velero.io/backup-uid": found["metadata"]["uid"]}
     meta = {"generateName": f"{name}-", "namespace": call.namespace, "labels": labels}
     body = {"apiVersion": "velero.io/v1", "kind": "DeleteBackupRequest", "metadata": meta, "spec": {"backupName": name}, "status": {}}
     call.call("POST", "deletebackuprequests", "DeleteBackupRequest", body=body)

@@ -14,6 +14,7 @@ import yaml
 from lab.velero.profile import Profile
 
 Json = dict[str, Any]
+PATCHES = {"PATCH": "application/merge-patch+json", "APPLY": "application/apply-patch+yaml"}  # APPLY: server-side
 Ask = Callable[[str, str, dict[str, str], Json | None], tuple[int, Any]]
 SHORT = {"n": "namespace", "l": "selector", "o": "output", "w": "wait"}
 COMMON = {"namespace", "output", "selector", "timeout", "kubeconfig", "kubecontext", "features", "log-level"}

@@ -6,6 +6,7 @@
 import base64
 import configparser
 import copy
+import hashlib
 import re
 from collections.abc import Callable, Generator
 from dataclasses import dataclass, field
@@ -215,6 +216,11 @@ def quoted(text: str, always: bool = False) -> str:
     if not always and re.fullmatch(r"[\w\-./@^+:]+", text):
         return text
     return '"' + text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n").replace("\t", "\\t") + '"'
+
+
+def label_of(name: str) -> str:
+    """A name as the value of a label: what is longer than 63 ends in a part of its hash."""
+    return name if len(name) <= 63 else name[:57] + hashlib.sha256(name.encode()).hexdigest()[:6]
 
 
 def dig(body: Any, *path: str) -> Any:

@@ -56,7 +56,7 @@ class Repository:
 
     @property
     def kopia(self) -> bool:
-        return self.start.rsplit("/", 3)[-3:][0] == "kopia" or "kopia/" in self.start
+        return self.start.split("/")[-3] == "kopia"
 
     def _key(self, kind: str, name: str) -> str:
         if self.kopia:

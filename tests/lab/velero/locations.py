@@ -68,6 +68,8 @@ class Locations:
         core, name, uid = self.core, location["metadata"]["name"], location["metadata"]["uid"]
         try:
             self._try(location)
+        except Foreign as why:
+            return self._unavailable(location, str(why))
         except Plain as why:
             return self._cannot_ask(location, str(why))
         except Refused as why:
@@ -84,7 +86,8 @@ class Locations:
             raise Foreign(f"Backup store contains invalid top-level directories: [{' '.join(foreign)}]")
 
     def _cannot_ask(self, location: Json, why: str) -> str:
-        if isinstance(why, str) and (self.core.profile.says_why or why.startswith("Backup store contains")):
+        """The store was not even asked: 1.6.3 gives no verdict then, and its log alone says why."""
+        if self.core.profile.says_why:
             return self._unavailable(location, why)
         self.core.log(
             "error", "Error getting a backup store", controller="backup-storage-location", error=why, backup_storage_location=location["metadata"]["name"]

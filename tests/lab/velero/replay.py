@@ -14,13 +14,14 @@ from lab.kubernetes.api import Api, Request
 from lab.kubernetes.state import Change, State
 from lab.kubernetes.status import Response
 from lab.velero import cli
-from lab.velero.command import NoCluster
+from lab.velero.command import PATCHES, NoCluster
 from lab.velero.not_modelled import LINES
 from lab.velero.store import MemoryStore
 from lab.velero.world import VeleroWorld
 
 FOLDER = Path(__file__).parents[1] / "recordings" / "velero"
 Line = dict[str, Any]
+PATIENCE = 60.0  # s more than recorded, until a command is said to hang
 Act = Callable[["Replay"], Any]
 STAMPS = (
     r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d \+0000 UTC",
@@ -101,18 +102,17 @@ class Replay:
         def ask(method: str, path: str, query: dict[str, str], body: Any) -> tuple[int, Any]:
             if user == "none":
                 raise NoCluster
-            kind = "application/merge-patch+json" if method == "PATCH" else "application/json"
-            answer = self.http(user, method, path, query, body, kind)
+            answer = self.http(user, method.replace("APPLY", "PATCH"), path, query, body, PATCHES.get(method, "application/json"))
             return answer.status, answer.body
 
         return ask
 
     def command(self, line: Line, user: str) -> list[str]:
-        ends = self.now + line["took"] if isinstance(line["rc"], str) else None
+        ends = self.now + line["took"] + (0.0 if isinstance(line["rc"], str) else PATIENCE)
 
         def sleep(seconds: float) -> None:
             self.state.clock.sleep(seconds)
-            if ends is not None and self.now > ends:
+            if self.now > ends:
                 raise Killed
 
         ways = {"sleep": sleep, "now": lambda: self.state.clock.wall(), "fetch": self._fetched, "out": (out := [])}

@@ -11,7 +11,7 @@ from typing import Any
 
 from lab.velero import files, items
 from lab.velero.backups import Backups, grouped
-from lab.velero.core import Core, Json, Plain, Work, dig
+from lab.velero.core import Core, Json, Plain, Work, dig, label_of
 from lab.velero.locations import bucket_of, prefix_of
 from lab.velero.profile import FINALIZER
 from lab.velero.store import Refused
@@ -241,7 +241,7 @@ class Restores:
             mine = one["spec"]["pod"]["namespace"] == item.namespace and one["spec"]["pod"]["name"] == item.name
             if not mine or not dig(one, "status", "snapshotID"):
                 continue
-            labels = {"velero.io/restore-name": run.name, "velero.io/restore-uid": run.uid, "velero.io/pod-uid": pod["metadata"]["uid"]}
+            labels = {"velero.io/restore-name": label_of(run.name), "velero.io/restore-uid": run.uid, "velero.io/pod-uid": pod["metadata"]["uid"]}
             meta = pod["metadata"]
             spec = {key: one["spec"][key] for key in ("backupStorageLocation", "repoIdentifier", "volume", "uploaderType") if key in one["spec"]}
             spec["pod"] = {"kind": "Pod", "name": meta["name"], "namespace": meta["namespace"], "uid": meta["uid"]}
@@ -345,7 +345,7 @@ def volume() -> Any:
 def bare(item: items.Item, restore: str, backup: str) -> Json:
     """As it is created anew."""
     meta = item.body["metadata"]
-    labels = {**(meta.get("labels") or {}), "velero.io/backup-name": backup, "velero.io/restore-name": restore}
+    labels = {**(meta.get("labels") or {}), "velero.io/backup-name": label_of(backup), "velero.io/restore-name": label_of(restore)}
     kept: Json = {"name": meta["name"], "labels": labels}
     if meta.get("annotations"):
         kept["annotations"] = dict(meta["annotations"])

@@ -83,8 +83,7 @@ def stopped(run: Replay) -> None:
 
 def starting(run: Replay) -> None:
     stopped(run)
-    run.world.killed = False
-    run.world._ask()
+    run.world.start_server()
 
 
 # --- besides ---

@@ -15,6 +15,7 @@ CODES = {
     "AccessDenied": (403, "Access Denied"),
     "NoSuchBucket": (404, "The specified bucket does not exist"),
     "NoSuchKey": (404, "The specified key does not exist."),
+    "AuthorizationHeaderMalformed": (400, "The authorization header is malformed; the region is wrong"),
     "BucketRegionError": (301, "incorrect region, the bucket is not in the region that was asked"),
 }
 
@@ -175,6 +176,8 @@ class S3Seen:
                 aws_secret_access_key=self.access.secret or "none",
                 config=settings,
             )
+            # Go's SDK does not go to another region by itself; boto3 does, unless it thinks that it has done so already.
+            self._made.meta.events.register("before-call.s3", lambda params, **_more: params["context"].setdefault("s3_redirect", {}).update(redirected=True))
         return self._made
 
     def _call(self, operation: str, bucket: str, key: str = "", **more: Any) -> Any:
@@ -188,7 +191,7 @@ class S3Seen:
         except ClientError as error:
             told = error.response.get("Error", {})
             code = {"404": "NoSuchKey", "403": "AccessDenied", "301": "BucketRegionError"}.get(told.get("Code", ""), told.get("Code", "Unknown"))
-            code = "BucketRegionError" if code in ("PermanentRedirect", "AuthorizationHeaderMalformed") else code
+            code = "BucketRegionError" if code == "PermanentRedirect" else code
             raise Refused(operation, code, path, f"{self.access.url}/{path}", told.get("Message", "")) from error
         except BotoCoreError as error:
             raise Refused(operation, "", path, f"{self.access.url}/{path}", str(error)) from error

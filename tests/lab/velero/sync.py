@@ -7,7 +7,7 @@ import json
 
 from lab.velero import files, items
 from lab.velero.backups import Backups
-from lab.velero.core import Core, Json, Plain, Work, dig
+from lab.velero.core import Core, Json, Plain, Work, dig, label_of
 from lab.velero.locations import bucket_of, prefix_of
 from lab.velero.store import Refused, Seen
 from lab.velero.volumes import Volumes
@@ -83,7 +83,7 @@ class Sync:
         for body in core.all("backups"):
             ends, name = dig(body, "status", "expiration"), body["metadata"]["name"]
             if ends and ends < core.state.stamp() and name not in asked:
-                labels = {"velero.io/backup-name": name, "velero.io/backup-uid": body["metadata"]["uid"]}
+                labels = {"velero.io/backup-name": label_of(name), "velero.io/backup-uid": body["metadata"]["uid"]}
                 core.write("deletebackuprequests", {"metadata": {"name": core.named(f"{name}-"), "labels": labels}, "spec": {"backupName": name}})
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from lab.velero import files
-from lab.velero.core import REACTION, Core, Json, Plain, Work, decoded, dig, seconds_of
+from lab.velero.core import REACTION, Core, Json, Plain, Work, decoded, dig, label_of, seconds_of
 from lab.velero.locations import bucket_of, prefix_of
 from lab.velero.store import Refused
 
@@ -245,7 +245,7 @@ class Volumes:
             "pod-uid": meta["uid"],
             "volume": volume,
         }
-        labels = {"velero.io/backup-name": name, "velero.io/backup-uid": backup["metadata"]["uid"]}
+        labels = {"velero.io/backup-name": label_of(name), "velero.io/backup-uid": backup["metadata"]["uid"]}
         notes = {}
         if claim:
             found = core.state.objects.get(("persistentvolumeclaims", meta["namespace"], claim)) or {}

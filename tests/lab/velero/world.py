@@ -53,7 +53,8 @@ class VeleroWorld:
         wish = install.Wish(self.profile, bucket=bucket, namespace=self.core.namespace, **options)
         for resource, namespace, name, body in install.keyed(install.objects(wish)):
             if self.state.objects.get((resource, namespace, name)) is None or (resource == "namespaces" and not self._labelled(name)):
-                self.state.put(resource, namespace, name, body)
+                alive = {"spec": {"finalizers": ["kubernetes"]}, "status": {"phase": "Active"}} if resource == "namespaces" else {}
+                self.state.put(resource, namespace, name, {**body, **alive})
 
     def _teach(self) -> None:
         """Who plays containers here has to know that those of plugins copy a file and end."""

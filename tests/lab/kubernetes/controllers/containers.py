@@ -63,7 +63,7 @@ def due(one: Container, image: Image, pace: float = 1.0) -> float | None:
     return min(times) if times else None
 
 
-def advance(one: Container, image: Image, policy: str, now: float) -> tuple[Container, tuple[str, ...]]:
+def advance(one: Container, image: Image, policy: str, now: float, pace: float = 1.0) -> tuple[Container, tuple[str, ...]]:
     """What it is once that happened, and the kubelet's events (their reasons)."""
     if one.phase in ("creating", "pulling-failed"):
         if image.pull_error:
@@ -71,7 +71,7 @@ def advance(one: Container, image: Image, policy: str, now: float) -> tuple[Cont
         return _run(one, now), ("Pulled", "Created", "Started")
     if one.phase == "back-off":
         return _run(replace(one, restarts=one.restarts + 1), now), ("Pulled", "Created", "Started")
-    if one.phase == "running" and image.run_for is not None and now >= one.started + image.run_for - 1e-9:
+    if one.phase == "running" and image.run_for is not None and now >= one.started + image.run_for * pace - 1e-9:
         return end(one, image.ending, policy, now)
     if one.phase == "running" and not one.ready and not one.init and image.ready_after is not None:
         return replace(one, ready=True), ()

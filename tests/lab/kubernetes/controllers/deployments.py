@@ -208,7 +208,7 @@ class Deployments:
             return None
         since = datetime.fromisoformat(told["lastUpdateTime"])
         deadline = float(item["spec"].get("progressDeadlineSeconds") or rollouts.DEADLINE)
-        return deadline + 1.0 - (self._world.clock.wall() - since).total_seconds()
+        return deadline + LAG - (self._world.clock.wall() - since).total_seconds()
 
     # --- ReplicaSet ---
     def look_set(self, namespace: str, name: str) -> None:

@@ -31,6 +31,9 @@ class Jobs:
         item = self._world.get(JOBS, namespace, name)
         if item is None or item["metadata"].get("deletionTimestamp") or _ended(item):
             return
+        if set(_labels(item)) - set(item["metadata"].get("labels") or {}):
+            self._mark(item)
+            return
         pods = self._world.owned("pods", item)
         good = [pod for pod in pods if (pod.get("status") or {}).get("phase") == "Succeeded"]
         bad = [pod for pod in pods if (pod.get("status") or {}).get("phase") == "Failed"]
@@ -43,6 +46,12 @@ class Jobs:
         while len(live) < min(need, int(item["spec"].get("parallelism") or 1)) and not self._pauses(item, bad):
             live.append(self._make(item))
         self._tell(item, len(good), len(bad), live)
+
+    def _mark(self, item: Json) -> None:
+        """The labels by which its pods are found, on itself too (an API server gives them when it is made)."""
+        meta = item["metadata"]
+        own = {**((item["spec"]["template"].get("metadata") or {}).get("labels") or {}), **(meta.get("labels") or {}), **_labels(item)}
+        self._world.write(JOBS, item, metadata={**meta, "labels": own})
 
     def _pauses(self, item: Json, bad: list[Json]) -> bool:
         """After a failure the next pod waits."""
@@ -57,10 +66,8 @@ class Jobs:
 
     def _make(self, item: Json) -> Json:
         meta = item["metadata"]
-        labels = {"batch.kubernetes.io/controller-uid": meta["uid"], "controller-uid": meta["uid"]}
-        labels |= {"batch.kubernetes.io/job-name": meta["name"], "job-name": meta["name"]}
         name = f"{meta['name']}-{self._world.letters(5)}"
-        pod = self._world.make_pod(JOBS, item, name, {"labels": labels, "generateName": f"{meta['name']}-"})
+        pod = self._world.make_pod(JOBS, item, name, {"labels": _labels(item), "generateName": f"{meta['name']}-"})
         self._world.event(JOBS, item, "SuccessfulCreate", f"Created pod: {name}", SOURCE)
         return pod
 
@@ -97,3 +104,9 @@ def _ended(item: Json) -> bool:
 def _limit(item: Json) -> int:
     given = item["spec"].get("backoffLimit")
     return 6 if given is None else int(given)
+
+
+def _labels(item: Json) -> Json:
+    meta = item["metadata"]
+    found = {"batch.kubernetes.io/controller-uid": meta["uid"], "controller-uid": meta["uid"]}
+    return found | {"batch.kubernetes.io/job-name": meta["name"], "job-name": meta["name"]}

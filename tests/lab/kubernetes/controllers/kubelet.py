@@ -24,6 +24,7 @@ class Kubelet:
     def __init__(self, world: World) -> None:
         self._world = world
         self.lives: dict[str, tuple[Container, ...]] = {}  # by the pod's uid
+        self._ending: set[str] = set()
         self._addresses = 0
         world.images.told.append(self._images_changed)
 
@@ -33,7 +34,8 @@ class Kubelet:
             return
         if change.type == "DELETED":
             self.lives.pop(change.object["metadata"]["uid"], None)
-        elif change.object["spec"].get("nodeName") and HELD not in (change.object["metadata"].get("labels") or {}):
+            self._ending.discard(change.object["metadata"]["uid"])
+        elif change.object["spec"].get("nodeName") and (not _is_held(change.object) or change.object["metadata"].get("deletionTimestamp")):
             self._world.later(self.look, namespace, name)
 
     def look(self, namespace: str, name: str) -> None:
@@ -78,7 +80,7 @@ class Kubelet:
             if number is None:
                 break
             one = started[number]
-            after, told = containers.advance(one, self._world.images.of(one.image), policy, now)
+            after, told = containers.advance(one, self._world.images.of(one.image), policy, now, self._world.images.pace)
             for reason in told:
                 self._event(pod, after, reason)
             self.lives[uid] = (*started[:number], after, *started[number + 1 :])
@@ -133,17 +135,15 @@ class Kubelet:
     def _end(self, pod: Json) -> None:
         """SIGTERM: it is gone when its containers have stopped, or with its grace."""
         uid, meta = pod["metadata"]["uid"], pod["metadata"]
-        grace = float(meta.get("deletionGracePeriodSeconds") or 0)
-        alive = [one for one in self.lives.get(uid, ()) if one.phase == "running"]
+        if uid in self._ending:
+            return
+        self._ending.add(uid)
+        alive = [one for one in self.lives.pop(uid, ()) if one.phase == "running"]
         takes = max([self._world.images.of(one.image).stop for one in alive], default=0.0) * self._world.images.pace
-        if uid in self.lives:
-            for one in alive:
-                self._event(pod, one, "Killing")
-            del self.lives[uid]
-            if takes < grace:
-                self._world.clock.after(takes, lambda: self._gone(meta["namespace"], meta["name"], uid))
-        elif not alive and uid not in self._world.state.endings:
-            self._gone(meta["namespace"], meta["name"], uid)
+        for one in alive:
+            self._event(pod, one, "Killing")
+        if takes < float(meta.get("deletionGracePeriodSeconds") or 0):
+            self._world.clock.after(takes, lambda: self._gone(meta["namespace"], meta["name"], uid))
 
     def _gone(self, namespace: str, name: str, uid: str) -> None:
         with self._world.state.news:
@@ -205,3 +205,7 @@ def _start_next(mine: tuple[Container, ...], now: float) -> tuple[Container, ...
         elif one.phase == "queued":
             found[number] = replace(one, phase="creating", since=now)
     return tuple(found)
+
+
+def _is_held(pod: Json) -> bool:
+    return HELD in (pod["metadata"].get("labels") or {})

@@ -15,7 +15,7 @@ CURABLE = ("Insufficient cpu", "Insufficient memory", "Too many pods")
 
 
 def choose(pod: Json, nodes: Sequence[Json], pods: Iterable[Json]) -> tuple[str, str]:
-    """The node's name, or "" and the scheduler's words. The node with the fewest pods wins, by name where there are several."""
+    """The node's name, or "" and the scheduler's words. The node with the fewest pods that stay wins."""
     by_node: dict[str, list[Json]] = {}
     for one in pods:
         if one["spec"].get("nodeName") and not is_over(one):
@@ -26,7 +26,7 @@ def choose(pod: Json, nodes: Sequence[Json], pods: Iterable[Json]) -> tuple[str,
         name = node["metadata"]["name"]
         found = obstacles(pod, node, by_node.get(name, []))
         if not found:
-            fitting.append((len(by_node.get(name, [])), name))
+            fitting.append((len([one for one in by_node.get(name, []) if not one["metadata"].get("deletionTimestamp")]), name))
         reasons.update(found)
     if fitting:
         return min(fitting)[1], ""

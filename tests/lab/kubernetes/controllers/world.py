@@ -46,7 +46,7 @@ class World:
     def later(self, look: Look, namespace: str, name: str, seconds: float = LAG) -> None:
         """Look at it soon; a look that is waited for already is not asked for twice."""
         entry = (look, namespace, name)
-        if seconds <= 2 * LAG:
+        if seconds in (LAG, 2 * LAG):
             if entry in self._waiting:
                 return
             self._waiting.add(entry)
