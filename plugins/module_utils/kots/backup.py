@@ -81,6 +81,8 @@ def remember(look: BackupLook) -> Json:
         past = {**past, "gates": gates_view(state.gates)}
     if past["uid"]:
         return _unless_joined_in_vain(look, past)
+    if not state.sent:  # later slices prove them no more
+        past = {**past, "skipped": _with_passed_over(look, past["skipped"])}
     found = ours(state, past) if state.sent else to_join(look, past)
     return {**past, "uid": found.uid, "name": found.name, "joined": not state.sent} if found else past
 
@@ -120,7 +122,7 @@ def view(look: BackupLook, decisions: Mapping[str, Decision]) -> Json:
         "joined": bool(look.memory["joined"]),
         "reused": decision.kind == "settled" and not look.memory["uid"],
         "reason": decision.reason,
-        "skipped": look.memory["skipped"] or [f"{found.name}: {why}" for found, why in _passed_over(look)],
+        "skipped": look.memory["skipped"],
         "stalled": [found.name for found in look.state.backups if is_stalled(found, look.state)],
         "gates": look.memory["gates"],
         "waited": round(look.waited.get(ITEM, 0.0), 1),
@@ -142,12 +144,12 @@ def _unfollowed(look: BackupLook) -> Decision:
     chosen = settled_choice(look)
     if chosen and chosen[1] == PASSED:
         return settled(f"backup {chosen[0].name} is proven, and younger than {look.spec.max_age:g} s")
-    if chosen:
-        return waiting(f"backup {chosen[0].name} is young enough, but cannot be proven now: {_why(look, chosen[0])}", recheck=AGAIN, unknown=True)
     if look.state.sent:
         if look.phases.get(ITEM, 0.0) > ASKED:
             return stuck(f"kotsadm was asked for a backup, but none has shown within {ASKED:g} s; see the log of the pod kotsadm, then run this again")
         return waiting("kotsadm was asked for a backup, which has not shown yet", phase="asked", recheck=5.0)
+    if chosen:
+        return waiting(f"backup {chosen[0].name} is young enough, but cannot be proven now: {_why(look, chosen[0])}", recheck=AGAIN, unknown=True)
     why = obstacles(look)
     return stuck("; ".join(why)) if why else act("no proven backup is young enough" if look.spec.max_age else "a backup is asked for", StartBackup())
 
@@ -185,8 +187,10 @@ def _unless_joined_in_vain(look: BackupLook, past: Json) -> Json:
     return {**past, "uid": "", "name": "", "joined": False, "skipped": [*past["skipped"], f"{one.name}: {_why(look, one)}"]}
 
 
-def _passed_over(look: BackupLook) -> list[tuple[InstanceBackup, str]]:
-    return [(one, _why(look, one)) for one in candidates(look) if one.uid != look.memory["uid"] and outcome(proofs_of(look, one)) == FAILED]
+def _with_passed_over(look: BackupLook, before: list[str]) -> list[str]:
+    """What was passed over so far, and the young ones that are proven bad now."""
+    bad = {one.name: f"{one.name}: {_why(look, one)}" for one in candidates(look) if outcome(proofs_of(look, one)) == FAILED}
+    return [*(entry for entry in before if entry.partition(":")[0] not in bad), *bad.values()]
 
 
 def _why(look: BackupLook, one: InstanceBackup) -> str:

@@ -38,8 +38,8 @@ STEP = 0.25  # s between two looks of a watch
 class Installation:
     """One installation with kotsadm, Velero and its agents, on one machine. `postgresql-0` has a volume with bytes in it."""
 
-    def __init__(self, velero: str = "1.6.3", kots: str = "1.124.18", seconds: float = 30.0, state: State | None = None) -> None:
-        self.state = state or State()
+    def __init__(self, velero: str = "1.6.3", kots: str = "1.124.18", seconds: float = 30.0) -> None:
+        self.state = State()
         self.clock: Any = self.state.clock
         self.tap = Tap()
         self.store = MemoryStore()
@@ -53,7 +53,7 @@ class Installation:
         self.agent = self.velero.core.profile.agent
         self._nodes_and_pods()
         self.volume("postgresql-0", {"row-1": b"x" * 4096})
-        self.clock.sleep(0.0 if state else 90.0)
+        self.clock.sleep(90)
         self.told: list[tuple[str, str]] = []
 
     def _nodes_and_pods(self) -> None:

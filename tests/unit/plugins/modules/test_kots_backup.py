@@ -155,6 +155,27 @@ def test_a_volume_that_fails_is_no_backup(world: Installation) -> None:
     assert result["verdict"] == "unverified" and "repository is locked" in failure and result["backup"]["phase"] == "PartiallyFailed"
 
 
+def test_one_that_failed_is_passed_over_and_named(world: Installation) -> None:
+    world.velero.volumes.broken[NAMESPACE, "data-postgresql-0"] = "repository is locked"
+    first = change(world, NAME)[0]["backup"]["name"]
+    world.velero.volumes.broken.clear()
+    result, failure = change(world, NAME, max_age=3600.0)
+    assert failure == "" and result["verified"] and result["changed"] and result["backup"]["name"] != first
+    assert [one.partition(":")[0] for one in result["skipped"]] == [first] and asked(world) == 2
+
+
+def test_one_that_is_joined_in_vain_is_passed_over_too(world: Installation) -> None:
+    world.velero.volumes.broken[NAMESPACE, "data-postgresql-0"] = "repository is locked"
+    name = world.console.call("POST", "/api/v1/snapshot/backup").body["backupName"]
+    world.clock.sleep(0.1)
+    world.state.controllers.append(
+        lambda change: world.velero.volumes.broken.clear() if change.type == "ADDED" and change.key[0] == "backups.velero.io" else None
+    )
+    result, failure = change(world, NAME, max_age=3600.0)
+    assert failure == "" and result["verified"] and result["changed"] and not result["joined"]
+    assert [one.partition(":")[0] for one in result["skipped"]] == [name] and asked(world) == 1
+
+
 def test_an_empty_volume_is_no_backup_unless_that_is_right(world: Installation) -> None:
     world.volume("mongodb-0", {})
     result, failure = change(world, NAME)
