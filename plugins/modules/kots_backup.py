@@ -193,7 +193,7 @@ reason:
   returned: whenever the backups could be read
   type: str
   sample: backup instance-lwxb9 is proven
-skipped:
+passed_over:
   description: Backups that are young enough, and why they do not count.
   returned: whenever the backups could be read
   type: list

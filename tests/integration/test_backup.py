@@ -76,7 +76,7 @@ def test_an_emptied_volume_is_no_proven_backup(site: Site, home: Path) -> None:
     finally:
         volume.records.update(kept)
     assert journal["phase"] == "failed" and journal["result"]["verdict"] == "unverified" and not journal["result"]["verified"]
-    assert journal["result"]["backup"]["proofs"]["volumes"] == "failed" and "data-postgresql-0" in journal["message"]
+    assert journal["result"]["backup"]["proofs"]["volumes"] == "failed" and "postgresql-0/data" in journal["message"]
     assert "Not proven" in max((home / "serverops-journal").glob("*.html")).read_text()
 
 

@@ -122,7 +122,7 @@ def view(look: BackupLook, decisions: Mapping[str, Decision]) -> Json:
         "joined": bool(look.memory["joined"]),
         "reused": decision.kind == "settled" and not look.memory["uid"],
         "reason": decision.reason,
-        "skipped": look.memory["skipped"],
+        "passed_over": look.memory["skipped"],
         "stalled": [found.name for found in look.state.backups if is_stalled(found, look.state)],
         "gates": look.memory["gates"],
         "waited": round(look.waited.get(ITEM, 0.0), 1),

@@ -27,6 +27,7 @@ PUMP = 0.05
 
 class Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True  # an answer goes out in two writes: else the second waits for the first's acknowledgement
     server: "Listener"
 
     def log_message(self, format: str, *args: Any) -> None:

@@ -161,7 +161,7 @@ def test_one_that_failed_is_passed_over_and_named(world: Installation) -> None:
     world.velero.volumes.broken.clear()
     result, failure = change(world, NAME, max_age=3600.0)
     assert failure == "" and result["verified"] and result["changed"] and result["backup"]["name"] != first
-    assert [one.partition(":")[0] for one in result["skipped"]] == [first] and asked(world) == 2
+    assert [one.partition(":")[0] for one in result["passed_over"]] == [first] and asked(world) == 2
 
 
 def test_one_that_is_joined_in_vain_is_passed_over_too(world: Installation) -> None:
@@ -173,7 +173,7 @@ def test_one_that_is_joined_in_vain_is_passed_over_too(world: Installation) -> N
     )
     result, failure = change(world, NAME, max_age=3600.0)
     assert failure == "" and result["verified"] and result["changed"] and not result["joined"]
-    assert [one.partition(":")[0] for one in result["skipped"]] == [name] and asked(world) == 1
+    assert [one.partition(":")[0] for one in result["passed_over"]] == [name] and asked(world) == 1
 
 
 def test_an_empty_volume_is_no_backup_unless_that_is_right(world: Installation) -> None:
@@ -208,7 +208,7 @@ def test_a_file_that_is_gone_from_the_store_is_no_backup(world: Installation, fi
     world.store.delete("lab-bucket", f"backups/{name}/{file.format(name)}")
     result, failure = change(world, NAME, max_age=3600.0, check=True, wait=False)
     assert failure == "" and result["changed"], "a new one would be begun"
-    assert result["skipped"] == [f"{name}: files: in the object store {file.format(name)} is missing"]
+    assert result["passed_over"] == [f"{name}: files: in the object store {file.format(name)} is missing"]
 
 
 def test_one_that_vanishes_is_an_error(world: Installation) -> None:
