@@ -15,6 +15,7 @@ from typing import Any
 from unittest import mock
 from urllib.parse import parse_qsl, unquote, urlsplit
 
+import yaml
 from ansible_collections.serverops.circleci.plugins.module_utils.kubernetes.client import KubernetesClient
 from ansible_collections.serverops.circleci.plugins.module_utils.kubernetes.connection import KubernetesConnection
 from ansible_collections.serverops.circleci.plugins.module_utils.velero import crds_client, install_client
@@ -111,6 +112,7 @@ class Cluster:
             mock.patch.object(install_client, "wait_any", self.wait_any),
             mock.patch.object(crds_client.commands, "find_program", lambda name: "/lab/velero" if name == "velero" and self.has_program else None),
             mock.patch.object(crds_client.commands, "run", self._program),
+            mock.patch.object(yaml, "safe_load", json.loads),  # what we apply is JSON, and the lab's YAML reader takes half of all the time
         ):
             yield
 
