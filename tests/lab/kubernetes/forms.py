@@ -17,13 +17,20 @@ WANTED = ("application/json", "application/yaml", "application/*", "*/*")
 OFFERED = (
     "application/json, application/yaml, application/vnd.kubernetes.protobuf, application/json;stream=watch, application/vnd.kubernetes.protobuf;stream=watch"
 )
+
+
+def _ready(item: Json) -> str:
+    told = (item.get("status") or {}).get("containerStatuses") or []
+    return f"{sum(bool(one.get('ready')) for one in told)}/{len(item['spec'].get('containers') or [])}"
+
+
 # Columns of built-in kinds between Name and Age: their names, and how a cell is read.
 COLUMNS: dict[str, list[tuple[str, str, Any]]] = {
     "configmaps": [("Data", "string", lambda item: len(item.get("data") or {}) + len(item.get("binaryData") or {}))],
     "secrets": [("Type", "string", lambda item: item.get("type")), ("Data", "string", lambda item: len(item.get("data") or {}))],
     "namespaces": [("Status", "string", lambda item: (item.get("status") or {}).get("phase"))],
     "pods": [
-        ("Ready", "string", lambda item: _ready(item)),
+        ("Ready", "string", _ready),
         ("Status", "string", lambda item: (item.get("status") or {}).get("phase")),
         ("Restarts", "string", lambda item: str(sum(one.get("restartCount", 0) for one in (item.get("status") or {}).get("containerStatuses") or []))),
     ],
@@ -37,11 +44,6 @@ WIDE: dict[str, list[tuple[str, str, Any]]] = {
         ("Readiness Gates", "string", lambda item: "<none>"),
     ],
 }
-
-
-def _ready(item: Json) -> str:
-    told = (item.get("status") or {}).get("containerStatuses") or []
-    return f"{sum(bool(one.get('ready')) for one in told)}/{len(item['spec'].get('containers') or [])}"
 
 
 class Form:

@@ -110,7 +110,7 @@ class Cron:
         if self.every:
             return when + timedelta(seconds=self.every)
         now = when.replace(second=0, microsecond=0) + timedelta(minutes=1)
-        for _ in range(366 * 24 * 60):
+        for _minute in range(366 * 24 * 60):
             if self._fits(now):
                 return now
             now += timedelta(minutes=1)

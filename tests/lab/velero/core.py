@@ -93,7 +93,7 @@ class Core:
         """As generateName would; the same in every run."""
         number, letters = self.state.version * 7919 + 11, "bcdfghjklmnpqrstvwxz2456789"
         end = ""
-        for _ in range(5):
+        for _letter in range(5):
             number, place = divmod(number, len(letters))
             end += letters[place]
         return start + end
