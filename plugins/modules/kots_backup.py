@@ -57,17 +57,13 @@ options:
     type: list
     elements: str
     default: []
-attributes:
-  action_group:
-    description: Takes its connection from C(module_defaults) of the group.
-    support: full
-    membership: serverops.circleci.kubernetes
 extends_documentation_fragment:
   - serverops.circleci.kubernetes
   - serverops.circleci.cloud
   - serverops.circleci.wait
   - serverops.circleci.attributes
   - serverops.circleci.attributes.changes
+  - serverops.circleci.attributes.kubernetes
 seealso:
   - module: serverops.circleci.kots_backup_info
   - module: serverops.circleci.kots_snapshot_schedule

@@ -41,16 +41,12 @@ options:
       - Namespace of Velero.
     type: str
     default: velero
-attributes:
-  action_group:
-    description: Takes its connection from C(module_defaults) of the group.
-    support: full
-    membership: serverops.circleci.kubernetes
 extends_documentation_fragment:
   - serverops.circleci.kubernetes
   - serverops.circleci.wait
   - serverops.circleci.attributes
   - serverops.circleci.attributes.changes
+  - serverops.circleci.attributes.kubernetes
 seealso:
   - module: serverops.circleci.kots_backup
 author:

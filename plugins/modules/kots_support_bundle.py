@@ -49,11 +49,6 @@ options:
       - Namespace of Velero; not used for a bundle.
     type: str
     default: velero
-attributes:
-  action_group:
-    description: Takes its connection from C(module_defaults) of the group.
-    support: full
-    membership: serverops.circleci.kubernetes
 notes:
   - Needs the right to list Secrets in O(namespace).
   - The whole bundle is held in memory while it is fetched.
@@ -62,6 +57,7 @@ extends_documentation_fragment:
   - serverops.circleci.wait
   - serverops.circleci.attributes
   - serverops.circleci.attributes.changes
+  - serverops.circleci.attributes.kubernetes
 seealso:
   - module: serverops.circleci.kots_info
 author:
