@@ -246,7 +246,8 @@ def wait_any(mirrors: Sequence[Mirror], seconds: float) -> bool:
     finally:
         for mirror in mirrors:
             mirror.unlisten(bell)
-    return any([mirror.take_news() for mirror in mirrors])
+    news = [mirror.take_news() for mirror in mirrors]  # of each one: none is skipped for another's sake
+    return any(news)
 
 
 def _lines(stream: Stream) -> Iterator[bytes]:

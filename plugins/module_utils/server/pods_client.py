@@ -6,12 +6,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from functools import partial
 from typing import Callable, Optional, TypeVar
 
 from ansible_collections.serverops.circleci.plugins.module_utils.core.errors import CollectionError, NotPermitted, Unreachable, doing
 from ansible_collections.serverops.circleci.plugins.module_utils.core.shapes import Json
 from ansible_collections.serverops.circleci.plugins.module_utils.kubernetes.client import KubernetesClient
-from ansible_collections.serverops.circleci.plugins.module_utils.kubernetes.kinds import DAEMON_SET, DEPLOYMENT, EVENT, POD, REPLICA_SET, STATEFUL_SET
+from ansible_collections.serverops.circleci.plugins.module_utils.kubernetes.kinds import DAEMON_SET, DEPLOYMENT, EVENT, POD, REPLICA_SET, STATEFUL_SET, Kind
 from ansible_collections.serverops.circleci.plugins.module_utils.server.model import Event, Pod, Workload, events_from_api, pods_from_api, workload_from_api
 from ansible_collections.serverops.circleci.plugins.module_utils.server.pods import PodsSpec, chosen, counts, missing, pod_view, problems, to_log
 
@@ -46,7 +47,7 @@ class PodsClient:
         found: list[Workload] = []
         for name in sorted(set(kinds) & set(KINDS)):
             with doing(f"read the {KINDS[name].plural} of namespace {self.namespace}"):
-                found += self._read(lambda kind=KINDS[name]: [workload_from_api(one) for one in self.kubernetes.list(kind, self.namespace).items])  # type: ignore[misc]
+                found += self._read(partial(self._of_kind, KINDS[name]))
         return tuple(found)
 
     def log(self, pod: str, container: str, lines: int, previous: bool) -> Json:
@@ -57,6 +58,9 @@ class PodsClient:
         except CollectionError as error:
             return {**told, "reason": str(error)}
         return {**told, "lines": text.splitlines()}
+
+    def _of_kind(self, kind: Kind) -> list[Workload]:
+        return [workload_from_api(one) for one in self.kubernetes.list(kind, self.namespace).items]
 
     def _read(self, read: Callable[[], ReadT]) -> ReadT:
         try:

@@ -130,9 +130,9 @@ def _last_look(scene: Scene, location: BackupStorageLocation, what: str) -> Iter
 def _agents(scene: Scene) -> Iterator[Problem]:
     if scene.agents is None:
         return
-    crowded = [pod.name for pod in scene.agents.pods if ROOM in pod.trouble]
+    crowded = [pod for pod in scene.agents.pods if ROOM in pod.trouble]
     if crowded:
-        yield Problem("agents_pending", "agents", f"pods {', '.join(crowded)}: {next(pod.trouble for pod in scene.agents.pods if ROOM in pod.trouble)}")
+        yield Problem("agents_pending", "agents", f"pods {', '.join(pod.name for pod in crowded)}: {crowded[0].trouble}")
     others = [f"{pod.name} on {pod.node}: {pod.trouble}" for pod in scene.agents.pods if pod.trouble and ROOM not in pod.trouble]
     if others:
         yield Problem("agents_not_ready", "agents", "; ".join(others[:5]))

@@ -14,7 +14,7 @@ from lab.kubernetes.state import State
 def test_it_becomes_ready_with_its_pods_volumes_services_and_secrets() -> None:
     made = settle(install(State()))
     assert len(made.pods()) == 21 and made.problems() == []
-    assert {name for _namespace, name in made.volumes} == set(RECORDS) and all(volume.bytes > 1000 for volume in made.volumes.values())
+    assert {name for _namespace, name in made.volumes} == set(RECORDS) and all(volume.size > 1000 for volume in made.volumes.values())
     labels = [pod["metadata"]["labels"] for pod in made.pods()]
     assert all(one["kots.io/backup"] == "velero" for one in labels)
     assert sum(one.get("kots.io/app-slug") == "circleci-server" for one in labels) == 20 and sum("kots.io/kotsadm" in one for one in labels) == 1

@@ -30,7 +30,8 @@ class Volume:
         self.sums[path] = checksum(content)
 
     @property
-    def bytes(self) -> int:
+    def size(self) -> int:
+        """In bytes."""
         return sum(map(len, self.records.values()))
 
     def problems(self) -> list[str]:

@@ -68,7 +68,7 @@ def status(body: Json) -> str:
 
 def volumes(world: "KotsWorld", name: str) -> list[Json]:
     everything = world.state.objects.items()
-    held = [body for (kind, namespace, _), body in everything if (kind, namespace) == ("podvolumebackups.velero.io", world.velero_namespace)]
+    held = [body for (kind, namespace, _name), body in everything if (kind, namespace) == ("podvolumebackups.velero.io", world.velero_namespace)]
     return [body for body in held if (body["metadata"].get("labels") or {}).get("velero.io/backup-name") == name]
 
 
@@ -175,7 +175,7 @@ def make(world: "KotsWorld", trigger: str) -> str:
 def fresh(world: "KotsWorld") -> str:
     dice = random.Random(f"{world.state.version} {world.numbers}")
     world.numbers += 1
-    return "instance-" + "".join(dice.choice(LETTERS) for _ in range(5))
+    return "instance-" + "".join(dice.choice(LETTERS) for _turn in range(5))
 
 
 def ttl(world: "KotsWorld") -> str:

@@ -87,7 +87,7 @@ def test_what_is_no_schedule(text: str) -> None:
 
 # --- backups ---
 def test_two_at_once_are_taken(world: KotsWorld) -> None:
-    names = {world.call("POST", "/api/v1/snapshot/backup").body["backupName"] for _ in range(2)}
+    names = {world.call("POST", "/api/v1/snapshot/backup").body["backupName"] for _turn in range(2)}
     assert len(names) == 2
     assert {one["name"] for one in get(world, "/snapshots")["backups"]} == names
 

@@ -67,7 +67,7 @@ def version(call: Call) -> None:
         call.say(f"<error getting server version: {why}>")
         return
     told = ""
-    for _ in range(20):
+    for _turn in range(20):
         told = dig(call.find("serverstatusrequests", "ServerStatusRequest", made["metadata"]["name"]), "status", "serverVersion") or ""
         if told:
             break

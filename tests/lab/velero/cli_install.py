@@ -155,7 +155,7 @@ def make(call: Call, body: Json) -> None:
 def wait(call: Call) -> None:
     """Available for ten seconds on end, three minutes at most."""
     calm = 0
-    for _ in range(180):
+    for _turn in range(180):
         _status, answer = call.ask("GET", f"/apis/apps/v1/namespaces/{call.namespace}/deployments/velero", {}, None)
         states = {one["type"]: one["status"] for one in (answer.get("status") or {}).get("conditions") or []}
         calm = calm + 1 if states.get("Available") == "True" else 0

@@ -262,7 +262,7 @@ class Plain(Exception):
 def download(call: Call, kind: str, name: str) -> bytes:
     body = {**head(call, "DownloadRequest", f"{name}-{call.now().strftime('%Y%m%d%H%M%S')}"), "spec": {"target": {"kind": kind, "name": name}}}
     made = call.call("POST", "downloadrequests", "DownloadRequest", body=body)
-    for _ in range(int(seconds_of(call.flags.get("timeout", "1m")) * 20)):
+    for _turn in range(int(seconds_of(call.flags.get("timeout", "1m")) * 20)):
         found = call.call("GET", "downloadrequests", "DownloadRequest", made["metadata"]["name"])
         if dig(found, "status", "downloadURL"):
             return call.fetch(found["status"]["downloadURL"])

@@ -115,7 +115,7 @@ class Replay:
             if self.now > ends:
                 raise Killed
 
-        ways = {"sleep": sleep, "now": lambda: self.state.clock.wall(), "fetch": self._fetched, "out": (out := [])}
+        ways = {"sleep": sleep, "now": self.state.clock.wall, "fetch": self._fetched, "out": (out := [])}
         argv = [word.replace("/lab/cred/cloud", str(self.secret)) for word in line["argv"][1:]]
         try:
             code, stdout, stderr = cli.run(argv, self.world.profile, self.asking(user), **ways)

@@ -51,7 +51,7 @@ class Live:
         return dict(dig(self.state.get(f"{plural}.velero.io", "velero", name), "status") or {})
 
     def until(self, what: Callable[[], bool]) -> None:
-        for _ in range(1000):
+        for _turn in range(1000):
             if what():
                 return
             self.over.wait(0.02)

@@ -40,7 +40,7 @@ def test_an_installation_comes_back(version: str) -> None:
     state.clock.sleep(60.0)
     assert dig(state.get("backups.velero.io", "velero", "b"), "status", "phase") == "Completed"
     copied = {one["metadata"]["annotations"]["velero.io/pvc-name"]: one["status"]["progress"]["bytesDone"] for one in state.all("podvolumebackups.velero.io")}
-    assert copied == {claim: volume.bytes for (_namespace, claim), volume in before.items()}
+    assert copied == {claim: volume.size for (_namespace, claim), volume in before.items()}
     lifecycle.delete(state, "namespaces", "", installation.namespace)
     state.clock.sleep(60.0)
     assert installation.problems()

@@ -61,7 +61,8 @@ def versions(run: Run) -> None:
     found = body["versionHistory"]
     if run.flags.get("output") == "json":
         rows = [{"versionLabel": one["versionLabel"], "sequence": one["sequence"], "createdOn": one["createdOn"], "status": one["status"]} for one in found]
-        run.told([{**row, "deployedAt": one.get("deployedAt"), "source": one["source"]} for row, one in zip(rows, found, strict=True)])  # type: ignore[arg-type]
+        whole = [{**row, "deployedAt": one.get("deployedAt"), "source": one["source"]} for row, one in zip(rows, found, strict=True)]
+        run.told(whole)  # type: ignore[arg-type]
     else:
         cells = [(one["versionLabel"], str(one["sequence"]), one["status"], one["source"]) for one in found]
         run.print(table(("VERSION", "SEQUENCE", "STATUS", "SOURCE"), cells))

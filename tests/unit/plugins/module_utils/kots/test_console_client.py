@@ -146,7 +146,7 @@ def test_what_is_no_success_is_an_error_of_its_kind(opened: Opened, answer: Any,
     client, session, _clock = opened(answer)
     with pytest.raises(CollectionError) as error:
         client.write("POST", "/snapshot/backup") if write else client.read("/snapshots")
-    assert type(error.value) is kind and words in str(error.value) and "cafecafe" not in str(error.value)
+    assert error.value.__class__ is kind and words in str(error.value) and "cafecafe" not in str(error.value)
     again = kind is Unreachable and error.value.retry  # type: ignore[attr-defined]
     assert (len(session.asked) > 1) == (again and not write), "reads alone are tried again"
 

@@ -230,7 +230,7 @@ def test_only_a_proven_backup_is_called_verified_and_only_then_is_the_task_done(
     assert found["verified"] == (row.verdict == "verified") == (decision.kind == "settled")
     assert decision.steps == () or row.verdict == "due"
     if found["verified"]:
-        assert {state for state in found["backup"]["proofs"].values()} <= {"passed", "not_asked"}
+        assert set(found["backup"]["proofs"].values()) <= {"passed", "not_asked"}
 
 
 def test_there_are_enough_of_them_and_each_has_its_own_name() -> None:

@@ -46,7 +46,7 @@ def expected(status: int, body: Any) -> type[CollectionError]:
 def test_every_recorded_refusal_has_its_type_and_one_sentence(name: str) -> None:
     for _note, status, body, headers in refused(name):
         found = refusal(told(status, body if isinstance(body, str) else json.dumps(body), headers), "api.example:6443")
-        assert type(found) is expected(status, body), (status, body)
+        assert found.__class__ is expected(status, body), (status, body)
         assert "api.example:6443" in str(found) and str(status) in str(found) and "\n" not in str(found) and len(str(found)) < 3000
 
 
@@ -71,7 +71,7 @@ def test_a_missing_right_is_named() -> None:
 
 
 def test_an_admissions_no_is_no_missing_right() -> None:
-    assert type(made(403, 'admission webhook "x" denied the request: not on a Friday')) is NotPermitted
+    assert made(403, 'admission webhook "x" denied the request: not on a Friday').__class__ is NotPermitted
 
 
 def test_an_apply_conflict_names_managers_and_fields() -> None:
