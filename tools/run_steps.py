@@ -92,7 +92,7 @@ STYLE = (
     Step("changelog", ("antsibull-changelog", "lint")),
 )
 SITE = Step("docs-site", (sys.executable, "tools/docs_site.py"), needs=("docs", "plugins/modules"))
-UNIT = pytest("unit", "tests/unit", "-n", "2", *NOT_LONG)
+UNIT = pytest("unit", "tests/unit", "-n", "2", *NOT_LONG, timeout=1200)
 
 # Each suite is a list of lanes; a lane runs its steps one after another, lanes run side by side.
 SUITES: dict[str, tuple[tuple[Step, ...], ...]] = {
@@ -100,9 +100,9 @@ SUITES: dict[str, tuple[tuple[Step, ...], ...]] = {
     "test": (
         (
             UNIT,
-            pytest("contract", "tests/lab", "-n", "2", *NOT_LONG),
+            pytest("contract", "tests/lab", "-n", "2", *NOT_LONG, timeout=1200),
             pytest("faults", "tests/faults", "-n", "2", *NOT_LONG, timeout=1500),
-            pytest("integration", "tests/integration", "--ignore=tests/integration/test_environments.py", *NOT_LONG, timeout=1500),
+            pytest("integration", "tests/integration", "--ignore=tests/integration/test_environments.py", *NOT_LONG, timeout=2700),
             *(on(core, drain(core, "PLAYBOOK_PYTHON")) for core in CORES),
             on(MODULES, drain(MODULES, "MODULE_PYTHON"), optional=True),
         ),
