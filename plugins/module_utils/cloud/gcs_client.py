@@ -12,7 +12,7 @@ from urllib.parse import quote
 from ansible_collections.serverops.circleci.plugins.module_utils.cloud.causes import store_error
 from ansible_collections.serverops.circleci.plugins.module_utils.cloud.errors import from_google, google_answer
 from ansible_collections.serverops.circleci.plugins.module_utils.cloud.model import StoreSpec
-from ansible_collections.serverops.circleci.plugins.module_utils.transport.kept_files import kept_file
+from ansible_collections.serverops.circleci.plugins.module_utils.transport.files import kept_file
 
 TIMEOUT = 10.0  # s, to connect and for each answer
 ADDRESS = "https://storage.googleapis.com"

@@ -11,7 +11,7 @@ from typing import Any, Optional
 
 from ansible_collections.serverops.circleci.plugins.module_utils.cloud.errors import from_boto
 from ansible_collections.serverops.circleci.plugins.module_utils.cloud.model import StoreSpec
-from ansible_collections.serverops.circleci.plugins.module_utils.transport.kept_files import kept_file
+from ansible_collections.serverops.circleci.plugins.module_utils.transport.files import kept_file
 
 TIMEOUT = 10.0  # s, to connect and for each answer
 TRIES = 3

@@ -11,8 +11,7 @@ from typing import Any, Optional
 
 from ansible_collections.serverops.circleci.plugins.module_utils.core.errors import BadInput
 from ansible_collections.serverops.circleci.plugins.module_utils.core.shapes import Json
-from ansible_collections.serverops.circleci.plugins.module_utils.transport import commands
-from ansible_collections.serverops.circleci.plugins.module_utils.transport import secret_files as files
+from ansible_collections.serverops.circleci.plugins.module_utils.transport import commands, files
 from ansible_collections.serverops.circleci.plugins.module_utils.velero import versions
 from ansible_collections.serverops.circleci.plugins.module_utils.velero.crds import checked_crds, unfit
 from ansible_collections.serverops.circleci.plugins.module_utils.velero.spec import InstallSpec

@@ -14,7 +14,7 @@ from ansible_collections.serverops.circleci.plugins.module_utils.core.errors imp
 from ansible_collections.serverops.circleci.plugins.module_utils.core.secret import Secret
 from ansible_collections.serverops.circleci.plugins.module_utils.kubernetes.client import KubernetesClient
 from ansible_collections.serverops.circleci.plugins.module_utils.kubernetes.kinds import SECRET
-from ansible_collections.serverops.circleci.plugins.module_utils.transport import secret_files as files
+from ansible_collections.serverops.circleci.plugins.module_utils.transport import files
 from ansible_collections.serverops.circleci.plugins.module_utils.velero import kinds, manifests
 from ansible_collections.serverops.circleci.plugins.module_utils.velero.password import Ruling, ruling
 from ansible_collections.serverops.circleci.plugins.module_utils.velero.spec import InstallSpec

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from ansible_collections.serverops.circleci.plugins.module_utils.core.errors import BadInput
 from ansible_collections.serverops.circleci.plugins.module_utils.core.secret import Secret
-from ansible_collections.serverops.circleci.plugins.module_utils.transport import secret_files as files
+from ansible_collections.serverops.circleci.plugins.module_utils.transport import files
 
 WORD = Secret("a-password-that-nobody-sees")
 

@@ -1,10 +1,11 @@
 # Copyright (c) 2026, the serverops.circleci authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Files of the machine we run on: read whole, and written so that nobody else can read them and none is ever half."""
+"""Files of the machine we run on: read whole, written so that nobody else can read them and none is ever half, or kept for a library while we run."""
 
 from __future__ import annotations
 
+import atexit
 import os
 import tempfile
 from contextlib import suppress
@@ -57,3 +58,17 @@ def write_secret(path: str, secret: Secret, option: str) -> None:
             with suppress(OSError):
                 os.unlink(temporary)
         raise BadInput(f"{option} is {path}, which cannot be written: {error.strerror}") from None
+
+
+def kept_file(text: str) -> str:
+    """The path of a file with that text for a library that wants one, readable by its owner only, removed when the process ends."""
+    handle, path = tempfile.mkstemp(prefix="serverops-")
+    with os.fdopen(handle, "w", encoding="utf-8") as file:
+        file.write(text)
+    atexit.register(_remove, path)
+    return path
+
+
+def _remove(path: str) -> None:
+    with suppress(OSError):
+        os.unlink(path)
