@@ -4,13 +4,15 @@ VENV ?= .venv
 BENCH_VENV ?= .venv-bench
 # Where the collection looks for Nomad when it is told nothing.
 LAB_ARGS ?= --port 4646
+SITE_ARGS ?= --kubeconfig build/site.kubeconfig
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-run setup-check setup-environments setup-bench check test docs demo lab soak bench clean
+.PHONY: help setup setup-run setup-check setup-environments setup-bench check test docs demo lab lab-site soak bench clean
 
 help:
 	@echo "make demo    rehearse a drain against a simulated cluster and write build/demo/report.html"
 	@echo "make lab     start the simulated cluster and leave it running"
+	@echo "make lab-site  start a simulated 3.x installation with its backups and leave it running; build/site.kubeconfig leads to it"
 	@echo "make check   the fast tests: style, types, unit tests, laws"
 	@echo "make test    every test that decides whether a change is good"
 	@echo "make docs    the documentation site, in build/docs-site"
@@ -55,6 +57,10 @@ demo: setup-run
 
 lab: setup-run
 	@PYTHONPATH=tests $(VENV)/bin/python -m lab.nomad $(LAB_ARGS)
+
+lab-site: setup-check
+	@mkdir -p build
+	@PYTHONPATH=tests $(VENV)/bin/python -m lab.site $(SITE_ARGS)
 
 clean:
 	rm -rf build $(VENV) $(BENCH_VENV) .venv-core-* .venv-modules-* .venv-importer

@@ -78,6 +78,8 @@ def _server(scene: Scene) -> Iterator[Problem]:
     if not server.is_done:
         why = "; ".join(server.troubles) or f"{server.ready} of {server.wanted} pods are ready"
         yield Problem("server_not_ready", "Deployment velero", why)
+    elif not server.wanted:
+        yield Problem("server_not_ready", "Deployment velero", "it is scaled to 0: no pod is wanted, so nobody works on backups")
     if scene.mounts_credentials and "cloud-credentials" not in scene.secrets:
         yield Problem("secret_missing", "Secret cloud-credentials", "the server mounts it, but it is not there")
 

@@ -34,7 +34,7 @@ class Site:
         self.server = Server(self.state)
         images = Images()
         images.set("velero/velero-plugin-for-", run_for=0.5)  # they copy themselves to where the server finds them, and end
-        self.installation: Installation = install_server(self.state, console=kots, images=images)
+        self.installation: Installation = install_server(self.state, images=images)
         self.console = KotsWorld(self.state, version=kots, authstring=self._secret("kotsadm-authstring")).start()
         app = self.console.add_app(labels=("3.4.0",))
         app.snapshots = True

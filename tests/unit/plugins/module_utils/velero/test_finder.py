@@ -62,6 +62,7 @@ TABLE = [
     ("no Velero", Scene(now=NOW), "server_missing"),
     ("pod crashes", replace(FINE, server=Rollout(True, True, 1, 0, (Pod("v", "n1", trouble="velero: CrashLoopBackOff"),))), "server_not_ready"),
     ("image not pulled", replace(FINE, server=Rollout(True, False, 1, 0, (Pod("v", "n1", trouble="velero: ImagePullBackOff"),))), "server_not_ready"),
+    ("scaled to nothing", replace(FINE, server=Rollout(True, True, 0, 0)), "server_not_ready"),
     ("key's Secret gone", replace(FINE, secrets=frozenset()), "secret_missing"),
     ("location's Secret gone", place(credential="other"), "secret_missing"),
     ("too new", replace(FINE, image="velero/velero:v1.19.0"), "version_unknown"),
