@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import base64
 import binascii
-import random
 from collections.abc import Mapping
 from typing import Any, Callable, Optional, TypeVar
 
@@ -22,6 +21,7 @@ from ansible_collections.serverops.circleci.plugins.module_utils.kubernetes.conn
 from ansible_collections.serverops.circleci.plugins.module_utils.kubernetes.kinds import SECRET
 from ansible_collections.serverops.circleci.plugins.module_utils.kubernetes.road_client import PodClient, PodRoad
 from ansible_collections.serverops.circleci.plugins.module_utils.transport.forward import LOOPBACK, Forward
+from ansible_collections.serverops.circleci.plugins.module_utils.transport.retries import retried
 from ansible_collections.serverops.circleci.plugins.module_utils.transport.sessions import Tls, new_session
 
 ParsedT = TypeVar("ParsedT")
@@ -33,7 +33,7 @@ MOST = 2  # connections at once: each is a stream at the API server
 TIMEOUT = 15.0  # s for one answer
 DIAL = 6.0  # s for each of the two calls that open the way: less than our own patience, so that their reason comes first
 READ_BOUND = 30.0  # s for a read with its retries
-LONGEST_PAUSE = 4.0
+SHORTEST_PAUSE, LONGEST_PAUSE = 0.25, 4.0
 
 
 class _Road:
@@ -105,16 +105,7 @@ class ConsoleClient:
     # -- one request -------------------------------------------------------------------------------
 
     def _retried(self, ask: Callable[[], ParsedT]) -> ParsedT:
-        ends, pause = self._clock.now() + READ_BOUND, 0.25
-        while True:
-            try:
-                return ask()
-            except Unreachable as error:
-                rest = max(error.after or 0.0, random.uniform(pause / 2, pause))
-                if not error.retry or self._clock.now() + rest >= ends:
-                    raise
-                self._clock.sleep(rest)
-                pause = min(pause * 2, LONGEST_PAUSE)
+        return retried(ask, self._clock, READ_BOUND, SHORTEST_PAUSE, LONGEST_PAUSE)
 
     def _ask(self, method: str, path: str, body: Optional[Mapping[str, Any]], with_auth: bool) -> Any:
         from requests import exceptions

@@ -9,7 +9,6 @@ Its pool is used rather than its call_api, which takes other arguments, and rais
 from __future__ import annotations
 
 import json
-import random
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from typing import Any, Callable, Optional, TypeVar
@@ -22,6 +21,7 @@ from ansible_collections.serverops.circleci.plugins.module_utils.kubernetes.conn
 from ansible_collections.serverops.circleci.plugins.module_utils.kubernetes.errors import error_from_exception
 from ansible_collections.serverops.circleci.plugins.module_utils.kubernetes.link_client import Link
 from ansible_collections.serverops.circleci.plugins.module_utils.kubernetes.refusals import Unauthenticated, refusal, told
+from ansible_collections.serverops.circleci.plugins.module_utils.transport.retries import retried
 
 ParsedT = TypeVar("ParsedT")
 
@@ -29,7 +29,6 @@ FIELD_MANAGER = "serverops.circleci"  # what the API notes as the owner of the f
 JSON = "application/json"
 CONNECT, READ = 10.0, 25.0  # s; a step returns within 30
 READ_BOUND = 30.0  # s for which a read is asked again
-LONGEST_PAUSE = 8.0
 MOST_WARNINGS = 100
 
 
@@ -133,16 +132,7 @@ class Calls:
 
     def retried(self, ask: Callable[[], ParsedT], bound: float = READ_BOUND) -> ParsedT:
         """What `ask` gives, asked again while it is Unreachable and `bound` seconds are not over."""
-        ends, pause = self._clock.now() + bound, 0.5
-        while True:
-            try:
-                return ask()
-            except Unreachable as error:
-                rest = max(error.after or 0.0, random.uniform(pause / 2, pause))
-                if not error.retry or self._clock.now() + rest >= ends:
-                    raise
-                self._clock.sleep(rest)
-                pause = min(pause * 2, LONGEST_PAUSE)
+        return retried(ask, self._clock, bound)
 
     def _tokens(self) -> tuple[str, ...]:
         """What a refusal might say back."""

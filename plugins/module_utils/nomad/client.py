@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import json
-import random
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Callable, NamedTuple, Optional, TypeVar
@@ -18,6 +17,7 @@ from ansible_collections.serverops.circleci.plugins.module_utils.core.params imp
 from ansible_collections.serverops.circleci.plugins.module_utils.core.secret import HIDDEN
 from ansible_collections.serverops.circleci.plugins.module_utils.nomad.connection import NomadConnection, checked
 from ansible_collections.serverops.circleci.plugins.module_utils.nomad.errors import error_from_answer, error_from_exception
+from ansible_collections.serverops.circleci.plugins.module_utils.transport.retries import retried
 from ansible_collections.serverops.circleci.plugins.module_utils.transport.sessions import new_session
 
 if TYPE_CHECKING:
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
 ParsedT = TypeVar("ParsedT")
 
 READ_BOUND = 30.0  # a leader's change takes 2-5 s (recorded); an answer that stays away longer is the caller's to judge
-LONGEST_PAUSE = 8.0
 JITTER = 17.0 / 16.0  # the server adds up to a sixteenth to a blocking query's wait
 SLACK = 5.0
 CHUNK = 65536  # bytes of a list's text that are looked at together
@@ -94,15 +93,15 @@ class NomadClient:
 
     def read(self, *path: str, bound: float = READ_BOUND, **query: str) -> Answer:
         """GET until an answer comes, `bound` seconds at most. Raises NotFound, NotPermitted, Refused, BadInput, Unreachable."""
-        return self._retried(lambda: self._answer(Question("get", path, query, self._timeout)), bound)
+        return retried(lambda: self._answer(Question("get", path, query, self._timeout)), self._clock, bound)
 
     def read_list(self, name: str, entry: Callable[[Any], Any], bound: float = READ_BOUND, **query: str) -> Answer:
         """GET a list, each entry made into what is kept of it (None: nothing) while it arrives; for the rest as `read`."""
-        return self._retried(lambda: self._answer(Question("get", (name,), query, self._timeout, entry=entry)), bound)
+        return retried(lambda: self._answer(Question("get", (name,), query, self._timeout, entry=entry)), self._clock, bound)
 
     def read_bytes(self, *path: str, bound: float = READ_BOUND, **query: str) -> bytes:
         """As read(), of what is no JSON: a log."""
-        return self._retried(lambda: self._plain(Question("get", path, query, self._timeout)), bound)
+        return retried(lambda: self._plain(Question("get", path, query, self._timeout)), self._clock, bound)
 
     def parsed(self, parse: Callable[[Any], ParsedT], body: Any) -> ParsedT:
         """What `parse` makes of an answer; one of another shape is no answer: JSON, but not Nomad's."""
@@ -123,19 +122,6 @@ class NomadClient:
     def remove(self, *path: str, **query: str) -> Answer:
         """DELETE once."""
         return self._answer(Question("delete", path, query, self._timeout))
-
-    def _retried(self, ask: Callable[[], ParsedT], bound: float) -> ParsedT:
-        # Our own loop: the libraries' retries know neither a total bound nor a clock that is handed in.
-        ends, pause = self._clock.now() + bound, 0.5
-        while True:
-            try:
-                return ask()
-            except Unreachable as error:
-                rest = max(error.after or 0.0, random.uniform(pause / 2, pause))
-                if not error.retry or self._clock.now() + rest >= ends:
-                    raise
-                self._clock.sleep(rest)
-                pause = min(pause * 2, LONGEST_PAUSE)
 
     def _send(self, question: Question) -> Any:
         from nomad.api.base import Requester

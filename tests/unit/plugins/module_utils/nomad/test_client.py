@@ -11,8 +11,9 @@ import pytest
 import requests
 from ansible_collections.serverops.circleci.plugins.module_utils.core.errors import BadInput, NotFound, NotPermitted, Refused, Unreachable
 from ansible_collections.serverops.circleci.plugins.module_utils.core.secret import Secret
-from ansible_collections.serverops.circleci.plugins.module_utils.nomad.client import LONGEST_PAUSE, READ_BOUND, NomadClient, client_from_params
+from ansible_collections.serverops.circleci.plugins.module_utils.nomad.client import READ_BOUND, NomadClient, client_from_params
 from ansible_collections.serverops.circleci.plugins.module_utils.nomad.connection import NomadConnection
+from ansible_collections.serverops.circleci.plugins.module_utils.transport.retries import LONGEST_PAUSE
 from unit.plugins.module_utils.nomad.script import URL, Said, StepClock, ok, scripted, text
 
 RESET = requests.ConnectionError("[Errno 104] Connection reset by peer")
