@@ -17,6 +17,8 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parents[2]
+# What the targets of 3.x take for granted: the connection comes once for the whole group.
+KUBERNETES = {"group/serverops.circleci.kubernetes": {"host": "{{ target_host }}", "api_key": "{{ target_api_key }}"}}
 TARGETS = ROOT / "tests" / "integration" / "targets"
 
 
@@ -50,6 +52,15 @@ def environment(home: Path) -> dict[str, str]:
     kept = {key: value for key, value in os.environ.items() if not key.startswith(("ANSIBLE_", "NOMAD_", "PYTHONPATH"))}
     quiet = {"ANSIBLE_LOCALHOST_WARNING": "false", "ANSIBLE_INVENTORY_UNPARSED_WARNING": "false", "NO_COLOR": "1"}
     return {**kept, **quiet, "HOME": str(home), "PWD": str(home), "ANSIBLE_ROLES_PATH": str(TARGETS)}
+
+
+def play_target(target: str, variables: dict[str, Any], folder: Path, *options: str, defaults: dict[str, Any] | None = None) -> Played:
+    """Play an integration target, a role, on localhost to its end; `defaults` are the module_defaults of the play."""
+    own = {"ansible_python_interpreter": "{{ ansible_playbook_python }}"}
+    head = {"hosts": "localhost", "connection": "local", "gather_facts": False, "vars": own, "module_defaults": defaults or {}}
+    playbook = folder / "target.yml"
+    playbook.write_text(json.dumps([{**head, "roles": [target]}]))
+    return play(str(playbook), {"target": target, **variables}, folder / "home", *options)
 
 
 def play_and_meanwhile(playbook: str, variables: dict[str, Any], home: Path, act: Callable[[], None], *options: str) -> Played:

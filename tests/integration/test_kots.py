@@ -9,37 +9,24 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from integration.kots_site import Site
-from integration.playing import TARGETS, play
+from integration.playing import KUBERNETES, TARGETS, play_target
 
-PLAY = """
-- hosts: localhost
-  connection: local
-  gather_facts: false
-  vars:
-    ansible_python_interpreter: "{{ ansible_playbook_python }}"
-  module_defaults:
-    group/serverops.circleci.kubernetes:
-      host: "{{ target_host }}"
-      api_key: "{{ target_api_key }}"
-  tasks:
-    - ansible.builtin.include_role:
-        name: "{{ target }}"
-"""
+from lab.site.site import Site
 
 
 @pytest.fixture(scope="module")
 def site() -> Iterator[Site]:
-    made = Site.start()
-    yield made
-    made.stop()
+    made = Site(velero="1.6.3", speed=2.0)
+    made.velero.volumes.least = 6.0  # s of a volume: long enough for lines of progress
+    try:
+        yield made.settle()
+    finally:
+        made.stop()
 
 
 @pytest.mark.parametrize("target", sorted(path.name for path in TARGETS.glob("kots_*") if path.is_dir()))
 def test_target(target: str, site: Site, tmp_path: Path) -> None:
-    playbook = tmp_path / "target.yml"
-    playbook.write_text(PLAY)
-    played = play(str(playbook), {"target": target, "target_host": site.url, "target_api_key": site.token}, tmp_path / "home")
+    played = play_target(target, {"target_host": site.server.url, "target_api_key": site.token}, tmp_path, defaults=KUBERNETES)
     assert played.code == 0, played.output
     assert site.token not in played.output
     if target == "kots_backup":

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from integration.playing import play
+from integration.playing import play_target
 
 from lab.installation.installation import install
 from lab.installation.parts import PARTS
@@ -22,15 +22,6 @@ from lab.nomad.clock import RealClock
 TARGETS = ("server_pods_info", "server_pod_restart")
 APPS = ("frontend", "dispatcher", "nomad-server", "mongodb", "vault")
 TOKEN = "canary-token-7d3"
-PLAY = """
-- hosts: localhost
-  connection: local
-  gather_facts: false
-  vars:
-    ansible_python_interpreter: "{{ ansible_playbook_python }}"
-  roles:
-    - "{{ target }}"
-"""
 
 
 @pytest.fixture
@@ -54,9 +45,7 @@ def place() -> Iterator[dict[str, Any]]:
 
 @pytest.mark.parametrize("target", TARGETS)
 def test_target(target: str, place: dict[str, Any], tmp_path: Path) -> None:
-    playbook = tmp_path / "target.yml"
-    playbook.write_text(PLAY)
-    played = play(str(playbook), {"target": target, **place}, tmp_path / "home", "-vvv")
+    played = play_target(target, place, tmp_path, "-vvv")
     assert played.code == 0, played.output
     assert TOKEN not in played.output.replace(f'"target_token": "{TOKEN}"', "")
     if target == "server_pod_restart":

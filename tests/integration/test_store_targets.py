@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from integration.playing import play
+from integration.playing import play_target
 
 from lab.kubernetes.server import Server
 from lab.kubernetes.state import ADMIN, State
@@ -22,15 +22,6 @@ from lab.velero.profile import profile_of
 TARGETS = ("velero_location_check",)
 TOKEN, CANARY = "canary-token-5b1", "canary/secret+9f2"
 LOCATIONS = "backupstoragelocations.velero.io"
-PLAY = """
-- hosts: localhost
-  connection: local
-  gather_facts: false
-  vars:
-    ansible_python_interpreter: "{{ ansible_playbook_python }}"
-  roles:
-    - "{{ target }}"
-"""
 
 
 @pytest.fixture
@@ -53,8 +44,6 @@ def place() -> Iterator[dict[str, Any]]:
 
 @pytest.mark.parametrize("target", TARGETS)
 def test_target(target: str, place: dict[str, Any], tmp_path: Path) -> None:
-    playbook = tmp_path / "target.yml"
-    playbook.write_text(PLAY)
-    played = play(str(playbook), {"target": target, **place}, tmp_path / "home", "-vvv")
+    played = play_target(target, place, tmp_path, "-vvv")
     assert played.code == 0, played.output
     assert CANARY not in played.output.replace(f'"target_canary": "{CANARY}"', "")

@@ -8,26 +8,12 @@ from __future__ import annotations
 import base64
 from pathlib import Path
 
-from integration.playing import play
+from integration.playing import KUBERNETES, play_target
 
 from lab.kots.world import KotsWorld
 from lab.kubernetes.server import Server
 from lab.kubernetes.state import ADMIN
 
-PLAY = """
-- hosts: localhost
-  connection: local
-  gather_facts: false
-  vars:
-    ansible_python_interpreter: "{{ ansible_playbook_python }}"
-  module_defaults:
-    group/serverops.circleci.kubernetes:
-      host: "{{ target_host }}"
-      api_key: "{{ target_api_key }}"
-  tasks:
-    - ansible.builtin.include_role:
-        name: kots_support_bundle
-"""
 PASSWORD = "told-to-nobody-at-all"
 
 
@@ -41,10 +27,8 @@ def test_support_bundle(tmp_path: Path) -> None:
         world.bundle_files = {"logs/api.txt": f"login with {PASSWORD}\n"}
         data = {"password": base64.b64encode(PASSWORD.encode()).decode()}
         server.state.put("secrets", world.namespace, "minio", {"type": "Opaque", "data": data})
-        playbook = tmp_path / "target.yml"
-        playbook.write_text(PLAY)
         variables = {"target_host": server.url, "target_api_key": "target-token", "target_planted": True}
-        played = play(str(playbook), variables, tmp_path / "home")
+        played = play_target("kots_support_bundle", variables, tmp_path, defaults=KUBERNETES)
         assert played.code == 0, played.output
         assert PASSWORD not in played.output
         assert "[support bundle]" in played.output, "the action plugin says what is waited for"

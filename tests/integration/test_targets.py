@@ -9,30 +9,18 @@ from pathlib import Path
 
 import pytest
 from integration.clusters.base import Cluster, endings
-from integration.playing import TARGETS, play
-
-PLAY = """
-- hosts: localhost
-  connection: local
-  gather_facts: false
-  vars:
-    ansible_python_interpreter: "{{ ansible_playbook_python }}"
-  roles:
-    - "{{ target }}"
-"""
+from integration.playing import TARGETS, play_target
 
 
-def _variables(cluster: Cluster, target: str) -> dict[str, object]:
+def _variables(cluster: Cluster) -> dict[str, object]:
     version = tuple(int(part) for part in cluster.version.split("."))
     facts = {"target_version": cluster.version, "target_marks": version >= (1, 1, 0), "target_cordons": version >= (0, 8, 0)}
-    return {"target": target, "nomad_url": cluster.url, **facts}
+    return {"nomad_url": cluster.url, **facts}
 
 
 @pytest.mark.parametrize("target", sorted(path.name for path in TARGETS.glob("nomad_*") if path.is_dir()))
 def test_target(target: str, cluster: Cluster, tmp_path: Path) -> None:
     cluster.build("build-1", "c1", 25)
-    playbook = tmp_path / "target.yml"
-    playbook.write_text(PLAY)
-    played = play(str(playbook), _variables(cluster, target), tmp_path / "home")
+    played = play_target(target, _variables(cluster), tmp_path)
     assert played.code == 0, played.output
     assert endings(cluster.witness)["build-1"] in ("itself", "started"), played.output

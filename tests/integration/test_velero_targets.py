@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 from integration.clusters.base import until
-from integration.playing import play
+from integration.playing import play_target
 
 from lab.kubernetes.controllers.control import Control
 from lab.kubernetes.server import Server
@@ -26,15 +26,6 @@ from lab.velero.world import VeleroWorld
 TARGETS = ("velero_install", "velero_info")
 VERSION, TOKEN, CANARY = "1.6.3", "canary-token-5b1", "canary/secret+9f2"
 KINDS = ("deployments.apps", "daemonsets.apps", "namespaces", "serviceaccounts", "backupstoragelocations.velero.io")
-PLAY = """
-- hosts: localhost
-  connection: local
-  gather_facts: false
-  vars:
-    ansible_python_interpreter: "{{ ansible_playbook_python }}"
-  roles:
-    - "{{ target }}"
-"""
 
 
 @pytest.fixture
@@ -75,17 +66,15 @@ def test_target(target: str, installed: tuple[State, str], tmp_path: Path) -> No
     state, url = installed
     crds = tmp_path / "crds.json"
     crds.write_text(json.dumps({"kind": "List", "items": definitions(profile_of(VERSION))}))
-    (tmp_path / "target.yml").write_text(PLAY)
     before = uids(state)
     variables: dict[str, Any] = {
-        "target": target,
         "target_kubernetes": url,
         "target_token": TOKEN,
         "target_crds": str(crds),
         "target_password": str(tmp_path / "password"),
         "target_credentials": f"[default]\naws_access_key_id = key\naws_secret_access_key = {CANARY}\n",
     }
-    played = play(str(tmp_path / "target.yml"), variables, tmp_path / "home")
+    played = play_target(target, variables, tmp_path)
     assert played.code == 0, played.output
     assert CANARY not in played.output
     after = uids(state)
