@@ -27,9 +27,12 @@ from unit.laws.killing import Tap
 from unit.laws.running import module_run
 from unit.laws.subject import Subject
 
-from lab.kots.adapter import ConsoleAdapter, KubernetesLink
+from lab.kots.adapter import ConsoleAdapter
 from lab.kots.model import Answer
 from lab.kots.world import KotsWorld
+from lab.kubernetes.api import Api
+from lab.kubernetes.link import LabLink
+from lab.kubernetes.request import Request
 from lab.kubernetes.state import ADMIN, State
 
 DOOR = import_module("ansible_collections.serverops.circleci.plugins.modules.kots_support_bundle").DOOR
@@ -65,7 +68,7 @@ class SupportWorld:
         with ExitStack() as stack:
             stack.enter_context(mock.patch.object(console_client, "Forward", lambda *_a: stub))
             stack.enter_context(mock.patch.object(console_client, "new_session", lambda *_a, **_k: self._session()))
-            stack.enter_context(mock.patch.object(calls_client, "Link", lambda _connection: KubernetesLink(self.state, CANARY, self._around)))
+            stack.enter_context(mock.patch.object(calls_client, "Link", lambda _connection: LabLink(Api(self.state), CANARY, self._asking)))
             self._mount()
             try:
                 yield
@@ -87,6 +90,9 @@ class SupportWorld:
         session.trust_env = False
         session.mount("http://", ConsoleAdapter(self.kots, self._around))
         return session
+
+    def _asking(self, asked: Request) -> Any:
+        return self._around(f"{asked.method} {asked.path}", asked.method != "GET")
 
     def _around(self, what: str, writes: bool) -> Any:
         return self.tap.around(what, before=writes)

@@ -8,10 +8,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
-from types import SimpleNamespace
 from typing import Any
 from unittest import mock
-from urllib.parse import parse_qsl, unquote, urlsplit
 
 from ansible_collections.serverops.circleci.plugins.module_utils.core.shapes import Json
 from ansible_collections.serverops.circleci.plugins.module_utils.kubernetes import client as kubernetes_client
@@ -25,8 +23,8 @@ from lab.installation.installation import NAMESPACE, install, settle
 from lab.installation.parts import PARTS
 from lab.kubernetes.api import Api, Request
 from lab.kubernetes.controllers.podstatus import is_ready
+from lab.kubernetes.link import LabLink
 from lab.kubernetes.state import ADMIN, Change, State, User
-from lab.kubernetes.status import Response
 
 CANARY = "c4a1f0de-5ec2-e7ca-9a2b-70ad1e5ca9e5"  # a token that no output may show
 APPS = ("frontend", "nomad-server", "dispatcher", "mongodb", "vault")  # the fewer, the sooner the laws are tried
@@ -69,7 +67,20 @@ class ServerWorld:
             yield
 
     def _calls(self, connection: KubernetesConnection, clock: Any, _link: Any) -> Any:
-        return REAL_CALLS(connection, clock, LabLink(self, connection))
+        token = connection.api_key.reveal() if connection.api_key else ""
+        return REAL_CALLS(connection, clock, LabLink(self.api, token, self._around))
+
+    @contextmanager
+    def _around(self, asked: Request) -> Iterator[None]:
+        said = f"{asked.method} {asked.path}"
+        with self.tap.around(said, before=asked.method == "DELETE"):
+            self.journal.append(said)
+            yield
+            self.clock.sleep(0.01)
+        for one in self.lost:
+            if said.startswith(one):
+                self.lost.remove(one)
+                raise ProtocolError("Connection aborted.", ConnectionResetError(104, "Connection reset by peer"))
 
     def _mirror(self, client: Any, kind: Kind, namespace: str) -> Any:
         return LabMirror(self, client, kind, namespace)
@@ -92,45 +103,6 @@ class ServerWorld:
 
 
 REAL_CALLS = kubernetes_client.Calls
-
-
-class LabLink:
-    """In the place of the official client: requests go to the lab's API as a function."""
-
-    place = "lab:6443"
-
-    def __init__(self, world: ServerWorld, connection: KubernetesConnection) -> None:
-        self._world = world
-        self._token = connection.api_key.reveal() if connection.api_key else ""
-        pool = SimpleNamespace(request=self._request)
-        self._api = SimpleNamespace(configuration=SimpleNamespace(host="http://lab:6443"), rest_client=SimpleNamespace(pool_manager=pool))
-
-    def headers(self) -> dict[str, str]:
-        return {"authorization": f"Bearer {self._token}"}
-
-    def api(self) -> Any:
-        return self._api
-
-    def renewed(self) -> bool:
-        """The token is the only one there is."""
-        return False
-
-    def _request(self, method: str, url: str, body: bytes | None = None, headers: Any = None, **_terms: Any) -> Any:
-        parts = urlsplit(url)
-        asked = Request(method, unquote(parts.path), dict(parse_qsl(parts.query)), {name.lower(): value for name, value in headers.items()}, body or b"")
-        said = f"{method} {parts.path}"
-        with self._world.tap.around(said, before=method == "DELETE"):
-            self._world.journal.append(said)
-            answer = self._world.api.handle(asked)
-            self._world.clock.sleep(0.01)
-        assert isinstance(answer, Response), "watches are the mirror's"
-        for one in self._world.lost:
-            if said.startswith(one):
-                self._world.lost.remove(one)
-                raise ProtocolError("Connection aborted.", ConnectionResetError(104, "Connection reset by peer"))
-        told = {**answer.headers, "Date": self._world.api.date()}
-        data = answer.text if isinstance(answer.text, bytes) else answer.text.encode()
-        return SimpleNamespace(status=answer.status, data=data, headers=told, release_conn=lambda: None)
 
 
 class LabMirror:

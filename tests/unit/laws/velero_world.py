@@ -13,7 +13,6 @@ from importlib import import_module
 from types import SimpleNamespace
 from typing import Any
 from unittest import mock
-from urllib.parse import parse_qsl, unquote, urlsplit
 
 import yaml
 from ansible_collections.serverops.circleci.plugins.module_utils.kubernetes.client import KubernetesClient
@@ -23,7 +22,8 @@ from unit.laws.killing import Tap
 
 from lab.kubernetes.api import Api, Request
 from lab.kubernetes.controllers.control import Control
-from lab.kubernetes.state import State
+from lab.kubernetes.link import LabLink
+from lab.kubernetes.state import ADMIN, State
 from lab.kubernetes.status import Response
 from lab.velero import install
 from lab.velero.crds import definitions
@@ -37,41 +37,6 @@ BUCKET, OTHER = "lab-bucket", "other-bucket"
 PACE = 0.25  # s between two looks of a wait that has no watch to wake it
 
 
-class LabLink:
-    """In the place of the official client: requests go to the lab's API as a function."""
-
-    place = "lab:6443"
-
-    def __init__(self, world: Cluster) -> None:
-        self._world = world
-        pool = SimpleNamespace(request=self._request)
-        self._api = SimpleNamespace(configuration=SimpleNamespace(host="http://lab:6443"), rest_client=SimpleNamespace(pool_manager=pool))
-
-    def headers(self) -> dict[str, str]:
-        return {"authorization": f"Bearer {self._world.token}"}
-
-    def api(self) -> Any:
-        return self._api
-
-    def _request(self, method: str, url: str, body: bytes | None = None, headers: Any = None, **_terms: Any) -> Any:
-        parts = urlsplit(url)
-        query = dict(parse_qsl(parts.query))
-        asked = Request(method, unquote(parts.path), query, {name.lower(): value for name, value in headers.items()}, body or b"")
-        writes = method != "GET" and "dryRun" not in query and "selfsubjectaccessreviews" not in parts.path
-        # For the world, a death at a reading is the same as one after the write before it: the first few stand for all.
-        contact = self._world.tap.around(f"{method} {parts.path}", before=False) if writes or len(self._world.tap.points) < 3 else nullcontext()
-        with contact:
-            if writes:
-                self._world.journal.append((method, parts.path))
-            answer = self._world.api.handle(asked)
-            self._world.clock.sleep(0.01)
-        assert isinstance(answer, Response)
-        shown = {**answer.headers, "Date": self._world.api.date()}
-        return SimpleNamespace(
-            status=answer.status, data=answer.text if isinstance(answer.text, bytes) else answer.text.encode(), headers=shown, release_conn=lambda: None
-        )
-
-
 class Cluster:
     """Nodes, their controllers, a store with two buckets, and Velero where somebody installs it."""
 
@@ -81,7 +46,7 @@ class Cluster:
         self.state = State()
         self.clock = self.state.clock
         self.api = Api(self.state)
-        self.state.users[self.token] = self.admin()
+        self.state.users[self.token] = ADMIN
         self.control = Control(self.state)
         for number in range(1, nodes + 1):
             self.control.node(f"node-{number}", cpu="4", memory="16Gi")
@@ -94,12 +59,6 @@ class Cluster:
         self.tap = Tap()
         self.journal: list[Any] = []
         self.clock.sleep(1)
-
-    @staticmethod
-    def admin() -> Any:
-        from lab.kubernetes.state import ADMIN
-
-        return ADMIN
 
     # -- as the laws want it ---------------------------------------------------------------------------------
 
@@ -117,7 +76,17 @@ class Cluster:
             yield
 
     def client(self) -> KubernetesClient:
-        return KubernetesClient(KubernetesConnection(), self.clock, LabLink(self))  # type: ignore[arg-type]
+        return KubernetesClient(KubernetesConnection(), self.clock, LabLink(self.api, self.token, self._around))  # type: ignore[arg-type]
+
+    @contextmanager
+    def _around(self, asked: Request) -> Iterator[None]:
+        writes = asked.method != "GET" and "dryRun" not in asked.query and "selfsubjectaccessreviews" not in asked.path
+        # For the world, a death at a reading is the same as one after the write before it: the first few stand for all.
+        with self.tap.around(f"{asked.method} {asked.path}", before=False) if writes or len(self.tap.points) < 3 else nullcontext():
+            if writes:
+                self.journal.append((asked.method, asked.path))
+            yield
+            self.clock.sleep(0.01)
 
     def wait_any(self, _mirrors: Any, seconds: float) -> bool:
         """A watch wakes at the first change."""
