@@ -108,17 +108,17 @@ def _snapshots(wish: AwsWish) -> list[Json]:
     anyones = f"arn:{wish.partition}:ec2:{wish.region}::snapshot/*"  # how EC2 itself names a snapshot: without an account
     tagging = {"StringEquals": {"ec2:CreateAction": ["CreateSnapshot", "CreateVolume"]}}
     return [
-        _allow("Look", ["ec2:DescribeVolumes", "ec2:DescribeSnapshots"], ["*"], {"StringEquals": here}),  # have no resource
-        _allow("CopyVolumes", ["ec2:CreateSnapshot"], [volumes]),
-        _allow("MakeSnapshots", ["ec2:CreateSnapshot"], [anyones, snapshots], {"StringLike": asked}),
-        _allow("MakeVolumes", ["ec2:CreateVolume"], [volumes], {"StringLike": asked}),
-        _allow("FromSnapshots", ["ec2:CreateVolume"], [anyones, snapshots], {"StringLike": owned}),
-        _allow("TagWhatIsMade", ["ec2:CreateTags"], [volumes, anyones, snapshots], tagging),
-        _allow("DeleteSnapshots", ["ec2:DeleteSnapshot"], [anyones, snapshots], {"StringLike": owned}),
+        allow("Look", ["ec2:DescribeVolumes", "ec2:DescribeSnapshots"], ["*"], {"StringEquals": here}),  # have no resource
+        allow("CopyVolumes", ["ec2:CreateSnapshot"], [volumes]),
+        allow("MakeSnapshots", ["ec2:CreateSnapshot"], [anyones, snapshots], {"StringLike": asked}),
+        allow("MakeVolumes", ["ec2:CreateVolume"], [volumes], {"StringLike": asked}),
+        allow("FromSnapshots", ["ec2:CreateVolume"], [anyones, snapshots], {"StringLike": owned}),
+        allow("TagWhatIsMade", ["ec2:CreateTags"], [volumes, anyones, snapshots], tagging),
+        allow("DeleteSnapshots", ["ec2:DeleteSnapshot"], [anyones, snapshots], {"StringLike": owned}),
     ]
 
 
-def _allow(sid: str, actions: list[str], resources: list[str], condition: Any = None) -> Json:
+def allow(sid: str, actions: list[str], resources: list[str], condition: Any = None) -> Json:
     return {"Sid": sid, "Effect": "Allow", "Action": actions, "Resource": resources, **({"Condition": condition} if condition else {})}
 
 
