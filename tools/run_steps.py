@@ -117,7 +117,7 @@ SUITES: dict[str, tuple[tuple[Step, ...], ...]] = {
             on(IMPORTER, Step("importer", (str(ROOT / IMPORTER.python), "tools/importer.py"))),
             SITE,
             pytest("hosts", "tests/hosts", *NOT_LONG, timeout=1500),
-            Step("molecule", (*IN_COPY, "build/molecule", "molecule", "test", "--all"), needs=("molecule/nomad_drain/converge.yml",)),
+            Step("molecule", (*IN_COPY, "build/molecule", sys.executable, "tools/scenarios.py"), needs=("molecule/nomad_drain/converge.yml",)),
             sanity("sanity", sys.executable, timeout=1200),
             on(MODULES, sanity("sanity-modules-3.9", sys.executable, "--python", str(ROOT / MODULES.python), "import", "compile"), optional=True),
             *(on(core, sanity_on(core)) for core in CORES),
