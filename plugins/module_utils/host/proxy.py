@@ -56,7 +56,8 @@ class Bypass:
     @property
     def common(self) -> str:
         """As NO_PROXY has it: Go, curl, requests and Python take a domain by its dot; the star of the guide is taken by Go alone."""
-        return f"{'.' if self.kind == 'domain' else ''}{self.name}{f':{self.port}' if self.port else ''}"
+        name = f"[{self.name}]" if self.port and ":" in self.name else self.name
+        return f"{'.' if self.kind == 'domain' else ''}{name}{f':{self.port}' if self.port else ''}"
 
 
 @dataclass(frozen=True)

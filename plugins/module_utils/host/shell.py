@@ -99,11 +99,11 @@ def _behind(text: str, at: int, line: int) -> int:
     letter = text[at]
     if letter == "\\":
         return min(at + 2, len(text))
-    if letter not in "'\"":
+    if letter not in "'\"`":
         return at + 1
     here = at + 1
     while here < len(text) and text[here] != letter:
-        here += 2 if letter == '"' and text[here] == "\\" else 1
+        here += 2 if letter != "'" and text[here] == "\\" else 1
     if here >= len(text):
         raise Refused(f"line {line} opens a quote ({letter}) that is never closed; a shell refuses the whole file; close it, or remove the line")
     return here + 1
