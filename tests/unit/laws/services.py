@@ -61,7 +61,7 @@ def _loses(said: str) -> Callable[[Any], None]:
 TROUBLES = (_daemon, _programs, _loses("replicatedctl app start"), _loses("replicatedctl app stop"), _loses("docker inspect"))
 
 
-def _app(name: str, make: Callable[[], ServicesWorld], ends: Json, short: float | None = 20.0, **params: Any) -> Subject:
+def _app(name: str, make: Callable[[], ServicesWorld], ends: Json, short: float | None = 5.0, **params: Any) -> Subject:
     more = {key: params.pop(key) for key in ("quiet", "foreseeable", "fails") if key in params}
     given = {"wait_timeout": 900.0, "health_urls": ["http://127.0.0.1:80/health-check"], **params}
     return Subject(f"replicated_app {name}", APP, make, given, ends, "canary-passphrase-5b1", short, VOLATILE, troubles=TROUBLES, **more)
