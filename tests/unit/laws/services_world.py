@@ -127,7 +127,8 @@ class ServicesWorld:
         """State, settings and notes; whether the app was made anew is harm's."""
         pending = [note.what for note in PendingRestarts(self.notes_path).notes()]
         with self.host.look() as now:
-            return {"state": now.app["state"], "moving": now.app["moving"], "healthy": now.is_healthy(), "notes": pending}
+            held = [now.state[kind].get("hostname", {}).get("value") for kind in ("stored", "live")]
+            return {"state": now.app["state"], "moving": now.app["moving"], "healthy": now.is_healthy(), "notes": pending, "hostname": held}
 
     def harm(self) -> list[str]:
         made = self.host.count("create")
