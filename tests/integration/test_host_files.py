@@ -10,15 +10,27 @@ from pathlib import Path
 import pytest
 from integration.playing import play_target
 
+from lab.replicated.services import ServicesHost
+
 SECRET = "5ec2e7-that-nobody-sees"
+
+
+def must_play(target: str, folder: Path, tmp_path: Path) -> None:
+    # As a file, since variables of the command line are told at -vvv by Ansible itself.
+    (tmp_path / "secret.yml").write_text(f"target_secret: {SECRET}\n")
+    played = play_target(target, {"target_folder": str(folder)}, tmp_path, "-vvv", "-e", f"@{tmp_path}/secret.yml")
+    assert played.code == 0, played.output
+    assert SECRET not in played.output
 
 
 @pytest.mark.parametrize("target", ["proxy_config", "service_customization"])
 def test_target(target: str, tmp_path: Path) -> None:
     folder = tmp_path / "files"
     folder.mkdir()
-    # As a file, since variables of the command line are told at -vvv by Ansible itself.
-    (tmp_path / "secret.yml").write_text(f"target_secret: {SECRET}\n")
-    played = play_target(target, {"target_folder": str(folder)}, tmp_path, "-vvv", "-e", f"@{tmp_path}/secret.yml")
-    assert played.code == 0, played.output
-    assert SECRET not in played.output
+    must_play(target, folder, tmp_path)
+
+
+def test_telegraf_output_on_a_services_host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with ServicesHost(tmp_path / "host") as host:
+        monkeypatch.setenv("PATH", host.path)
+        must_play("telegraf_output", host.root / "etc/circleconfig/telegraf", tmp_path)

@@ -82,6 +82,13 @@ class HostFiles:
             finally:
                 os.close(handle)
 
+    def changed(self, path: str) -> float:
+        """When a file or folder was changed last, in seconds of the epoch; 0 where there is none."""
+        try:
+            return os.stat(path).st_mtime
+        except FileNotFoundError:
+            return 0.0
+
     def update(self, path: str, change: Change, asked: Access = Access()) -> None:
         """Give it the content that `change` makes of what is there when nobody else can write (None: no file), with owner, mode, ACL and label kept.
 
