@@ -30,6 +30,7 @@ REASONS = {
     errno.ENOSPC: "its disk is full; make room there",
     errno.EDQUOT: "the quota of its disk is used up; make room there",
     errno.EROFS: "it is on a file system that is mounted read-only; mount it for writing",
+    errno.EBUSY: "something is mounted on it (a container's file); change it where it comes from",
     errno.EACCES: "we may not; run as root (become)",
     errno.EPERM: "the system does not allow it; run as root (become), and look at it with lsattr",
 }
