@@ -133,8 +133,21 @@ def test_files_from_the_host_and_as_text(world: ServicesWorld, tmp_path: Path) -
     assert not again["changed"] and CANARY not in str(again)
 
 
-def test_a_restart_between_the_import_and_the_second_note_does_not_count(world: ServicesWorld) -> None:
-    """Killed in the middle of an import, and the app restarted by somebody before it: the note is still there for the repeat."""
+def test_a_restart_just_before_the_import_does_not_count(world: ServicesWorld, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By somebody else, after the first note: the app has not read what is stored since."""
+    right = world._run
+
+    def run(argv: Any, *more: Any) -> Any:
+        if "import" in argv:
+            world.restarted()
+        return right(argv, *more)
+
+    monkeypatch.setattr(world, "_run", run)
+    result, failure = go(world, settings={"hostname": "new.example.com"})
+    assert (failure, result["restart_required"], world.host.live("hostname")["value"]) == ("", True, "circleci.example.com")
+
+
+def test_killed_after_the_import_the_note_is_there(world: ServicesWorld) -> None:
     with pytest.raises(BaseException, match="after replicatedctl app-config import"):
         world.tap.kill(next(n for n, point in enumerate(_points()) if point == "after replicatedctl app-config import"))
         go(world, settings={"hostname": "new.example.com"})
