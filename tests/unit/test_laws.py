@@ -10,7 +10,7 @@ import logging
 
 import pytest
 from ansible_collections.serverops.circleci.plugins.module_utils.door import reconcile
-from unit.laws import kots, kots_support, nomad, nomad_jobs, server, services, velero
+from unit.laws import host_files, kots, kots_support, nomad, nomad_jobs, server, services, velero
 from unit.laws.killing import Killed
 from unit.laws.leaking import leaks, outputs
 from unit.laws.running import Ran, all_params, by_item, run, run_sliced, stable
@@ -26,6 +26,7 @@ SUBJECTS: list[Subject] = [
     *velero.subjects(),
     *kots.subjects(),
     *kots_support.subjects(),
+    *host_files.subjects(),
 ]
 READINGS: list[Reading] = [
     *nomad.readings(),
