@@ -10,7 +10,7 @@ import logging
 
 import pytest
 from ansible_collections.serverops.circleci.plugins.module_utils.door import reconcile
-from unit.laws import host_files, kots, kots_support, nomad, nomad_jobs, server, services, velero
+from unit.laws import host_files, kots, kots_support, nomad, nomad_jobs, server, services, telegraf, velero
 from unit.laws.killing import Killed
 from unit.laws.leaking import leaks, outputs
 from unit.laws.running import Ran, all_params, by_item, run, run_sliced, stable
@@ -27,6 +27,7 @@ SUBJECTS: list[Subject] = [
     *kots.subjects(),
     *kots_support.subjects(),
     *host_files.subjects(),
+    *telegraf.subjects(),
 ]
 READINGS: list[Reading] = [
     *nomad.readings(),

@@ -55,7 +55,9 @@ class Tapped(System):
                 if world.full and name == "create":
                     raise OSError(28, "No space left on device")
                 world.journal.append(name)
-                return found(*args)
+                result = found(*args)
+                world.wrote(name)
+                return result
 
         return call
 
@@ -109,6 +111,9 @@ class HostWorld:
     def _unmount(self) -> None:
         paths = [path for path in sorted(ROOT.rglob("*")) if path.is_file()]
         self.disk = {path.relative_to(ROOT).as_posix(): (path.read_bytes(), path.stat().st_mode & 0o777) for path in paths}
+
+    def wrote(self, name: str) -> None:
+        """A call has changed something."""
 
     def writes(self) -> list[Any]:
         return list(self.journal)

@@ -18,7 +18,7 @@ from unit.plugins.modules.indoors import module
 from lab.nomad.clock import VirtualClock
 
 
-def change(name: str, folder: Path, check: bool = False, **params: Any) -> tuple[Json, str]:
+def change(name: str, folder: Path, /, check: bool = False, **params: Any) -> tuple[Json, str]:
     """The result and the failure of a module; no result where it never came to see anything."""
     made = module(name).DOOR
     full = {key: option.get("default") for key, option in {**made.options, **door.WAIT_OPTIONS}.items()}

@@ -5,10 +5,13 @@
 
 from __future__ import annotations
 
+import random
 from pathlib import Path
 
 import pytest
+from ansible_collections.serverops.circleci.plugins.module_utils.core.errors import Refused
 from ansible_collections.serverops.circleci.plugins.module_utils.host import apt, assignments, unit
+from ansible_collections.serverops.circleci.plugins.module_utils.host.shell import statements
 from unit.plugins.module_utils.host import readers
 
 SOME, ALL = 40, 200
@@ -79,3 +82,55 @@ def test_java_gets_the_words_of_jvm_opts(tmp_path: Path) -> None:
     path.write_text(assignments.with_variables("", {"JVM_OPTS": options}, assignments.EXPORTS))
     read = readers.by_java(path)
     assert (read["http.proxyHost"], read["http.proxyPort"], read["http.nonProxyHosts"]) == ("10.0.0.33", "3128", hosts)
+
+
+PIECES = (
+    "A",
+    "B",
+    "=",
+    "1",
+    " ",
+    "'",
+    '"',
+    "\\",
+    "\n",
+    "#",
+    "$",
+    "`",
+    "é",
+    "\r",
+    "export ",
+    "A=1",
+    'B="x y"',
+    "export A='2'\n",
+    "\\\n",
+    "*",
+    "~",
+    "!",
+    "{a,b}",
+    ":",
+)
+
+
+@pytest.mark.parametrize(("count", "seed"), [(400, 1), pytest.param(20_000, 2, marks=pytest.mark.soak)])
+def test_whatever_is_taken_for_plain_is_read_so_by_the_shells(count: int, seed: int, tmp_path: Path) -> None:
+    """Files made of pieces at random: where no command is seen and each value is known, all shells know the same ones, before and after a change."""
+    chance = random.Random(seed)
+    path, tried = tmp_path / "file", 0
+    while tried < count:
+        text = "".join(chance.choice(PIECES) for _number in range(chance.randint(1, 14)))
+        try:
+            after = assignments.with_variables(text, {"A": "n w"}, assignments.EXPORTS)
+        except Refused:
+            continue
+        tried += 1
+        for now in (text, after):
+            if assignments.is_plain(now):
+                path.write_text(now, newline="")
+                exported = {one.name for statement in statements(now) for one in statement.settings if one.exported}
+                known = {name: value for name, value in assignments.variables(now).items() if name in exported}
+                shell = readers.SHELLS[tried % 3]
+                read = readers.by_shell(shell, path)
+                assert {name: value for name, value in read.items() if name in ("A", "B", "AB", "BA", "AA", "BB")} == {
+                    name: value for name, value in known.items() if name in ("A", "B", "AB", "BA", "AA", "BB")
+                }, (shell, now)
