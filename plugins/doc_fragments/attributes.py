@@ -51,6 +51,15 @@ attributes:
     support: full
 """
 
+    HOST = r"""
+options: {}
+attributes:
+  action_group:
+    description: Takes what is the same for all tasks from C(module_defaults) of the group.
+    support: full
+    membership: serverops.circleci.host
+"""
+
     NOMAD = r"""
 options: {}
 attributes:

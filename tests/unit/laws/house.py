@@ -27,6 +27,8 @@ WORLD_ROOMS = ("module_utils/transport/", "module_utils/core/clock.py")
 NOT_IN_3_9 = ("tomllib",)
 # Which systems may use which others (semantics.md); kubernetes and cloud are shared ground for every client.
 MAY_USE = {"fleet": {"nomad", "cloud"}, "kots": {"velero"}, "replicated": {"host"}, "server": {"*"}}
+# Modules that change files of a managed host are called after what they change; by the first word of their names.
+HOST_WORDS = ("ca", "proxy", "service", "telegraf", "tls")
 SHARED = ("kubernetes", "cloud")
 SHARED_DATA = ("module_utils/kubernetes/kinds",)  # names alone, which every file of a system may have
 LINES, DOOR_LINES, ACTION_LINES, FUNCTION_LINES, PARAMETERS = 300, 50, 20, 25, 5
@@ -57,11 +59,17 @@ class File:
         parts = self.path.split("/")
         if self.room == "module_utils":
             return parts[1] if len(parts) > 2 and parts[1] not in ("core", "transport") else ""
-        return parts[1].partition("_")[0] if self.room == "modules" else ""
+        return system_of(parts[1]) if self.room == "modules" else ""
 
     @property
     def name(self) -> str:
         return self.path.rpartition("/")[2].removesuffix(".py")
+
+
+def system_of(module: str) -> str:
+    """The system of a module by its name."""
+    word = module.partition("_")[0]
+    return "host" if word in HOST_WORDS else word
 
 
 @dataclass(frozen=True)
