@@ -10,7 +10,9 @@ import shutil
 import subprocess
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Optional
+from typing import Any, Optional
+
+from ansible_collections.serverops.circleci.plugins.module_utils.core.secret import Secret
 
 LONGEST = 1_000_000  # letters of an output that are kept
 
@@ -29,11 +31,12 @@ def find_program(*names: str) -> Optional[str]:
     return next((found for found in map(shutil.which, names) if found), None)
 
 
-def run(argv: Sequence[str], timeout: float = 20.0) -> Ran:
-    """Run a program; no terminal, no secret in its arguments. Whatever goes wrong is an empty answer: whoever asks judges by the texts."""
+def run(argv: Sequence[str], timeout: float = 20.0, fed: Optional[Secret] = None) -> Ran:
+    """Run a program; no terminal, no secret in its arguments, `fed` on its stdin. Whatever goes wrong is an empty answer: whoever asks judges by the texts."""
+    given: dict[str, Any] = {"stdin": subprocess.DEVNULL} if fed is None else {"input": fed.reveal()}
     try:
         done = subprocess.run(
-            list(argv), stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="replace", timeout=timeout, check=False, env=_environment()
+            list(argv), capture_output=True, text=True, encoding="utf-8", errors="replace", timeout=timeout, check=False, env=_environment(), **given
         )
     except subprocess.TimeoutExpired:
         return Ran(None)
