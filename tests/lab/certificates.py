@@ -1,7 +1,7 @@
+"""Certificates of every kind that operators meet, the wrong ones too: made by `cryptography`, with real signatures."""
 # Copyright (c) 2026, the serverops.circleci authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Certificates of every kind that operators meet, the wrong ones too: made by `cryptography`, with real signatures."""
 
 from __future__ import annotations
 

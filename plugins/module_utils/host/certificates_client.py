@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 from collections.abc import Sequence
 from dataclasses import replace
@@ -39,10 +40,16 @@ def read_der(data: bytes) -> Paper:
 
 def fingerprints(bundle: bytes) -> frozenset[str]:
     """Of all certificates of a store, without a look into them."""
-    import base64
+    return frozenset(_fingerprint(block) for block in scan(bundle).blocks if block.is_certificate)
 
-    bodies = ["".join(block.text.reveal().splitlines()[1:-1]) for block in scan(bundle).blocks if block.is_certificate]
-    return frozenset(hashlib.sha256(base64.b64decode(body)).hexdigest() for body in bodies)
+
+def without(bundle: bytes, left_out: frozenset[str]) -> str:
+    """The PEM text of a store without some of its certificates."""
+    return "".join(block.text.reveal() for block in scan(bundle).blocks if block.is_certificate and _fingerprint(block) not in left_out)
+
+
+def _fingerprint(block: Block) -> str:
+    return hashlib.sha256(base64.b64decode("".join(block.text.reveal().splitlines()[1:-1]))).hexdigest()
 
 
 def authorities_above(bundle: bytes, below: Sequence[Paper]) -> tuple[Paper, ...]:
