@@ -77,3 +77,12 @@ attributes:
     support: full
     membership: serverops.circleci.kubernetes
 """
+
+    REPLICATED = r"""
+options: {}
+attributes:
+  action_group:
+    description: Takes its options from C(module_defaults) of the group.
+    support: full
+    membership: serverops.circleci.replicated
+"""

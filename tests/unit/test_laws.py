@@ -10,7 +10,7 @@ import logging
 
 import pytest
 from ansible_collections.serverops.circleci.plugins.module_utils.door import reconcile
-from unit.laws import kots, kots_support, nomad, nomad_jobs, server, trust, velero
+from unit.laws import kots, kots_support, nomad, nomad_jobs, server, services, trust, velero
 from unit.laws.killing import Killed
 from unit.laws.leaking import leaks, outputs
 from unit.laws.running import Ran, all_params, by_item, run, run_sliced, stable
@@ -22,6 +22,7 @@ SUBJECTS: list[Subject] = [
     *nomad.subjects(),
     *nomad_jobs.subjects(),
     *server.subjects(),
+    *services.subjects(),
     *velero.subjects(),
     *kots.subjects(),
     *kots_support.subjects(),
@@ -31,6 +32,7 @@ READINGS: list[Reading] = [
     *nomad.readings(),
     *nomad_jobs.readings(),
     *server.readings(),
+    *services.readings(),
     *velero.readings(),
     *kots.readings(),
 ]

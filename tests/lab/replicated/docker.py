@@ -107,7 +107,7 @@ def _go(template: str, one: Json) -> str:
         here: Any = one
         for key in [key for key in found.group(2).split(".") if key]:
             here = here.get(key, "<no value>") if isinstance(here, dict) else "<no value>"
-        return json.dumps(here) if found.group(1) else str(here)
+        return json.dumps(here) if found.group(1) or isinstance(here, bool) else str(here)
 
     return re.sub(r"\{\{\s*(json\s+)?([.\w]+)\s*\}\}", value, template) + "\n"
 

@@ -22,7 +22,8 @@ CONTAINERS = (
     *("telegraf", "usage-stats", "ready-agent", "rabbitmq", "mongo", "postgres", "redis", "vault-cci", "slanger", "exim"),
 )
 OWN = ("replicated", "replicated-ui", "replicated-operator", "retraced-api")  # Replicated's, which no restart of the app touches
-# Seconds. `begin`: until a task that was ordered begins; `settle`: State is as wanted, but IsTransitioning still true; `health`: after that, until the health URLs answer.
+# Seconds. `begin`: until a task that was ordered begins; `settle`: State is as wanted, but IsTransitioning still true; `health`: after that,
+# until the health URLs answer.
 TIMES = {"begin": 1.0, "stop": 30.0, "start": 60.0, "settle": 20.0, "health": 15.0, "initialize": 20.0}
 TROUBLES = ("", "unhealthy", "fails", "hangs")  # what becomes of the next starts
 
