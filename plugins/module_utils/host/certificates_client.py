@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import warnings
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timezone
@@ -87,10 +88,12 @@ def _paper(pem: str, subjects: Optional[set[str]] = None) -> Union[Paper, Fault,
 
 
 def _x509(load: Any, data: bytes) -> Any:
-    """Up to 3.0 a backend had to be named; it still may."""
+    """Up to 3.0 a backend had to be named; it still may. A store of a host has old ones that the library would warn of each time."""
     from cryptography.hazmat.backends import default_backend
 
-    return load(data, default_backend())
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return load(data, default_backend())
 
 
 def _facts(found: Any, pem: str) -> Paper:
