@@ -10,7 +10,7 @@ import logging
 
 import pytest
 from ansible_collections.serverops.circleci.plugins.module_utils.door import reconcile
-from unit.laws import certificates, kots, kots_support, nomad, nomad_jobs, server, services, trust, velero
+from unit.laws import certificates, host_files, kots, kots_support, nomad, nomad_jobs, server, services, trust, velero
 from unit.laws.killing import Killed
 from unit.laws.leaking import leaks, outputs
 from unit.laws.running import Ran, all_params, by_item, run, run_sliced, stable
@@ -28,6 +28,7 @@ SUBJECTS: list[Subject] = [
     *kots_support.subjects(),
     *trust.subjects(),
     *certificates.subjects(),
+    *host_files.subjects(),
 ]
 READINGS: list[Reading] = [
     *nomad.readings(),
