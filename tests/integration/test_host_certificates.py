@@ -46,3 +46,10 @@ def test_tls_certificate(host: ServicesHost, tmp_path: Path) -> None:
     for made in (one, two):
         assert not [line for line in made.key_pem.splitlines()[1:-1] if line in shown]
     assert (host.count("import"), host.count("create"), host.count("console cert")) == (3, 1, 1)
+
+
+def test_tls_certificate_info(host: ServicesHost, tmp_path: Path) -> None:
+    file = tmp_path / "nomad.pem"
+    file.write_text(pair(3).pem)
+    played = play_target("tls_certificate_info", {**place(host, tmp_path), "target_file": str(file)}, tmp_path)
+    assert played.code == 0, played.output

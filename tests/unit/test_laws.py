@@ -37,6 +37,7 @@ READINGS: list[Reading] = [
     *services.readings(),
     *velero.readings(),
     *kots.readings(),
+    *certificates.readings(),
 ]
 
 FORESEEABLE = [subject for subject in SUBJECTS if subject.foreseeable]

@@ -12,11 +12,12 @@ from typing import Any
 from ansible_collections.serverops.circleci.plugins.module_utils.core.shapes import Json
 from unit.laws.certificates_world import MIDDLE, ONE, TWO, CertificateWorld, given
 from unit.laws.running import module_run
-from unit.laws.subject import Subject
+from unit.laws.subject import Reading, Subject
 
 MODULES = "ansible_collections.serverops.circleci.plugins.modules."
 DOOR = import_module(MODULES + "tls_certificate").DOOR
 CANARY = TWO.key_pem.splitlines()[1]
+INFO = import_module(MODULES + "tls_certificate_info").DOOR
 NOTE = ["certificate of the app"]
 
 
@@ -90,3 +91,9 @@ def subjects() -> list[Subject]:
         _subject("of the console", CertificateWorld, given(TWO, target="console"), _ends(None, kept[:1], [], "two")),
         _subject("of the console, again", _console, given(TWO, target="console"), _ends(None, kept, [], "two")),
     ]
+
+
+def readings() -> list[Reading]:
+    """The report on what ends, of a host that serves a pair."""
+    params = {"endpoints": ["127.0.0.1:443", "127.0.0.1:8800"]}
+    return [Reading("tls_certificate_info", INFO, lambda: CertificateWorld(TWO).settle_in(), params, CANARY, TROUBLES)]  # type: ignore[arg-type,return-value]
