@@ -14,8 +14,10 @@ import pytest
 from ansible_collections.serverops.circleci.plugins.module_utils.host.restart_client import PendingRestarts
 from integration.playing import play_target
 
+from lab.nomad.pki import Pki
 from lab.replicated.services import ServicesHost
 
+CANARY = "canary-datadog-9a17"
 SECRETS = ("canary-passphrase-5b1", "canary-client-secret-8e2", "canary-datadog-key-4c7")
 
 
@@ -42,3 +44,22 @@ def test_replicated_app(host: ServicesHost, place: dict[str, Any], tmp_path: Pat
     assert played.code == 0, played.output
     assert secret_free(played.output)
     assert (host.count("create"), pending.notes()) == (3, ())
+
+
+def test_replicated_config(host: ServicesHost, place: dict[str, Any], tmp_path: Path) -> None:
+    pki = Pki(tmp_path / "pki")
+    pki.ca("good")
+    pki.issue("server", "good", "new.example.com")
+    pair = {"target_cert": str(pki.path("server")), "target_key": str(pki.path("server-key"))}
+    played = play_target("replicated_config", {**place, **pair, "target_secret": CANARY}, tmp_path, "-vvv")
+    assert played.code == 0, played.output
+    key = pki.path("server-key").read_text().splitlines()[1]
+    assert secret_free(played.output) and CANARY not in played.output.replace(f'"target_secret": "{CANARY}"', "") and key not in played.output
+    assert (host.count("create"), host.count("import"), host.live("lab_datadog_key")) == (2, 2, {"value": CANARY})
+    assert host.live("ssl_private_key")["data"]
+
+
+def test_replicated_config_info(host: ServicesHost, place: dict[str, Any], tmp_path: Path) -> None:
+    played = play_target("replicated_config_info", place, tmp_path, "-vvv")
+    assert played.code == 0, played.output
+    assert secret_free(played.output) and host.count("import") == 0

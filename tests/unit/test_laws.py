@@ -10,7 +10,7 @@ import logging
 
 import pytest
 from ansible_collections.serverops.circleci.plugins.module_utils.door import reconcile
-from unit.laws import host_files, kots, kots_support, nomad, nomad_jobs, server, services, telegraf, velero
+from unit.laws import certificates, host_files, kots, kots_support, nomad, nomad_jobs, server, services, telegraf, trust, velero
 from unit.laws.killing import Killed
 from unit.laws.leaking import leaks, outputs
 from unit.laws.running import Ran, all_params, by_item, run, run_sliced, stable
@@ -26,6 +26,8 @@ SUBJECTS: list[Subject] = [
     *velero.subjects(),
     *kots.subjects(),
     *kots_support.subjects(),
+    *trust.subjects(),
+    *certificates.subjects(),
     *host_files.subjects(),
     *telegraf.subjects(),
 ]
@@ -36,6 +38,7 @@ READINGS: list[Reading] = [
     *services.readings(),
     *velero.readings(),
     *kots.readings(),
+    *certificates.readings(),
 ]
 
 FORESEEABLE = [subject for subject in SUBJECTS if subject.foreseeable]
