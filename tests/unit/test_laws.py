@@ -10,7 +10,7 @@ import logging
 
 import pytest
 from ansible_collections.serverops.circleci.plugins.module_utils.door import reconcile
-from unit.laws import kots, kots_config, kots_restore, kots_support, nomad, nomad_jobs, server, services, velero
+from unit.laws import certificates, host_files, kots, kots_config, kots_restore, kots_support, nomad, nomad_jobs, server, services, telegraf, trust, velero
 from unit.laws.killing import Killed
 from unit.laws.leaking import leaks, outputs
 from unit.laws.running import Ran, all_params, by_item, run, run_sliced, stable
@@ -28,6 +28,10 @@ SUBJECTS: list[Subject] = [
     *kots_config.subjects(),
     *kots_restore.subjects(),
     *kots_support.subjects(),
+    *trust.subjects(),
+    *certificates.subjects(),
+    *host_files.subjects(),
+    *telegraf.subjects(),
 ]
 READINGS: list[Reading] = [
     *nomad.readings(),
@@ -37,6 +41,7 @@ READINGS: list[Reading] = [
     *velero.readings(),
     *kots.readings(),
     *kots_config.readings(),
+    *certificates.readings(),
 ]
 
 FORESEEABLE = [subject for subject in SUBJECTS if subject.foreseeable]
