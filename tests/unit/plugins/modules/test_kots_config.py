@@ -209,6 +209,23 @@ def test_without_deploy_a_version_is_left_for_somebody(world: Installation) -> N
     assert failure == "" and not again["changed"] and len(world.app.versions) == 2
 
 
+def test_an_app_of_which_nothing_is_deployed_is_left_to_its_installation(world: Installation) -> None:
+    world.app.current = -1
+    world.app.versions[0].status = "pending_config"
+    result, failure = change(world, NAME, values={"workers": 6})
+    assert "no version of the app is deployed yet" in failure and result == {} and world.writes() == []
+
+
+def test_a_deploy_of_somebody_else_is_waited_for_first(world: Installation) -> None:
+    world.app.deploy_seconds = 30.0
+    theirs = Version(1, "3.4.0", world.state.stamp(), source="Config Change", values={**world.app.versions[0].values, "notes": "theirs"})
+    world.app.versions.append(theirs)
+    world.console.call("POST", "/api/v1/app/circleci-server/sequence/1/deploy", {})
+    world.settle_in()
+    result, failure = change(world, NAME, values={"workers": 6})
+    assert failure == "" and result["steps"][0]["built_on"] == 1 and (values_of(world)["notes"], values_of(world)["workers"]) == ("theirs", "6")
+
+
 def test_a_deploy_that_fails_is_told_and_not_tried_for_ever(world: Installation) -> None:
     world.app.refuses.add(1)
     result, failure = change(world, NAME, values={"workers": 6})
