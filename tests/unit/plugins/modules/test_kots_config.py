@@ -9,6 +9,7 @@ import json
 from typing import Any
 
 import pytest
+from ansible_collections.serverops.circleci.plugins.module_utils import door
 from unit.laws.kots_world import Installation
 from unit.laws.server_addresses import AddressesWorld
 from unit.laws.server_world import CANARY as TOKEN
@@ -125,6 +126,17 @@ def test_all_that_is_wrong_is_told_at_once(world: Installation) -> None:
 def test_a_secret_that_is_refused_is_not_told(world: Installation) -> None:
     _result, failure = change(world, NAME, secret_values={"provider": CANARY, "ca": CANARY + "!", "nope": CANARY})
     assert failure and CANARY not in failure and "provider" in failure and "ca" in failure
+
+
+def test_what_was_given_as_a_secret_is_one_whatever_its_key_is_called(world: Installation) -> None:
+    """Also what is handed from slice to slice."""
+    change(world, NAME, secret_values={"notes": CANARY})
+    made = module(NAME).DOOR
+    full = {key: option.get("default") for key, option in {**made.options, **door.WAIT_OPTIONS}.items()}
+    with world.open():
+        outcome = door.reconcile(made, {**full, "_run": {"run": "1"}, "secret_values": {"notes": "another"}, "values": {"workers": 6}}, False, world.clock)
+    told = json.dumps([door.result_of(outcome), outcome.task])
+    assert outcome.failure == "" and CANARY not in told and "another" not in told and values_of(world)["notes"] == "another"
 
 
 def test_a_secret_is_hidden_by_its_name_too(world: Installation) -> None:
