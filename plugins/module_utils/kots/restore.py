@@ -143,13 +143,17 @@ def _busy(look: RestoreLook) -> str:
     mark, living = look.state.mark, others_alive(look)
     if living:
         return f"Restore {living[0].meta.name} is {living[0].phase or 'New'}: another backup is being restored; wait for its end"
-    if mark is None or under_way(look) or look.spec.take_over:
+    if mark is None or under_way(look):
+        return ""
+    when = text_of(mark.since)
+    if mark.backup != look.spec.backup and look.state.program:
+        return f"a restore of backup {mark.backup} was begun {when}, and its program runs here; wait for its end"
+    if look.spec.take_over:
         return ""
     if mark.owner != look.spec.owner:
-        when = text_of(mark.since)
         return f"{mark.owner} restores backup {mark.backup} since {when} (ConfigMap in Velero's namespace); wait, or give take_over: true where it is dead"
     if program_lives(look) is not False:
-        return f"a restore of backup {mark.backup} was begun {text_of(mark.since)} and its program may still run; wait, or give take_over: true"
+        return f"a restore of backup {mark.backup} was begun {when} and its program may still run; wait, or give take_over: true"
     return ""
 
 

@@ -29,6 +29,7 @@ from ansible_collections.serverops.circleci.plugins.module_utils.kots.restore_mo
 from ansible_collections.serverops.circleci.plugins.module_utils.velero.model import meta_from_api
 
 SENT = ("restore", "restore_apps", "put_console_back")
+BEAT = 1.0  # s
 PACE = 30.0  # s between two looks at Velero's own pod while it works
 
 
@@ -69,8 +70,10 @@ class RestorePort:
             self._orders(step)[step.name]()
 
     def wait(self, seconds: float) -> None:
-        """Until a Restore or a volume changes."""
+        """Until a Restore or a volume changes; a beat at least, since Velero counts bytes and items aloud."""
+        ends = self._clock.now() + min(seconds, BEAT)
         self._client.wait([self._restores, self._volumes], seconds)
+        self._clock.sleep(max(0.0, ends - self._clock.now()))
 
     # -- reading ---------------------------------------------------------------------------------------------
 

@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 from ansible_collections.serverops.circleci.plugins.module_utils.core.errors import BadInput, Refused
 from ansible_collections.serverops.circleci.plugins.module_utils.core.secret import Secret
-from ansible_collections.serverops.circleci.plugins.module_utils.transport.detached import Detached, environment, place
+from ansible_collections.serverops.circleci.plugins.module_utils.transport.detached import Detached, check_folder, environment, place
 
 WORKS = ["/bin/sh", "-c", "echo at work; cat > /dev/null; while [ ! -e stop ]; do sleep 0.05; done; echo Error: over >&2"]
 PATIENCE = 20.0
@@ -49,6 +49,7 @@ def test_it_lives_speaks_into_its_log_and_ends(folder: Path) -> None:
     (folder / "stop").touch()
     until(lambda: not one.is_alive())
     assert one.tail() == "at work\nError: over\n"
+    until(lambda: not (folder / "run-1.kubeconfig").exists())
     one.forget()
     assert [path.name for path in folder.iterdir() if path.name.startswith("run-1")] == ["run-1.log"]
 
@@ -66,12 +67,12 @@ def test_a_second_one_of_the_same_name_is_refused(folder: Path) -> None:
 
 def test_end_ends_its_whole_session_and_nothing_where_it_is_dead(folder: Path) -> None:
     one = Detached(str(folder), "run-1")
-    one.start(["/bin/sh", "-c", "sleep 600 & sleep 600; true"], {"PATH": os.environ["PATH"]})
+    one.start(["/bin/sh", "-c", "sleep 600 & sleep 600; true"], {"PATH": os.environ["PATH"]}, Secret("a token"))
     assert one.is_alive()
     one.end()
     until(lambda: not one.is_alive())
     one.end()
-    assert not one.is_alive()
+    assert not one.is_alive() and not (folder / "run-1.kubeconfig").exists()
 
 
 def test_it_outlives_whoever_started_it_by_a_kill(folder: Path) -> None:
@@ -104,6 +105,13 @@ def test_a_folder_where_others_may_write_is_refused(tmp_path: Path) -> None:
     tmp_path.chmod(0o777)
     with pytest.raises(BadInput, match="log_directory"):
         Detached(str(tmp_path), "run-1").start(WORKS, {})
+    with pytest.raises(BadInput, match="log_directory"):
+        check_folder(str(tmp_path))
+
+
+def test_looking_at_a_folder_makes_none(tmp_path: Path) -> None:
+    check_folder(str(tmp_path / "not" / "yet"))
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_folder_that_cannot_be_made_is_refused(tmp_path: Path) -> None:
