@@ -113,6 +113,7 @@ class RestoreState:
     """The cluster as of `now` (the API server's clock, epoch s).
 
     `program` is whether the official CLI that the mark names lives, None where that cannot be known from here; `said` is its last word of an error.
+    `running`: there is a pod beside the console's; `installed`: there is one, or a claim, so that something can be lost.
     `sent` are the steps that this task has done. `gates` and `proofs` are None while nothing is to be begun.
     """
 
@@ -128,6 +129,7 @@ class RestoreState:
     said: str = ""
     console: Console = field(default_factory=Console)
     pods: tuple[PodState, ...] = ()
+    running: bool = False
     installed: bool = False
     mapped: bool = False
     server_started: Optional[float] = None
