@@ -14,6 +14,7 @@ description:
   - Has kotsadm make a snapshot of the whole installation, waits for it by a watch, and proves it. A backup that is not proven fails the task.
   - With O(max_age) a proven backup that is young enough is taken as it is, and one that runs is joined. So the task can be repeated.
   - Looks before it acts whether a backup has a chance at all, and refuses with cause and remedy where it has not. See RV(gates).
+    Begins none while one of them cannot be looked at.
   - kotsadm is asked once. Where its answer is lost, the backup is looked for, and never asked for a second time.
   - Deletes nothing, neither old backups nor failed ones.
   - Needs in the namespace of the installation get on secrets, list on pods and persistentvolumeclaims, and get and create on pods/portforward; in that of
@@ -165,7 +166,7 @@ verdict:
     - V(unverified) when it has ended and a proof failed. V(unproven) when a proof could not be made yet.
     - V(running) or V(stalled) while it has no end.
     - V(asked) when kotsadm was asked and no backup has shown yet. V(gone) when it vanished, or is another one now.
-    - V(due) when one has to be begun, V(refused) when none can be. V(unknown) when the last read failed.
+    - V(due) when one has to be begun, V(refused) when none can be. V(unknown) when the last read failed, or a gate could not be looked at.
   returned: whenever the backups could be read
   type: str
   sample: verified

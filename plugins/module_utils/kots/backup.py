@@ -22,7 +22,7 @@ from ansible_collections.serverops.circleci.plugins.module_utils.kots.choice imp
     subject,
     to_join,
 )
-from ansible_collections.serverops.circleci.plugins.module_utils.kots.gates import failures, gates_view
+from ansible_collections.serverops.circleci.plugins.module_utils.kots.gates import blind_gates, failures, gates_view
 from ansible_collections.serverops.circleci.plugins.module_utils.kots.model import InstanceBackup
 from ansible_collections.serverops.circleci.plugins.module_utils.kots.proofs import FAILED, PASSED, outcome, reasons
 from ansible_collections.serverops.circleci.plugins.module_utils.velero.nouns import Backup, Meta
@@ -150,7 +150,9 @@ def _unfollowed(look: BackupLook) -> Decision:
         return waiting("kotsadm was asked for a backup, which has not shown yet", phase="asked", recheck=5.0)
     if chosen:
         return waiting(f"backup {chosen[0].name} is young enough, but cannot be proven now: {_why(look, chosen[0])}", recheck=AGAIN, unknown=True)
-    why = obstacles(look)
+    why, unseen = obstacles(look), blind_gates(look.state.gates or ())
+    if unseen and not why:
+        return waiting("; ".join(unseen), phase="unseen", recheck=AGAIN, unknown=True)
     return stuck("; ".join(why)) if why else act("no proven backup is young enough" if look.spec.max_age else "a backup is asked for", StartBackup())
 
 
@@ -201,7 +203,8 @@ def _verdict(look: BackupLook, decision: Decision, one: Optional[InstanceBackup]
     if decision.kind == "settled":
         return "verified"
     if not look.memory["uid"]:
-        return {"stuck": "refused", "waiting": "asked" if look.state.sent else "unproven"}.get(decision.kind, "due")
+        waited_for = "asked" if look.state.sent else "unproven" if settled_choice(look) else "unknown"
+        return {"stuck": "refused", "waiting": waited_for}.get(decision.kind, "due")
     if one is None:
         return "gone"
     if one.backup.is_running:

@@ -10,11 +10,12 @@ from dataclasses import replace
 from typing import Any, Optional
 
 from ansible_collections.serverops.circleci.plugins.module_utils.core.clock import Clock
-from ansible_collections.serverops.circleci.plugins.module_utils.core.errors import Unreachable, doing
+from ansible_collections.serverops.circleci.plugins.module_utils.core.errors import Refused, Unreachable, doing
 from ansible_collections.serverops.circleci.plugins.module_utils.core.reconcile import Task
 from ansible_collections.serverops.circleci.plugins.module_utils.core.shapes import Look
 from ansible_collections.serverops.circleci.plugins.module_utils.kots.choice import BackupSpec, BackupState, candidates, proofs_of, settled_choice
 from ansible_collections.serverops.circleci.plugins.module_utils.kots.client import InstallationClient
+from ansible_collections.serverops.circleci.plugins.module_utils.kots.errors import NotSent
 from ansible_collections.serverops.circleci.plugins.module_utils.kots.gates import Gate, gates, ttl_gate
 from ansible_collections.serverops.circleci.plugins.module_utils.kots.model import InstanceBackup, instance_from_api
 from ansible_collections.serverops.circleci.plugins.module_utils.kots.proofs import PASSED, UNKNOWN_PROOF, Evidence, outcome
@@ -56,7 +57,11 @@ class BackupPort:
     def apply(self, _step: Any) -> None:
         """Ask kotsadm, once. Where its answer is lost the next look tells; it is never asked a second time."""
         with doing("begin a backup"):
-            said = self._client.console.write("POST", "/snapshot/backup")
+            try:
+                said = self._client.console.write("POST", "/snapshot/backup")
+            except NotSent as error:  # kotsadm went away since the gates were looked at: look again
+                self._gates = None
+                raise Refused(f"{error}; nothing was asked") from None
             if not isinstance(said.get("backupName"), str) or not said["backupName"]:
                 raise Unreachable(f"{self._client.console.place} did not name the backup")
             self._named = said["backupName"]
@@ -76,7 +81,7 @@ class BackupPort:
             self._seen, self._news = raw, self._clock.now()
 
     def _read_gates(self) -> tuple[Gate, ...]:
-        if self._gates is None:
+        if self._gates is None or any(gate.blind for gate in self._gates):
             site = self._client.site()
             self._gates = gates(site)
             if site.server:
