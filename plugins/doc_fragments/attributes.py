@@ -68,3 +68,12 @@ attributes:
     support: full
     membership: serverops.circleci.kubernetes
 """
+
+    GCP = r"""
+options: {}
+attributes:
+  action_group:
+    description: Takes its connection from C(module_defaults) of the group.
+    support: full
+    membership: serverops.circleci.gcp
+"""

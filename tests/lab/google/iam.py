@@ -123,7 +123,7 @@ class Iam:
             raise Said(400, "The public key is no RSA key.")
         if any(_public(key.certificate) == _public(text.decode()) for key in account.keys.values()):
             raise Said(409, "A key with the same public key already exists.")
-        after, before = max(found.not_valid_before_utc.strftime(STAMP), self._world.stamp()), found.not_valid_after_utc.strftime(STAMP)
+        after, before = found.not_valid_before_utc.strftime(STAMP), found.not_valid_after_utc.strftime(STAMP)
         return ok(_key(account, self._keep(account, text.decode(), "USER_PROVIDED", after, before)))
 
     def list_keys(self, asked: Asked, project: str, email: str) -> Answer:
@@ -223,7 +223,7 @@ class Iam:
     def _keep(self, account: Account, certificate: str, origin: str, after: str, before: str) -> Key:
         if len(account.keys) >= MOST_KEYS:
             raise Said(400, "Maximum number of keys on account reached.", "FAILED_PRECONDITION")
-        name = hashlib.sha1(certificate.encode() + str(self._world.next()).encode(), usedforsecurity=False).hexdigest()
+        name = hashlib.sha1(f"{account.email} {self._world.next()}".encode(), usedforsecurity=False).hexdigest()
         account.keys[name] = Key(name, certificate, origin, after, before, unseen=self._world.key_lag)
         return account.keys[name]
 
