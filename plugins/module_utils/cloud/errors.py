@@ -73,7 +73,7 @@ def google_answer(status: int, message: str, place: str) -> StoreError:
 
 def is_object_missing(message: str) -> bool:
     """Whether it is the object that is not there. The name of its bucket comes along, which may hold any word."""
-    return message.startswith(("No such object", "Not Found"))
+    return message.startswith("No such object") or "bucket" not in message.lower()
 
 
 def cut(error: object) -> str:

@@ -29,6 +29,8 @@ class BucketPort:
             try:
                 found = self._client.find(STORAGE, f"{BUCKETS}/{quote(self._name, safe='')}")
             except NotPermitted as error:
+                if "storage.buckets.get" not in str(error):
+                    raise
                 raise NotPermitted(f"{error}; or it is somebody else's, since all of Google shares the names of buckets: then give another name") from None
         return bucket_from_api(found) if found else None
 

@@ -58,7 +58,11 @@ class Api:
             return answer
 
     def _faulty(self, said: Said, asked: Asked) -> Answer:
-        return grant_error(said.message, "internal_failure", said.code) if asked.path == "/token" else error(said, "/storage/v1/" in asked.path)
+        return (
+            grant_error(said.message, "internal_failure" if said.code >= 429 else "unauthorized_client", said.code)
+            if asked.path == "/token"
+            else error(said, "/storage/v1/" in asked.path)
+        )
 
     def _own(self, asked: Asked) -> Answer:
         if asked.path == "/token" and asked.method == "POST":

@@ -16,6 +16,7 @@ from lab.google.answers import Answer, Asked, Json, grant_error, ok
 from lab.google.model import Key, World
 
 GRANT = "urn:ietf:params:oauth:grant-type:jwt-bearer"
+GOOGLE = "https://oauth2.googleapis.com/token"  # which google-auth asks for, whatever the key file names
 LONGEST, SKEW = 3600.0, 300.0  # s
 TIMES = "Invalid JWT: Token must be a short-lived token (60 minutes) and in a reasonable timeframe. Check your iat and exp values in the JWT claim."
 
@@ -39,7 +40,7 @@ def token(world: World, asked: Asked, audience: str) -> Answer:
     began, ends, now = float(body.get("iat", 0)), float(body.get("exp", 0)), world.now()
     if ends <= now - SKEW or began > now + SKEW or ends - began > LONGEST + 1 or ends <= began:
         return grant_error(TIMES)
-    if body.get("aud") != audience:
+    if body.get("aud") not in (audience, GOOGLE):
         return grant_error("Invalid JWT: Failed audience check.")
     if account.disabled:
         return grant_error("Invalid grant: account disabled")
