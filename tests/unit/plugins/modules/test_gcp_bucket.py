@@ -8,10 +8,13 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from ansible_collections.serverops.circleci.plugins.module_utils.door import WAIT_OPTIONS
+from ansible_collections.serverops.circleci.plugins.module_utils.core.errors import CollectionError
+from ansible_collections.serverops.circleci.plugins.module_utils.door import WAIT_OPTIONS, reconcile
 from unit.laws.gcp_world import BUCKET, Fault, GoogleWorld
 from unit.plugins.modules.gcp_doors import change, steps
 from unit.plugins.modules.indoors import check_options, module, process, returned
+
+from lab.nomad.clock import VirtualClock
 
 NAME = "gcp_bucket"
 WISH: dict[str, Any] = {"name": BUCKET, "location": "europe-west1"}
@@ -80,6 +83,7 @@ def test_somebody_else_changes_it_meanwhile(world: GoogleWorld) -> None:
     world.api.handle = meanwhile  # type: ignore[method-assign]
     result, failure = change(world, NAME, **WISH)
     assert failure == "" and steps(result) == ["set_bucket"]
+    assert [call["status"] for call in world.world.calls if call["method"] == "PATCH"] == [412, 200]
     assert theirs["labels"] == {"team": "b"} and theirs["versioning"] == {"enabled": True} and theirs["metageneration"] == "8"
 
 
@@ -105,9 +109,13 @@ def test_what_cannot_be_is_told_first(world: GoogleWorld, given: dict[str, Any],
     assert words in failure and result == {} and world.tap.points == []
 
 
-def test_as_a_process_it_says_what_it_cannot_reach() -> None:
-    result = process(NAME, {}, **WISH, project="p", access_token="canary-token", endpoint_url="http://127.0.0.1:1", wait=False)
-    assert result["failed"] and "Google Cloud: no answer came" in result["msg"] and "canary-token" not in str(result)
+def test_what_cannot_be_reached_is_asked_again_for_a_while_and_told() -> None:
+    made, clock = module(NAME).DOOR, VirtualClock()
+    full = {key: option.get("default") for key, option in {**made.options, **WAIT_OPTIONS}.items()}
+    given = {**WISH, "project": "p", "access_token": "canary-token", "endpoint_url": "http://127.0.0.1:1"}
+    with pytest.raises(CollectionError, match="Google Cloud: no answer came") as caught:
+        reconcile(made, {**full, **given}, False, clock)
+    assert "canary-token" not in str(caught.value) and 5 < clock.now() < 60
 
 
 def test_a_key_that_is_none_is_not_quoted() -> None:

@@ -11,8 +11,13 @@ from typing import Any
 from urllib.parse import urlencode
 
 import pytest
+from ansible_collections.serverops.circleci.plugins.module_utils.core.errors import Refused
+from ansible_collections.serverops.circleci.plugins.module_utils.core.reconcile import Task
 from ansible_collections.serverops.circleci.plugins.module_utils.core.secret import Secret
 from ansible_collections.serverops.circleci.plugins.module_utils.door import WAIT_OPTIONS
+from ansible_collections.serverops.circleci.plugins.module_utils.gcp.client import client_from_params
+from ansible_collections.serverops.circleci.plugins.module_utils.gcp.key import GoogleKey, KeySpec, RemoveKey
+from ansible_collections.serverops.circleci.plugins.module_utils.gcp.key_client import KeyPort
 from ansible_collections.serverops.circleci.plugins.module_utils.gcp.pair_client import certificate, seen_in
 from cryptography.x509 import load_pem_x509_certificate
 from google.auth import crypt, jwt
@@ -119,6 +124,18 @@ def test_another_takes_its_place_on_order_and_the_old_one_goes_when_it_may(world
     result, failure = go(world, superseded="removed", **order)
     assert failure == "" and result["steps"] == [{"step": "remove_key", "id": "key", "key": old[0]}]
     assert old[0] not in keys(world) and len(keys(world)) == 1 and opens(world)
+
+
+def test_before_a_key_is_removed_it_is_looked_at_once_more(world: GoogleWorld) -> None:
+    """Neither the one in the file, nor one of somebody else's, whatever the first look said."""
+    go(world)
+    foreign = world.control.key(EMAIL)["id"]
+    with world.open():
+        port = KeyPort(client_from_params(world.params, world.clock), KeySpec(EMAIL, KEY_WISH["credentials_file"]), Task(run="r"))
+        for name in keys(world):
+            with pytest.raises(Refused, match="is not one that another has replaced"):
+                port.apply(RemoveKey(GoogleKey(name, "other", "2026-01-01T00:00:00Z", True)))
+    assert len(keys(world)) == 2 and foreign in keys(world)
 
 
 def test_a_key_whose_secret_is_lost_stops_it_until_it_is_told(world: GoogleWorld) -> None:
