@@ -15,6 +15,7 @@ from ansible_collections.serverops.circleci.plugins.module_utils.cloud.client im
 from ansible_collections.serverops.circleci.plugins.module_utils.kots import connection
 from unit.laws.kots_world import BUCKET, Installation
 from unit.plugins.modules.indoors import module
+from unit.plugins.modules.kots_doors import asked as asked_for
 from unit.plugins.modules.kots_doors import change
 
 from lab.google.google import Google
@@ -27,15 +28,15 @@ def google() -> Iterator[Google]:
         yield running
 
 
-def proven(world: Installation, google: Google) -> tuple[dict[str, Any], str]:
-    """kots_backup once more, its store the bucket on Google."""
+def proven(world: Installation, google: Google, bucket: str = BUCKET) -> tuple[dict[str, Any], str]:
+    """kots_backup once more, its store a bucket on Google."""
     made = module("kots_backup").DOOR
     full = {key: option.get("default") for key, option in {**made.options, **door.WAIT_OPTIONS}.items()}
     given = {"max_age": 3600.0, "wait_timeout": 60.0, "cloud": {"service_account_contents": google.contents}, "_run": None}
 
     def there(location: Any, secret: Any, cloud: Any) -> Any:
         prefix = str(location["spec"]["objectStorage"].get("prefix") or "")
-        return store_of(google.location(location["spec"]["objectStorage"]["bucket"], prefix), secret, cloud)
+        return store_of(google.location(bucket, prefix), secret, cloud)
 
     with world.open(), mock.patch.object(connection, "store_of", there):
         outcome = door.reconcile(made, {**full, **given}, False, world.clock)
@@ -57,6 +58,15 @@ def test_the_files_of_a_backup_are_proven_on_google_and_one_that_is_missing_is_t
     asked = [call["path"] for call in google.ask("calls")]
     assert f"/storage/v1/b/{BUCKET}/o" in asked and {call for call in asked if "/o" not in call} == {"/token"}
     google.fault("denied", match="/storage/")
-    third, _failure = proven(world, google)
+    third, failure = proven(world, google)
     google.fault()
-    assert third["backup"] is None or third["backup"]["proofs"]["files"] != "passed" or third["backup"]["uid"] != first["backup"]["uid"]
+    assert "cannot be proven now: files: bucket lab-bucket" in failure and third["backup"]["uid"] == first["backup"]["uid"]
+    assert asked_for(world) == 1, "what cannot be read is no reason for another backup"
+    half = f"half-{velero.replace('.', '-')}"
+    google.ask("bucket", name=half)
+    for key in files:
+        if not key.endswith("/velero-backup.json"):
+            google.ask("write", bucket=half, key=key, body="1")
+    fourth, failure = proven(world, google, half)
+    assert "velero-backup.json is missing" in failure and fourth["backup"]["proofs"]["files"] == "failed"
+    assert asked_for(world) == 2, "the one that is not whole is not reused"
