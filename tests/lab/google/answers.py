@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 Json = dict[str, Any]
-# Code: the status of gRPC (https://cloud.google.com/apis/design/errors), the reason of Cloud Storage (https://cloud.google.com/storage/docs/json_api/v1/status-codes).
+# Code: the status of gRPC (https://cloud.google.com/apis/design/errors), the reason of Cloud Storage
+# (https://cloud.google.com/storage/docs/json_api/v1/status-codes).
 WORDS = {
     400: ("INVALID_ARGUMENT", "invalid"),
     401: ("UNAUTHENTICATED", "authError"),

@@ -90,25 +90,36 @@ TROUBLES = (
 )
 
 
-def _subject(name: str, door: Any, make: Callable[[], GoogleWorld], wish: Json, short: float | None = None) -> Subject:
-    """Its good end is what an undisturbed run brings about; test_gcp_* of the modules say what that is."""
-    world = make()
-    result = module_run(door, world, wish)
-    assert not result.get("failed"), result
-    return Subject(name, door, make, wish, world.end(), TOKEN, short, VOLATILE, troubles=TROUBLES)
+ROLES = {"velero_objects": OBJECTS, "velero_sign": ["iam.serviceAccounts.signBlob"]}
+RIGHTS = ["accounts iam.workloadIdentityUser", "accounts velero_sign", "buckets velero_objects"]
+OPERATOR, LEGACY = 5, 3  # bindings of the operator's, and those that Google gives a bucket
+
+
+def _ends(**more: Any) -> Json:
+    nothing: Json = {"buckets": {}, "roles": {}, "rights": [], "others": OPERATOR, "account": False, "keys": 0, "kept": False, "beside": False}
+    return {**nothing, **more}
+
+
+def _subject(name: str, make: Callable[[], GoogleWorld], wish: Json, ends: Json, short: float | None = None) -> Subject:
+    door = {"gcp_bucket": BUCKETS, "gcp_service_account": ACCOUNTS, "gcp_service_account_key": KEYS}[name.partition(",")[0]]
+    return Subject(name, door, make, wish, ends, TOKEN, short, VOLATILE, troubles=TROUBLES)
 
 
 def subjects() -> list[Subject]:
     """Each from nothing, over what is there, and where Google is slow to see."""
     rotate, remove = {**KEY_WISH, "made_after": "2026-11-22T06:38:00Z"}, {**KEY_WISH, "superseded": "removed"}
+    closed = _ends(buckets={BUCKET: True}, others=OPERATOR + LEGACY)
+    account = _ends(buckets={BUCKET: False}, roles=ROLES, rights=RIGHTS, others=OPERATOR + LEGACY, account=True)
+    guide = {**account, "rights": sorted([*RIGHTS, "buckets storage.objectAdmin"]), "others": OPERATOR + LEGACY + 1}
+    key = _ends(account=True, keys=1, kept=True)
     return [
-        _subject("gcp_bucket, a new one", BUCKETS, lambda: GoogleWorld().settle_in(), BUCKET_WISH),
-        _subject("gcp_bucket, an open one", BUCKETS, lambda: _bucket(softDeletePolicy={"retentionDurationSeconds": 0}), BUCKET_WISH),
-        _subject("gcp_service_account, a new one", ACCOUNTS, _account, ACCOUNT_WISH),
-        _subject("gcp_service_account, seen late", ACCOUNTS, lambda: _account(4), ACCOUNT_WISH, 3.0),
-        _subject("gcp_service_account, the guide's", ACCOUNTS, _guide, ACCOUNT_WISH),
-        _subject("gcp_service_account_key, the first", KEYS, _keyless, KEY_WISH),
-        _subject("gcp_service_account_key, listed late", KEYS, lambda: _keyless(4), KEY_WISH, 3.0),
-        _subject("gcp_service_account_key, another", KEYS, _keyed, rotate),
-        _subject("gcp_service_account_key, the old one goes", KEYS, lambda: _keyed(True), remove),
+        _subject("gcp_bucket, a new one", lambda: GoogleWorld().settle_in(), BUCKET_WISH, closed),
+        _subject("gcp_bucket, an open one", lambda: _bucket(softDeletePolicy={"retentionDurationSeconds": 0}), BUCKET_WISH, closed),
+        _subject("gcp_service_account, a new one", _account, ACCOUNT_WISH, account),
+        _subject("gcp_service_account, seen late", lambda: _account(4), ACCOUNT_WISH, account, 3.0),
+        _subject("gcp_service_account, the guide's", _guide, ACCOUNT_WISH, guide),
+        _subject("gcp_service_account_key, the first", _keyless, KEY_WISH, key),
+        _subject("gcp_service_account_key, listed late", lambda: _keyless(4), KEY_WISH, key, 3.0),
+        _subject("gcp_service_account_key, another", _keyed, rotate, {**key, "keys": 2}),
+        _subject("gcp_service_account_key, the old one goes", lambda: _keyed(True), remove, key),
     ]

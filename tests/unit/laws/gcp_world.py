@@ -33,6 +33,7 @@ from lab.nomad.clock import VirtualClock
 TOKEN = "ya29.canary-of-an-operator"
 EMAIL = f"velero@{PROJECT}.iam.gserviceaccount.com"
 BUCKET = "circleci-backups"
+MINE = (f"serviceAccount:{EMAIL}", f"serviceAccount:{PROJECT}.svc.id.goog[velero/velero]")
 STEP = 0.05  # s that a call takes
 
 
@@ -122,10 +123,12 @@ class GoogleWorld:
         """What there is, without ids and times."""
         kept = self.file.read_text() if self.file.exists() else ""
         account = self.world.accounts.get(EMAIL)
+        entries = [(place, one["role"], member) for place, policy in self.world.policies.items() for one in policy.bindings for member in one["members"]]
         return {
-            "buckets": {name: one.body["iamConfiguration"] | {"versioning": one.body.get("versioning")} for name, one in self.world.buckets.items()},
+            "buckets": {name: _closed(one.body) for name, one in self.world.buckets.items()},
             "roles": {name.rpartition("/")[2]: sorted(role.permissions) for name, role in self.world.roles.items() if not role.deleted},
-            "policies": {place: sorted(str(one) for one in policy.bindings) for place, policy in self.world.policies.items()},
+            "rights": sorted(f"{place.partition('/')[0]} {role.rpartition('/')[2]}" for place, role, member in entries if member in MINE),
+            "others": len([member for _place, _role, member in entries if member not in MINE]),
             "account": account is not None,
             "keys": len(account.keys) if account else 0,
             "kept": EMAIL in kept and any(f'"private_key_id": "{key}"' in kept for key in (account.keys if account else ())),
@@ -144,6 +147,12 @@ class GoogleWorld:
         return modes + (lost if len(lost) > self.may_be_lost else [])
 
     may_be_lost = 0  # how many keys of ours the files no longer hold, where one was replaced
+
+
+def _closed(body: Json) -> bool:
+    access = body["iamConfiguration"]
+    uniform, versioned = access["uniformBucketLevelAccess"]["enabled"], body.get("versioning", {}).get("enabled", False)
+    return bool(uniform and versioned and access["publicAccessPrevention"] == "enforced")
 
 
 class LabAdapter(BaseAdapter):
