@@ -10,6 +10,7 @@ from urllib.parse import quote
 from ansible_collections.serverops.circleci.plugins.module_utils.core.errors import NotFound
 from ansible_collections.serverops.circleci.plugins.module_utils.core.shapes import Json
 from ansible_collections.serverops.circleci.plugins.module_utils.gcp.client import IAM, PROJECTS, STORAGE, GcpClient
+from ansible_collections.serverops.circleci.plugins.module_utils.gcp.errors import NotYet
 
 # With an older one conditions come as roles that there are not: https://cloud.google.com/iam/docs/policies#versions
 VERSION = 3
@@ -24,17 +25,22 @@ class Policies:
         self._project = f"/v3/projects/{quote(client.project, safe='')}"
 
     def read(self, place: str, must: bool = False) -> Json:
-        """The policy as it is. Of a bucket that is not there, it is empty, unless it `must` be there."""
+        """The policy as it is. Of a bucket or an account that is not there, it is empty, unless it `must` be there."""
+        try:
+            return self._read(place)
+        except NotFound as error:
+            if not must:
+                return {}
+            if place == "account":  # it was seen a moment ago, by another part of Google
+                raise NotYet(str(error)) from None
+            raise
+
+    def _read(self, place: str) -> Json:
         if place == "project":
             return self._client.read("POST", PROJECTS, f"{self._project}:getIamPolicy", {"options": {"requestedPolicyVersion": VERSION}})
         if place == "account":
             return self._client.read("POST", IAM, f"{self._account}:getIamPolicy", query={"options.requestedPolicyVersion": str(VERSION)})
-        try:
-            return self._client.read("GET", STORAGE, _bucket(place), query={"optionsRequestedPolicyVersion": str(VERSION)})
-        except NotFound:
-            if must:
-                raise
-            return {}
+        return self._client.read("GET", STORAGE, _bucket(place), query={"optionsRequestedPolicyVersion": str(VERSION)})
 
     def write(self, place: str, policy: Json) -> None:
         """The whole policy, over the version that its etag names."""

@@ -17,6 +17,7 @@ from unit.laws.gcp_world import BUCKET, EMAIL, PROJECT, Fault, GoogleWorld
 from unit.plugins.modules.gcp_doors import change, steps
 from unit.plugins.modules.indoors import check_options, module, returned
 
+from lab.google.answers import Said, error
 from lab.google.model import Role
 
 NAME = "gcp_service_account"
@@ -97,6 +98,20 @@ def test_a_policy_that_somebody_else_writes_meanwhile_is_read_again(world: Googl
     members = [member for one in world.control.policy(f"projects/{PROJECT}") for member in one["members"]]
     assert failure == "" and {"user:1@example.com", "user:2@example.com", MEMBER} <= set(members)
     assert steps(result).count("add_binding") == 2
+
+
+def test_an_account_that_one_part_of_google_shows_and_another_does_not_yet(world: GoogleWorld) -> None:
+    handle, late = world.api.handle, []
+
+    def slow(asked: Any) -> Any:
+        if asked.path.endswith(f"{EMAIL}:getIamPolicy") and len(late) < 3:
+            late.append(True)
+            return error(Said(404, f"Unknown service account: {EMAIL}"), False)
+        return handle(asked)
+
+    world.api.handle = slow  # type: ignore[method-assign]
+    result, failure = go(world)
+    assert failure == "" and len(late) == 3 and steps(result).count("add_binding") == 3 and not go(world)[0]["changed"]
 
 
 def test_a_member_more_joins_the_binding_that_is_there(world: GoogleWorld) -> None:
