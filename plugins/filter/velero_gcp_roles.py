@@ -42,7 +42,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 _value:
-  description: The roles, each with role_id, title, permissions, on and bucket.
+  description: The roles, each with role_id, title, permissions, place and bucket.
   type: list
   elements: dict
 """

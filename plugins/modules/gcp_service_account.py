@@ -49,7 +49,7 @@ options:
         type: list
         elements: str
         required: true
-      'on':
+      place:
         description:
           - What the account gets the role on. V(account) is the account itself.
         type: str
@@ -121,12 +121,12 @@ roles:
   type: dict
   sample: {projects/example-project/roles/velero_objects: [storage.objects.get]}
 rights:
-  description: Which of the wanted rights there are, each with on, role and member.
+  description: Which of the wanted rights there are, each with place, role and member.
   returned: whenever it could be read
   type: list
   elements: dict
   sample:
-    - on: bucket example-circleci-backups
+    - place: bucket example-circleci-backups
       role: projects/example-project/roles/velero_objects
       member: serviceAccount:velero@example-project.iam.gserviceaccount.com
 other_rights:
@@ -168,7 +168,7 @@ ROLE: dict[str, dict[str, Any]] = {
     "role_id": {"type": "str", "required": True},
     "title": {"type": "str"},
     "permissions": {"type": "list", "elements": "str", "required": True},
-    "on": {"type": "str", "choices": ["bucket", "project", "account"], "default": "bucket"},
+    "place": {"type": "str", "choices": ["bucket", "project", "account"], "default": "bucket"},
     "bucket": {"type": "str"},
 }
 POD = {"namespace": {"type": "str", "required": True}, "service_account": {"type": "str", "required": True}, "pool": {"type": "str"}}

@@ -142,7 +142,8 @@ def test_the_way_of_the_guide_would_open_more(google: Google, tmp_path: Path) ->
     google.ask("grant", resource="buckets/ci-backups", role="roles/storage.objectAdmin", member=f"serviceAccount:{EMAIL}")
     assert len(asked.get(path, params=wanted).json()["permissions"]) == 2
     played = go(google, tmp_path)
-    assert played.code == 0 and "changed=0" in played.output and '\\"on\\": \\"bucket ci-backups\\", \\"role\\": \\"roles/storage.objectAdmin' in played.output
+    assert played.code == 0 and "changed=0" in played.output
+    assert '\\"place\\": \\"bucket ci-backups\\", \\"role\\": \\"roles/storage.objectAdmin' in played.output
 
 
 def test_the_files_of_a_backup_are_listed_by_the_key_of_the_role(google: Google, tmp_path: Path) -> None:

@@ -155,7 +155,7 @@ def gcp_roles(bucket: Any, name: str = "velero", snapshots: bool = False, worklo
             "role_id": f"{name.replace('-', '_')}_{title}",
             "title": f"{name}: {title}",
             "permissions": list(found[place]),
-            "on": place,
+            "place": place,
             **({"bucket": bucket} if place == "bucket" else {}),
         }
         for place, title in titles.items()

@@ -85,7 +85,7 @@ class Binding:
 
     def view(self) -> Json:
         """For results."""
-        return {"on": self.place, "role": self.role, "member": self.member, **({"conditional": True} if self.conditional else {})}
+        return {"place": self.place, "role": self.role, "member": self.member, **({"conditional": True} if self.conditional else {})}
 
 
 def bindings_from_api(place: str, policy: Mapping[str, Any], members: Iterable[str]) -> frozenset[Binding]:

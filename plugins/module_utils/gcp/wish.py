@@ -87,9 +87,9 @@ def _role(entry: Mapping[str, Any]) -> RoleWish:
         raise BadInput(
             f"permissions of role {name} {f'has {bad[0]!r}' if bad else 'is empty'}; give whole names such as storage.objects.get, never a star or a role"
         )
-    if (entry["on"] == "bucket") != bool(bucket):
-        raise BadInput(f"role {name} is on {entry['on']} and its bucket is {bucket!r}; give bucket with on: bucket, and only there")
-    return RoleWish(name, entry.get("title") or name, permissions, f"bucket {bucket}" if bucket else entry["on"])
+    if (entry["place"] == "bucket") != bool(bucket):
+        raise BadInput(f"role {name} has place {entry['place']} and bucket {bucket!r}; give bucket with place: bucket, and only there")
+    return RoleWish(name, entry.get("title") or name, permissions, f"bucket {bucket}" if bucket else entry["place"])
 
 
 def _pod(project: str, given: Optional[Mapping[str, Any]]) -> str:

@@ -26,8 +26,8 @@ ACCOUNT_WISH: Json = {
     "account_id": "velero",
     "display_name": "Velero",
     "roles": [
-        {"role_id": "velero_objects", "title": "Objects", "permissions": OBJECTS, "on": "bucket", "bucket": BUCKET},
-        {"role_id": "velero_sign", "title": "Sign", "permissions": ["iam.serviceAccounts.signBlob"], "on": "account", "bucket": None},
+        {"role_id": "velero_objects", "title": "Objects", "permissions": OBJECTS, "place": "bucket", "bucket": BUCKET},
+        {"role_id": "velero_sign", "title": "Sign", "permissions": ["iam.serviceAccounts.signBlob"], "place": "account", "bucket": None},
     ],
     "workload_identity": {"namespace": "velero", "service_account": "velero", "pool": None},
     "wait_timeout": 300.0,

@@ -23,7 +23,7 @@ from lab.google.model import Role
 NAME = "gcp_service_account"
 MEMBER = f"serviceAccount:{EMAIL}"
 ROLE = f"projects/{PROJECT}/roles/velero_objects"
-SNAPSHOTS = {"role_id": "velero_snapshots", "title": None, "permissions": ["compute.disks.get"], "on": "project", "bucket": None}
+SNAPSHOTS = {"role_id": "velero_snapshots", "title": None, "permissions": ["compute.disks.get"], "place": "project", "bucket": None}
 
 
 @pytest.fixture
@@ -127,7 +127,7 @@ def test_what_the_guide_gave_is_told_and_left(world: GoogleWorld) -> None:
     world.control.account("velero")
     world.control.grant(f"buckets/{BUCKET}", "roles/storage.objectAdmin", MEMBER)
     result, failure = go(world)
-    assert failure == "" and result["other_rights"] == [{"on": f"bucket {BUCKET}", "role": "roles/storage.objectAdmin", "member": MEMBER}]
+    assert failure == "" and result["other_rights"] == [{"place": f"bucket {BUCKET}", "role": "roles/storage.objectAdmin", "member": MEMBER}]
     assert {"role": "roles/storage.objectAdmin", "members": [MEMBER]} in world.control.policy(f"buckets/{BUCKET}")
 
 
@@ -184,7 +184,7 @@ def test_an_answer_that_is_lost_makes_nothing_twice(world: GoogleWorld, answer: 
         ({"roles": [{**SNAPSHOTS, "permissions": ["roles/owner"]}]}, "never a star or a role"),
         ({"roles": [{**SNAPSHOTS, "permissions": []}]}, "is empty"),
         ({"roles": [{**SNAPSHOTS, "role_id": "a b"}]}, "role_id is 'a b'"),
-        ({"roles": [{**SNAPSHOTS, "on": "bucket"}]}, "give bucket with on: bucket"),
+        ({"roles": [{**SNAPSHOTS, "place": "bucket"}]}, "give bucket with place: bucket"),
         ({"roles": [SNAPSHOTS, SNAPSHOTS]}, "names velero_snapshots twice"),
     ],
 )

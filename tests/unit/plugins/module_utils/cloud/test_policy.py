@@ -240,7 +240,7 @@ GOOGLE_CALLS = {
 
 
 def test_google_s_roles_allow_each_call_that_is_made_and_nothing_that_is_not() -> None:
-    found = {role["on"]: set(role["permissions"]) for role in policy.gcp_roles("b", "velero", snapshots=True, workload_identity=True)}
+    found = {role["place"]: set(role["permissions"]) for role in policy.gcp_roles("b", "velero", snapshots=True, workload_identity=True)}
     needed = {place: {one for permissions in calls.values() for one in permissions} for place, calls in GOOGLE_CALLS.items()}
     assert found == needed
 
@@ -255,7 +255,7 @@ def test_what_the_guide_s_role_opens_besides_is_closed(guide: str) -> None:
 
 def test_google_s_roles_have_ids_that_google_takes_and_only_those_that_are_needed() -> None:
     assert [role["role_id"] for role in policy.gcp_roles("b", "my-velero")] == ["my_velero_objects"]
-    assert [(role["on"], role.get("bucket")) for role in policy.gcp_roles("b", snapshots=True)] == [("bucket", "b"), ("project", None)]
+    assert [(role["place"], role.get("bucket")) for role in policy.gcp_roles("b", snapshots=True)] == [("bucket", "b"), ("project", None)]
 
 
 @pytest.mark.parametrize("bucket", ["", "a*", "gs://b", None])

@@ -34,6 +34,8 @@ NOW = KeyState(now="2026-11-29T00:00:00Z")
         (replace(NOW, kept=KEPT, keys=(A, FOREIGN)), SPEC, "settled", "in use"),
         (replace(NOW, kept=KEPT, young=True), SPEC, "waiting", "does not list"),
         (replace(NOW, kept=KEPT, young=True), replace(SPEC, made_after=DAY), "waiting", "does not list"),
+        (replace(NOW, kept=KEPT, young=True), replace(SPEC, removed=True), "waiting", "does not list"),
+        (replace(NOW, kept=KEPT, young=True, keys=(C,)), SPEC, "waiting", "does not list"),
         (replace(NOW, kept=KEPT), SPEC, "steps", "begin_key"),
         (replace(NOW, kept=KEPT, keys=(A,)), replace(SPEC, made_after=DAY), "steps", "begin_key"),
         (replace(NOW, kept=KEPT, keys=(A,)), replace(SPEC, made_after=OLD), "settled", "in use"),

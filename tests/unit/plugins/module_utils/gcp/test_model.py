@@ -64,5 +64,5 @@ def test_a_bucket_that_says_little_is_open() -> None:
 )
 def test_what_an_answer_means(status: int, message: str, kind: type[CollectionError]) -> None:
     found = answer_error(status, message, 7.0)
-    assert type(found) is kind
+    assert found.__class__ is kind
     assert getattr(found, "after", None) == (7.0 if status in (408, 429, 503) else None)
