@@ -84,5 +84,15 @@ attributes:
   action_group:
     description: Takes its options from C(module_defaults) of the group.
     support: full
-    membership: serverops.circleci.replicated
+    membership:
+      - serverops.circleci.replicated
+"""
+
+    GCP = r"""
+options: {}
+attributes:
+  action_group:
+    description: Takes its connection from C(module_defaults) of the group.
+    support: full
+    membership: serverops.circleci.gcp
 """

@@ -165,7 +165,7 @@ def door_of(module: str) -> Any:
 
 # The modules of a system that lives in Kubernetes share the options of that group.
 GROUPS = {"velero": "kubernetes", "kots": "kubernetes", "server": "kubernetes"}
-PIECES = {"kubernetes": "kubernetes.options", "nomad": "nomad.connection"}
+PIECES = {"gcp": "gcp.options", "kubernetes": "kubernetes.options", "nomad": "nomad.connection"}
 
 
 def group_of(module: str) -> str:

@@ -10,7 +10,7 @@ import logging
 
 import pytest
 from ansible_collections.serverops.circleci.plugins.module_utils.door import reconcile
-from unit.laws import certificates, host_files, kots, kots_config, kots_restore, kots_support, nomad, nomad_jobs, server, server_addresses, services, telegraf, trust, velero
+from unit.laws import certificates, gcp, host_files, kots, kots_config, kots_restore, kots_support, nomad, nomad_jobs, server, server_addresses, services, telegraf, trust, velero
 from unit.laws.killing import Killed
 from unit.laws.leaking import leaks, outputs
 from unit.laws.running import Ran, all_params, by_item, run, run_sliced, stable
@@ -19,6 +19,7 @@ from unit.toy import subjects as toy
 
 SUBJECTS: list[Subject] = [
     *toy.subjects(),
+    *gcp.subjects(),
     *nomad.subjects(),
     *nomad_jobs.subjects(),
     *server.subjects(),

@@ -142,3 +142,22 @@ def gcp_permissions(snapshots: bool = True, workload_identity: bool = False) -> 
     Without a key Velero has its download addresses signed by the account itself, which takes signBlob on it.
     """
     return {"bucket": GCP_OBJECTS, "project": GCP_SNAPSHOTS if snapshots else (), "account": GCP_SIGN if workload_identity else ()}
+
+
+def gcp_roles(bucket: Any, name: str = "velero", snapshots: bool = False, workload_identity: bool = False) -> list[Json]:
+    """The custom roles of one account, each on the thing where it is needed, as gcp_service_account takes them. Raises BadInput for no bucket's name."""
+    if not isinstance(bucket, str) or not bucket or set(bucket) & set("*/: "):
+        raise BadInput(f"the bucket is {bucket!r}; give the name of one bucket, without a star, a slash or gs:")
+    found = gcp_permissions(snapshots, workload_identity)
+    titles = {"bucket": "objects", "project": "snapshots", "account": "sign"}  # ids of roles know no dash
+    return [
+        {
+            "role_id": f"{name.replace('-', '_')}_{title}",
+            "title": f"{name}: {title}",
+            "permissions": list(found[place]),
+            "place": place,
+            **({"bucket": bucket} if place == "bucket" else {}),
+        }
+        for place, title in titles.items()
+        if found[place]
+    ]

@@ -15,6 +15,8 @@ from ansible_collections.serverops.circleci.plugins.module_utils.cloud.policy_ch
 from ansible_collections.serverops.circleci.plugins.module_utils.cloud.velero_calls import dangers, needed
 from ansible_collections.serverops.circleci.plugins.module_utils.core.errors import BadInput
 
+from lab.google.catalogue import PREDEFINED
+
 B, P = "arn:aws:s3:::backups", "arn:aws:s3:::backups/velero"
 FILES = AwsWish("backups", "velero")
 KOPIA = replace(FILES, uploader="kopia")
@@ -160,6 +162,50 @@ def test_google_s_rights_are_bound_where_they_are_used() -> None:
     assert found["project"] == ()
     assert found["account"] == ("iam.serviceAccounts.signBlob",)
     assert set(found["bucket"]) == {f"storage.objects.{verb}" for verb in ("create", "delete", "get", "list")}, "objectAdmin may change who else may"
+
+
+# What each part calls, and the permission that the call takes: velero-plugin-for-gcp (object_store.go, volume_snapshotter.go), restic (backend/gs), Kopia.
+GOOGLE_CALLS = {
+    "bucket": {
+        "write an object": ("storage.objects.create",),
+        "write it over": ("storage.objects.create", "storage.objects.delete"),
+        "read it, look whether it is there": ("storage.objects.get",),
+        "list": ("storage.objects.list",),
+        "delete": ("storage.objects.delete",),
+    },
+    "project": {
+        "look at a disk and its zone": ("compute.disks.get", "compute.zones.get"),
+        "copy it": ("compute.disks.createSnapshot", "compute.snapshots.create", "compute.snapshots.get"),
+        "make a disk of the copy": ("compute.disks.create", "compute.snapshots.useReadOnly"),
+        "delete the copy": ("compute.snapshots.delete",),
+    },
+    "account": {"sign a download address": ("iam.serviceAccounts.signBlob",)},
+}
+
+
+def test_google_s_roles_allow_each_call_that_is_made_and_nothing_that_is_not() -> None:
+    found = {role["place"]: set(role["permissions"]) for role in policy.gcp_roles("b", "velero", snapshots=True, workload_identity=True)}
+    needed = {place: {one for permissions in calls.values() for one in permissions} for place, calls in GOOGLE_CALLS.items()}
+    assert found == needed
+
+
+@pytest.mark.parametrize("guide", ["roles/storage.objectAdmin", "roles/storage.admin", "roles/owner"])
+def test_what_the_guide_s_role_opens_besides_is_closed(guide: str) -> None:
+    ours = {permission for role in policy.gcp_roles("b", "velero", True, True) for permission in role["permissions"]}
+    more = PREDEFINED[guide] - ours
+    assert "storage.objects.setIamPolicy" in more and ours & {"iam.serviceAccounts.actAs", "iam.serviceAccounts.getAccessToken"} == set()
+    assert not [one for one in ours if one.endswith(("IamPolicy", ".update")) or one.startswith(("iam.roles", "iam.serviceAccountKeys", "storage.buckets"))]
+
+
+def test_google_s_roles_have_ids_that_google_takes_and_only_those_that_are_needed() -> None:
+    assert [role["role_id"] for role in policy.gcp_roles("b", "my-velero")] == ["my_velero_objects"]
+    assert [(role["place"], role.get("bucket")) for role in policy.gcp_roles("b", snapshots=True)] == [("bucket", "b"), ("project", None)]
+
+
+@pytest.mark.parametrize("bucket", ["", "a*", "gs://b", None])
+def test_a_google_bucket_that_is_none_is_refused(bucket: object) -> None:
+    with pytest.raises(BadInput, match="give the name of one bucket"):
+        policy.gcp_roles(bucket)
 
 
 def test_the_tag_is_velero_s() -> None:
