@@ -84,5 +84,5 @@ attributes:
   action_group:
     description: Takes its options from C(module_defaults) of the group.
     support: full
-    membership: serverops.circleci.replicated
+    membership: [serverops.circleci.replicated]
 """
