@@ -322,13 +322,36 @@ def test_f88_check_mode_makes_no_system_call_that_changes_a_file_of_the_host(tmp
         change("proxy_config", tmp_path, False, **proxy(tmp_path, places=["customizations"]))
 
 
+def process(folder: Path, check: bool, *before: str, **given: Any) -> subprocess.CompletedProcess[str]:
+    """proxy_config as Ansible runs it."""
+    collections = ROOT / "build" / "collections"
+    own = {"_ansible_remote_tmp": str(folder / "tmp"), "_ansible_diff": True, "_ansible_check_mode": check, "restart_notes": str(folder / "notes.d")}
+    args = json.dumps({"ANSIBLE_MODULE_ARGS": {**given, **own}})
+    path = collections / "ansible_collections/serverops/circleci/plugins/modules/proxy_config.py"
+    env = {**os.environ, "PYTHONPATH": str(collections), "PYTHONDONTWRITEBYTECODE": "1"}
+    return subprocess.run([*before, sys.executable, str(path)], input=args, capture_output=True, text=True, env=env, check=False)
+
+
+CHANGING = re.compile(r"(rename|unlink|mkdir|rmdir|chmod|chown|setxattr|truncate|link|symlink)\w*\(|O_(WRONLY|RDWR|CREAT)")
+
+
+@pytest.mark.parametrize("check", [True, False])
+def test_f88_the_whole_process_in_check_mode_changes_no_file_of_the_host(tmp_path: Path, check: bool) -> None:
+    readers.needs("strace")
+    folder, log = tmp_path / "host", tmp_path / "strace.log"
+    folder.mkdir()
+    (folder / "customizations").write_text(OLD)
+    ran = process(folder, check, "strace", "-f", "-o", str(log), "-e", "trace=%file,fchmod,fchown,fsetxattr", **proxy(folder, places=["customizations", "apt"]))
+    assert json.loads(ran.stdout)["changed"], ran.stderr
+    calls = [line for line in log.read_text().splitlines() if CHANGING.search(line) and (str(folder) in line or ".serverops-" in line)]
+    if check:
+        assert calls == [] and snapshot(folder) == {"customizations": OLD.encode()}
+    else:
+        assert any("rename" in line for line in calls), "the run itself is seen"
+
+
 def test_f89_no_password_is_in_what_the_module_prints(tmp_path: Path) -> None:
     """The whole process, its invocation too; a password in an address is hidden although the option is no secret."""
-    collections = ROOT / "build" / "collections"
     for http, allow in (("http://me:5ec2e7-a@10.0.0.33:3128", True), ("http://me:5ec2e7-a@10.0.0.33:3128", False), ("me:5ec2e7-a@10.0.0.33:3128", True)):
-        given = {**proxy(tmp_path, http=http, places=["customizations"]), "allow_credentials": allow, "restart_notes": str(tmp_path / "notes.d")}
-        args = json.dumps({"ANSIBLE_MODULE_ARGS": {**given, "_ansible_remote_tmp": str(tmp_path), "_ansible_diff": True}})
-        path = collections / "ansible_collections/serverops/circleci/plugins/modules/proxy_config.py"
-        env = {**os.environ, "PYTHONPATH": str(collections)}
-        ran = subprocess.run([sys.executable, str(path)], input=args, capture_output=True, text=True, env=env, check=False)
+        ran = process(tmp_path, False, **{**proxy(tmp_path, http=http, places=["customizations"]), "allow_credentials": allow})
         assert "invocation" in ran.stdout and "5ec2e7" not in ran.stdout + ran.stderr
