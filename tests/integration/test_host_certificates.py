@@ -15,6 +15,7 @@ from integration.playing import play_target
 
 from lab.certificates import Made, authority, key_of, server
 from lab.replicated.services import ServicesHost
+from lab.tls_server import ShowingServer
 
 DAY = timedelta(days=1)
 NOW = datetime.now(timezone.utc)
@@ -52,4 +53,10 @@ def test_tls_certificate_info(host: ServicesHost, tmp_path: Path) -> None:
     file = tmp_path / "nomad.pem"
     file.write_text(pair(3).pem)
     played = play_target("tls_certificate_info", {**place(host, tmp_path), "target_file": str(file)}, tmp_path)
+    assert played.code == 0, played.output
+
+
+def test_server_names_info(tmp_path: Path) -> None:
+    with ServicesHost(tmp_path / "host") as host, ShowingServer(pair(4)) as app:
+        played = play_target("server_names_info", {"target_path": host.path, "target_endpoint": str(app)}, tmp_path)
     assert played.code == 0, played.output

@@ -18,6 +18,7 @@ MODULES = "ansible_collections.serverops.circleci.plugins.modules."
 DOOR = import_module(MODULES + "tls_certificate").DOOR
 CANARY = TWO.key_pem.splitlines()[1]
 INFO = import_module(MODULES + "tls_certificate_info").DOOR
+NAMES = import_module(MODULES + "server_names_info").DOOR
 NOTE = ["certificate of the app"]
 
 
@@ -94,6 +95,12 @@ def subjects() -> list[Subject]:
 
 
 def readings() -> list[Reading]:
-    """The report on what ends, of a host that serves a pair."""
-    params = {"endpoints": ["127.0.0.1:443", "127.0.0.1:8800"]}
-    return [Reading("tls_certificate_info", INFO, lambda: CertificateWorld(TWO).settle_in(), params, CANARY, TROUBLES)]  # type: ignore[arg-type,return-value]
+    """The report on what ends, and the four names, of a host that serves a pair."""
+
+    def made() -> CertificateWorld:
+        return CertificateWorld(TWO).settle_in()  # type: ignore[return-value]
+
+    ports = {"endpoints": ["127.0.0.1:443", "127.0.0.1:8800"]}
+    names = {"endpoint": "127.0.0.1:443", "oauth_callback": "https://circleci.example.com/"}
+    troubles: Any = TROUBLES
+    return [Reading("tls_certificate_info", INFO, made, ports, CANARY, troubles), Reading("server_names_info", NAMES, made, names, CANARY, troubles)]

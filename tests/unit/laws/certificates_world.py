@@ -68,6 +68,7 @@ class CertificateWorld(ServicesWorld):
             super().open(),
             mock.patch.object(certificate_client, "HostFiles", lambda: files),
             mock.patch.object(handshakes, "served_certificate", self._served),
+            mock.patch.object(handshakes, "addresses_of", self._resolved),
         ):
             yield
 
@@ -79,6 +80,10 @@ class CertificateWorld(ServicesWorld):
             paths = [word.replace(KEPT, str(self.kept)) for word in argv[1:]]
             done = self.host.run("replicated", *paths)
             return Ran(done.code, done.out, done.err)
+
+    def _resolved(self, name: str) -> tuple[str, ...]:
+        with self.tap.around(f"resolve {name}", before=False):
+            return ("203.0.113.10",)
 
     def _served(self, host: str, port: int, _name: str = "") -> bytes:
         with self.tap.around("handshake", before=False), self.host.look() as now:
