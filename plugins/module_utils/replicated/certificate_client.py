@@ -16,7 +16,7 @@ from ansible_collections.serverops.circleci.plugins.module_utils.host.certificat
 from ansible_collections.serverops.circleci.plugins.module_utils.host.certificates_client import authorities_above, key_text, read_der, read_material
 from ansible_collections.serverops.circleci.plugins.module_utils.host.restart_client import PendingRestarts
 from ansible_collections.serverops.circleci.plugins.module_utils.host.trust import STORES
-from ansible_collections.serverops.circleci.plugins.module_utils.replicated.certificate import APP, KeepPair, PairSpec, PairState, pair_faults
+from ansible_collections.serverops.circleci.plugins.module_utils.replicated.certificate import APP, KeepPair, PairSpec, PairState, TidyUp, pair_faults
 from ansible_collections.serverops.circleci.plugins.module_utils.replicated.certificate_places_client import PLACES, KeptPairs, Pair, pair_of
 from ansible_collections.serverops.circleci.plugins.module_utils.replicated.client import ReplicatedClient
 from ansible_collections.serverops.circleci.plugins.module_utils.transport import handshakes
@@ -43,7 +43,7 @@ class CertificatePort:
             state = self._served(PairState(pending=pending))
             stored, pair = self._place.stored(state.served if isinstance(state.served, str) else "")
             kept = self._kept.read(self._spec.target)
-            state = replace(state, stored=stored, keepable=pair is not None, kept=kept.identity if kept else state.kept)
+            state = replace(state, stored=stored, keepable=pair is not None, kept=kept.identity if kept else state.kept, left=self._place.left())
             self._name = self._spec.host_names[0] if self._spec.host_names else self._place.host_name()
             return self._given(state) if self._spec.present else self._earlier(state, kept)
 
@@ -54,6 +54,10 @@ class CertificatePort:
                 pair = self._place.stored(step.fingerprint)[1]
                 if pair is not None:
                     self._kept.write(self._spec.target, pair)
+            return
+        if isinstance(step, TidyUp):
+            with doing("tidy up"):
+                self._place.tidy()
             return
         self._leave_note()
         with doing("install the certificate"):
