@@ -169,7 +169,7 @@ def _decision(look: PairLook) -> Decision:
     if isinstance(state.served, str):
         return stuck(f"it is installed, but {spec.endpoint} serves another one ({state.served[:16]}); {remedy}", confirm=CONFIRM)
     if look.phases.get(spec.target, 0.0) < PATIENCE:
-        return waiting(f"it is installed; {state.unserved}", phase="served", recheck=2.0)
+        return waiting(f"it is installed; {state.unserved}", phase="served", recheck=5.0)
     return stuck(f"it is installed, but {state.unserved}; {remedy}")
 
 
