@@ -149,7 +149,6 @@ class ConsolePlace:
         program = commands.find_program("replicated", "/usr/local/bin/replicated")
         if program is None:
             raise NotFound("replicated is neither on PATH nor in /usr/local/bin; run this on the Services host of a 2.x installation, as root")
-        self.kept.write("console-current", pair)
         files = dict(zip(PASSED, (pair.key, pair.certificate)))
         try:
             paths = [self.kept.put(name, _decoded(text).decode("utf-8", "replace")) for name, text in files.items()]
@@ -161,6 +160,7 @@ class ConsolePlace:
                 raise Unreachable("replicated did not answer")
             if ran.code != 0:
                 raise Refused(f"replicated refuses: {' '.join(ran.err.split())[:300] or 'it says nothing'}")
+        self.kept.write("console-current", pair)  # last: a run that was killed before hands the pair over again
 
     def left(self) -> bool:
         """Whether a run that was killed has left the files that it passed."""
