@@ -13,11 +13,14 @@ from integration.playing import KUBERNETES, TARGETS, play_target
 
 from lab.site.site import Site
 
+SECRET = "c4a1f0de-a-password-nobody-reads"
+
 
 @pytest.fixture(scope="module")
 def site() -> Iterator[Site]:
     made = Site(velero="1.6.3", speed=2.0)
     made.velero.volumes.least = 6.0  # s of a volume: long enough for lines of progress
+    made.console.apps["circleci-server"].rolls = ("frontend",)
     try:
         yield made.settle()
     finally:
@@ -26,8 +29,9 @@ def site() -> Iterator[Site]:
 
 @pytest.mark.parametrize("target", sorted(path.name for path in TARGETS.glob("kots_*") if path.is_dir()))
 def test_target(target: str, site: Site, tmp_path: Path) -> None:
-    played = play_target(target, {"target_host": site.server.url, "target_api_key": site.token}, tmp_path, defaults=KUBERNETES)
+    given = {"target_host": site.server.url, "target_api_key": site.token, "target_secret": SECRET}
+    played = play_target(target, given, tmp_path, *["-vvv"] * target.startswith("kots_config"), defaults=KUBERNETES)
     assert played.code == 0, played.output
-    assert site.token not in played.output
+    assert site.token not in played.output and SECRET not in played.output
     if target == "kots_backup":
         assert "[backup] instance-" in played.output, "a person who waits is told how far it is"

@@ -10,7 +10,7 @@ import logging
 
 import pytest
 from ansible_collections.serverops.circleci.plugins.module_utils.door import reconcile
-from unit.laws import kots, kots_support, nomad, nomad_jobs, server, velero
+from unit.laws import kots, kots_config, kots_support, nomad, nomad_jobs, server, velero
 from unit.laws.killing import Killed
 from unit.laws.leaking import leaks, outputs
 from unit.laws.running import Ran, all_params, by_item, run, run_sliced, stable
@@ -24,6 +24,7 @@ SUBJECTS: list[Subject] = [
     *server.subjects(),
     *velero.subjects(),
     *kots.subjects(),
+    *kots_config.subjects(),
     *kots_support.subjects(),
 ]
 READINGS: list[Reading] = [
@@ -32,6 +33,7 @@ READINGS: list[Reading] = [
     *server.readings(),
     *velero.readings(),
     *kots.readings(),
+    *kots_config.readings(),
 ]
 
 FORESEEABLE = [subject for subject in SUBJECTS if subject.foreseeable]

@@ -61,8 +61,9 @@ def _wordless(path: str, place: str) -> CollectionError:
 
 
 def _is_final(said: str) -> bool:
-    """What kotsadm answers with 500 about something that is not there: another try gives the same."""
-    return said.startswith(("failed to get backup detail", "failed to find backup", "failed to get app", "failed to get status for version"))
+    """What kotsadm answers with 500 about something that is not there, or that it cannot make: another try gives the same."""
+    absent = ("failed to get backup detail", "failed to find backup", "failed to get app", "failed to get status for version")
+    return said.startswith((*absent, "failed to create new config", "failed to decrypt existing values", "failed to render", "failed to update config"))
 
 
 def _about_token(said: str) -> str:

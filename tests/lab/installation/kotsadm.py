@@ -6,6 +6,7 @@
 import base64
 from typing import Any
 
+from lab.kots import vault
 from lab.kubernetes.state import State
 
 Json = dict[str, Any]
@@ -14,7 +15,7 @@ LABELS = {"kots.io/kotsadm": "true", **BACKUP}
 AUTH = "Kots a-token-for-the-lab"  # what the CLI sends as Authorization
 SECRETS: dict[str, dict[str, str]] = {
     "kotsadm-authstring": {"kotsadm-authstring": AUTH},
-    "kotsadm-encryption": {"encryptionKey": "an-encryption-key-of-the-lab"},
+    vault.SECRET: {vault.FIELD: vault.held()},
     "kotsadm-session": {"key": "a-session-key-of-the-lab"},
     "kotsadm-password": {"passwordBcrypt": "$2a$10$a-hash-of-the-lab"},
     "kotsadm-cluster-token": {"kotsadm-cluster-token": "a-cluster-token-of-the-lab"},

@@ -3,6 +3,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
+import json
 from typing import TYPE_CHECKING
 
 from lab.kots.model import Answer, App, Item, Json, Version
@@ -51,7 +52,7 @@ def details(world: "KotsWorld", app: App) -> Json:
     }
     told = {"id": app.id, "slug": app.slug, "name": app.name, "isAirgap": False, "currentSequence": app.newest.sequence}
     told |= {"upstreamUri": f"replicated://{app.slug}", "iconUri": "", "createdAt": app.created, "updatedAt": None, "lastUpdateCheckAt": None}
-    told |= {"hasPreflight": False, "isConfigurable": bool(app.items), "updateCheckerSpec": "@default", "autoDeploy": "disabled"}
+    told |= {"hasPreflight": bool(app.preflights), "isConfigurable": bool(app.items), "updateCheckerSpec": "@default", "autoDeploy": "disabled"}
     told |= {"namespace": world.namespace, "appState": app.state, **dict.fromkeys((*NOT, *NEITHER), False)}
     told["allowSnapshots"] = app.snapshots
     return {**told, "targetKotsVersion": "", "licenseType": "dev", "downstream": downstream}
@@ -103,8 +104,18 @@ def config(world: "KotsWorld", body: Json, query: Json, slug: str, sequence: str
 
 
 def entry(item: Item, version: Version) -> Json:
+    """As recorded; what is beside name, type, title, default, value and required is by KOTS' types, and stands there only where it says something."""
     told: Json = {"name": item.name, "type": item.type, "title": item.label, "default": item.default, "value": version.values.get(item.name, "")}
-    return {**told, "required": True} if item.required else told
+    told |= {name: True for name, given in (("required", item.required), ("hidden", item.hidden), ("repeatable", item.repeatable)) if given}
+    told |= {"readonly": True} if item.read_only else {}
+    told |= {"items": [{"name": one, "title": one, "type": "", "default": "", "value": ""} for one in item.choices]} if item.choices else {}
+    told |= {"when": str(is_on(version, item.when)).lower()} if item.when else {}
+    return told | ({"validation": {"regex": {"pattern": item.pattern, "message": item.says}}} if item.pattern else {})
+
+
+def is_on(version: Version, name: str) -> bool:
+    """Whether a switch is on."""
+    return version.values.get(name) == "1"
 
 
 def preflight(world: "KotsWorld", body: Json, query: Json, slug: str, sequence: str) -> Answer:
@@ -112,8 +123,10 @@ def preflight(world: "KotsWorld", body: Json, query: Json, slug: str, sequence: 
     version = app.version(int(sequence)) if app and sequence.isdigit() else None
     if version is None:
         return Answer(500)
-    told = {"result": "", "createdAt": None, "appSlug": slug, "clusterSlug": "this-cluster", "skipped": version.skipped}
-    return Answer(200, {"preflightResult": {**told, "hasFailingStrictPreflights": False}})
+    rows = [{"title": one.title, "message": one.message, "isFail": one.fails, "isPass": not one.fails, "strict": one.strict} for one in version.tried]
+    result = json.dumps({"results": rows}) if rows else ""
+    told = {"result": result, "createdAt": None, "appSlug": slug, "clusterSlug": "this-cluster", "skipped": version.skipped}
+    return Answer(200, {"preflightResult": {**told, "hasFailingStrictPreflights": any(one.fails and one.strict for one in version.tried)}})
 
 
 def licence(world: "KotsWorld", body: Json, query: Json, slug: str) -> Answer:

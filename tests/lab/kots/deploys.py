@@ -4,13 +4,16 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 
 import base64
+import copy
+import hashlib
 import json
+import re
 from typing import TYPE_CHECKING, Any
 
 import yaml
 
 from lab.kots import vault
-from lab.kots.model import Answer, App, Json, Version
+from lab.kots.model import Answer, App, Item, Json, Version
 
 if TYPE_CHECKING:
     from lab.kots.world import KotsWorld
@@ -103,8 +106,20 @@ def begin(world: "KotsWorld", app: App, version: Version) -> None:
         if version.status == "deploying":
             version.status = "failed" if refused else "deployed"
             app.state = app.state if refused else "ready"
+            if not refused:
+                _roll(world, app, version)
 
-    world.state.clock.after(DEPLOY, end)
+    world.state.clock.after(DEPLOY + app.deploy_seconds, end)
+
+
+def _roll(world: "KotsWorld", app: App, version: Version) -> None:
+    """What the configuration is written into gets a new template, as a manifest with other values has."""
+    for name in app.rolls:
+        found = copy.deepcopy(world.state.get("deployments.apps", world.namespace, name))
+        if found is not None:
+            notes = found["spec"]["template"]["metadata"].setdefault("annotations", {})
+            notes["checksum/config"] = hashlib.sha256(json.dumps(version.values, sort_keys=True).encode()).hexdigest()
+            world.state.put("deployments.apps", world.namespace, name, found)
 
 
 # --- config ---
@@ -116,20 +131,49 @@ def set_values(world: "KotsWorld", body: Json, query: Json, slug: str) -> Answer
     app = world.apps.get(slug)
     if app is None:
         return Answer(500, {"success": False, "error": "failed to get app from app slug"})
-    base = based(app, body)
+    base = based(app, body if world.profile.builds_on else {})
     if base is None or app.store_lost:
         return Answer(500, {"success": False, "error": "failed to get app version archive"})
     if set(given) - set(base.values):
         return Answer(500, {"success": False, "error": "failed to create new config"})
     values = {**(base.values if body.get("merge") else dict.fromkeys(base.values, "")), **given}
-    missing = [item for item in app.items if item.required and not (values.get(item.name) or item.default)]
+    asked = [item for item in app.items if not item.hidden and (not item.when or values.get(item.when) == "1")]
+    missing = [item for item in asked if item.required and not (values.get(item.name) or item.default)]
     if missing:
         text = "The following fields are required: " + ", ".join(item.label for item in missing)
         return Answer(400, {"success": False, "error": text, "requiredItems": [item.name for item in missing]})
+    wrong = [item for item in asked if item.pattern and values.get(item.name) and not re.search(item.pattern, values[item.name])]
+    if wrong:
+        return Answer(400, _invalid(wrong, values))
     made = _add(world, app, base, values)
+    _try(world, app, made, bool(body.get("skipPreflights")))
     if body.get("deploy"):
         begin(world, app, made)
     return Answer(200, {"success": True}, after=RENDER)
+
+
+def _invalid(wrong: list[Item], values: dict[str, str]) -> Json:
+    """By KOTS' types, not recorded; the values stand in it as they were sent."""
+    rows = [
+        {"name": one.name, "type": one.type, "value": values[one.name], "validation_errors": [{"validation_error_message": one.says or one.pattern}]}
+        for one in wrong
+    ]
+    return {"success": False, "error": "failed to validate config values", "validationErrors": [{"name": "main", "title": "Main", "item_errors": rows}]}
+
+
+def _try(world: "KotsWorld", app: App, version: Version, skip: bool) -> None:
+    """The preflights of a version, which waits for them; strict ones are not skipped."""
+    checks = tuple(one for one in app.preflights if one.strict or not skip)
+    if not checks:
+        return
+
+    def end() -> None:
+        version.tried = checks
+        if version.status == "pending_preflight":
+            version.status = "pending"
+
+    version.status = "pending_preflight"
+    world.state.clock.after(RENDER + app.preflight_seconds, end)
 
 
 def _add(world: "KotsWorld", app: App, base: Version, values: dict[str, str]) -> Version:

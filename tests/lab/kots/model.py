@@ -27,14 +27,31 @@ class Item:
 
     name: str
     title: str = ""
-    type: str = "text"  # text, password, bool, select_one, textarea, file
+    type: str = "text"  # text, password, bool, select_one, select_many, textarea, file, label, heading
     default: str = ""
     required: bool = False
     group: str = "main"
+    choices: tuple[str, ...] = ()
+    hidden: bool = False
+    read_only: bool = False
+    when: str = ""  # another item: this one is asked for while that one is on
+    repeatable: bool = False
+    pattern: str = ""
+    says: str = ""  # where the pattern does not match
 
     @property
     def label(self) -> str:
         return self.title or self.name.capitalize()
+
+
+@dataclass(frozen=True)
+class Check:
+    """A preflight of the application, and how it ends."""
+
+    title: str
+    message: str = ""
+    fails: bool = False
+    strict: bool = False
 
 
 @dataclass
@@ -50,6 +67,7 @@ class Version:
     cursor: str = "0"
     values: dict[str, str] = field(default_factory=dict)  # as stored: passwords encrypted
     skipped: bool = True  # preflights
+    tried: tuple[Check, ...] = ()  # preflights that ended
     diff: str = "{}"
 
 
@@ -90,6 +108,10 @@ class App:
     store_lost: bool = False  # the store lost the versions' archives
     refuses: set[int] = field(default_factory=set)  # sequences whose deploy fails
     namespaces: tuple[str, ...] = ()  # beside the console's own
+    preflights: tuple[Check, ...] = ()
+    preflight_seconds: float = 5.0
+    deploy_seconds: float = 0.0  # beside those that every deploy takes
+    rolls: tuple[str, ...] = ()  # Deployments whose pods a change of the configuration replaces
     snapshots: bool = False  # its licence and its release let it be backed up
 
     def version(self, sequence: int) -> Version | None:

@@ -15,13 +15,14 @@ class Profile:
     selectors: bool = True  # a backup chooses by orLabelSelectors (from 1.109.0), before by one labelSelector
     versions_noted: bool = True  # annotation kots.io/apps-versions (from 1.108.12)
     parts: bool = True  # GET /snapshots counts the parts of a backup
+    builds_on: bool = True  # a change of the configuration may name its base (from 1.108.0); before it is always the newest
     month: str = "months"  # the unit that GET /snapshot/config invents; "month" is not taken back
 
 
 PROFILES = {
     one.version: one
     for one in (
-        Profile("1.40.0", proven=False, selectors=False, versions_noted=False, parts=False, month="month"),
+        Profile("1.40.0", proven=False, selectors=False, versions_noted=False, parts=False, builds_on=False, month="month"),
         Profile("1.124.18"),
     )
 }

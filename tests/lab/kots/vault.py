@@ -27,4 +27,9 @@ def opened(text: str, held: str | None = None) -> str:
 
 def secret() -> dict[str, str]:
     """The data of the Secret: the key and nonce are base64 once more inside."""
-    return {FIELD: base64.b64encode(base64.b64encode(KEY + NONCE)).decode()}
+    return {FIELD: base64.b64encode(held().encode()).decode()}
+
+
+def held() -> str:
+    """What the Secret holds, as a text."""
+    return base64.b64encode(KEY + NONCE).decode()
