@@ -113,7 +113,8 @@ def _records(journal: Json) -> Optional[Json]:
 
 
 def _addresses(journal: Json) -> Optional[Json]:
-    rows = [[cell(one["service"]), cell(one["address"] or "none yet", GOOD if one["address"] else WARN)] for one in journal["addresses"]]
+    places = [(one["service"], ", ".join([*one["hosts"], *one["addresses"]])) for one in journal["addresses"]]
+    rows = [[cell(service), cell(place or "none yet", GOOD if place else WARN)] for service, place in places]
     return table("The services that are reached from outside", ("Service", "Address"), rows)
 
 

@@ -80,7 +80,7 @@ def test_what_was_measured_and_each_step_are_on_it() -> None:
 def test_records_addresses_volumes_and_clients_are_listed_with_what_is_wrong() -> None:
     given = journal(
         records=[{"name": "ci.example.com", "type": "A", "value": "198.51.100.9", "now": ["198.51.100.1"]}],
-        addresses=[{"service": "vm-service", "address": ""}],
+        addresses=[{"service": "vm-service", "hosts": [], "addresses": []}],
         volumes=[{"claim": "data-vault-0", "state": "differs", "words": "1 file is missing"}],
         clients=[{"name": "c1", "status": "down"}],
     )
