@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from integration.playing import KUBERNETES, TARGETS, play_target
 
+from lab.kots.cli.launcher import install
 from lab.site.site import Site
 
 SECRET = "c4a1f0de-a-password-nobody-reads"
@@ -29,9 +30,12 @@ def site() -> Iterator[Site]:
 
 @pytest.mark.parametrize("target", sorted(path.name for path in TARGETS.glob("kots_*") if path.is_dir()))
 def test_target(target: str, site: Site, tmp_path: Path) -> None:
-    given = {"target_host": site.server.url, "target_api_key": site.token, "target_secret": SECRET}
+    program = {"target_kots": str(install(tmp_path / "bin") / "kubectl-kots"), "target_logs": str(tmp_path / "logs")}
+    given = {"target_host": site.server.url, "target_api_key": site.token, "target_secret": SECRET, **program}
     played = play_target(target, given, tmp_path, *["-vvv"] * target.startswith("kots_config"), defaults=KUBERNETES)
     assert played.code == 0, played.output
     assert site.token not in played.output and SECRET not in played.output
     if target == "kots_backup":
         assert "[backup] instance-" in played.output, "a person who waits is told how far it is"
+    if target == "kots_restore":
+        assert "[restore] instance-" in played.output, "a person who waits is told how far it is"

@@ -10,7 +10,7 @@ import logging
 
 import pytest
 from ansible_collections.serverops.circleci.plugins.module_utils.door import reconcile
-from unit.laws import kots, kots_config, kots_support, nomad, nomad_jobs, server, velero
+from unit.laws import kots, kots_config, kots_restore, kots_support, nomad, nomad_jobs, server, velero
 from unit.laws.killing import Killed
 from unit.laws.leaking import leaks, outputs
 from unit.laws.running import Ran, all_params, by_item, run, run_sliced, stable
@@ -25,6 +25,7 @@ SUBJECTS: list[Subject] = [
     *velero.subjects(),
     *kots.subjects(),
     *kots_config.subjects(),
+    *kots_restore.subjects(),
     *kots_support.subjects(),
 ]
 READINGS: list[Reading] = [

@@ -25,7 +25,14 @@ from ansible_collections.serverops.circleci.plugins.module_utils.kubernetes.clie
 from ansible_collections.serverops.circleci.plugins.module_utils.kubernetes.kinds import DAEMON_SET, DEPLOYMENT, POD, PVC, Kind
 from ansible_collections.serverops.circleci.plugins.module_utils.kubernetes.refusals import NotServed
 from ansible_collections.serverops.circleci.plugins.module_utils.kubernetes.watch_client import Mirror, wait_any
-from ansible_collections.serverops.circleci.plugins.module_utils.velero.kinds import BACKUP, BACKUP_STORAGE_LOCATION, POD_VOLUME_BACKUP, REPOSITORIES
+from ansible_collections.serverops.circleci.plugins.module_utils.velero.kinds import (
+    BACKUP,
+    BACKUP_STORAGE_LOCATION,
+    POD_VOLUME_BACKUP,
+    POD_VOLUME_RESTORE,
+    REPOSITORIES,
+    RESTORE,
+)
 from ansible_collections.serverops.circleci.plugins.module_utils.velero.model import location_from_api, pod_volume_backup_from_api, repository_from_api
 from ansible_collections.serverops.circleci.plugins.module_utils.velero.nouns import BackupStorageLocation, PodVolumeBackup, Repository
 
@@ -60,6 +67,22 @@ class InstallationClient:
     def volumes_mirror(self, backup: str) -> Mirror:
         """The volumes of one backup, kept current by one watch."""
         return Mirror(self.kubernetes, POD_VOLUME_BACKUP, self.place.velero_namespace, labels=f"velero.io/backup-name={backup}")
+
+    def restores_mirror(self) -> Mirror:
+        """Every Restore of Velero, kept current by one watch."""
+        return Mirror(self.kubernetes, RESTORE, self.place.velero_namespace)
+
+    def volume_restores_mirror(self) -> Mirror:
+        """The volumes of every Restore, kept current by one watch."""
+        return Mirror(self.kubernetes, POD_VOLUME_RESTORE, self.place.velero_namespace)
+
+    def store(self) -> tuple[ObjectStore, str]:
+        """The store of the location that KOTS uses, and what names in it begin with. Raises NotFound where there is no such location."""
+        raw = self._location()
+        if raw is None:
+            raise NotFound(f"there is no backup storage location {LOCATION_NAME}")
+        prefix = location_from_api(raw).prefix.strip("/")
+        return self._open_store(raw), f"{prefix}/" if prefix else ""
 
     def backups(self) -> tuple[Json, ...]:
         """Every Backup of Velero, by a list."""

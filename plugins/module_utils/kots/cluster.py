@@ -16,7 +16,7 @@ def server_from_api(deployment: Any, pods: Sequence[Any]) -> Server:
     """The server. Its version is the tag of its image, where that is one."""
     ready = [pod for pod in pods if is_ready(pod)]
     began = [moment for moment in map(_began, ready) if moment is not None]
-    words = ", ".join(f"{pod['metadata']['name']} ({_state(pod)})" for pod in pods) or "there is none"
+    words = ", ".join(f"{pod['metadata']['name']} ({state_of(pod)})" for pod in pods) or "there is none"
     return Server(True, _tag(deployment), bool(ready), max(began, default=None), words)
 
 
@@ -42,7 +42,8 @@ def _began(pod: Any) -> Optional[float]:
     return max(begun) if begun else epoch_of(status.get("startTime")) or epoch_of(pod["metadata"].get("creationTimestamp"))
 
 
-def _state(pod: Any) -> str:
+def state_of(pod: Any) -> str:
+    """A pod's state in a word: why a container waits, else the phase."""
     status = pod.get("status") or {}
     for one in status.get("containerStatuses") or ():
         waiting = (one.get("state") or {}).get("waiting") or {}

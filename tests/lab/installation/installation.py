@@ -79,6 +79,8 @@ def install(state: State, nodes: int = 3, namespace: str = NAMESPACE, images: Im
         for number in range(1, nodes + 1):
             control.node(f"node-{number}", cpu="4", memory="16Gi")
         _namespace(state, namespace)
+        default = {"annotations": {"storageclass.kubernetes.io/is-default-class": "true"}}
+        state.put("storageclasses.storage.k8s.io", "", "gp2", {"metadata": default, "provisioner": "kubernetes.io/aws-ebs"})
         for part in parts:
             for resource, name, body in objects(part, namespace):
                 state.put(resource, namespace, name, body)

@@ -5,41 +5,19 @@
 
 import io
 import json
-from urllib.parse import parse_qsl
 
 import pytest
 
 from lab.installation.installation import Installation, install, settle
+from lab.kots.beside import Through
 from lab.kots.cli.program import main
-from lab.kots.cli.run import Json
-from lab.kots.inside import Inside, Killed
+from lab.kots.inside import Killed
 from lab.kots.world import KotsWorld
-from lab.kubernetes.api import Api, Request
-from lab.kubernetes.state import ADMIN, State
-from lab.kubernetes.status import Response
+from lab.kubernetes.state import State
 from lab.velero.store import MemoryStore
 from lab.velero.world import VeleroWorld
 
 SPACE = "circleci-server"
-
-
-class Through(Inside):
-    """Kubernetes by the lab's own API instead of the short cut of the replay."""
-
-    def __init__(self, state: State, world: KotsWorld) -> None:
-        super().__init__(state, world)
-        state.users["token"] = ADMIN
-        self.api = Api(state)
-
-    def kube(self, method: str, path: str, query: dict[str, str] | None = None, body: Json | None = None) -> tuple[int, Json]:
-        raw = b"" if body is None else json.dumps(body).encode()
-        headers = {"authorization": "Bearer token", "content-type": "application/json"}
-        answer = self.api.handle(Request(method, path, dict(parse_qsl("")) | (query or {}), headers, raw))
-        assert isinstance(answer, Response)
-        try:
-            return answer.status, json.loads(answer.text)
-        except ValueError:
-            return answer.status, {"message": answer.text.decode()}
 
 
 class Site:

@@ -1,0 +1,213 @@
+# Copyright (c) 2026, the serverops.circleci authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a restore writes and reads beside the backups: the mark, the kept console, Restores, and what the cluster has for the objects that come."""
+
+from __future__ import annotations
+
+import base64
+import gzip
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
+from typing import Any, Optional
+
+from ansible_collections.serverops.circleci.plugins.module_utils.core.errors import CollectionError, NotFound, Refused
+from ansible_collections.serverops.circleci.plugins.module_utils.core.shapes import Json
+from ansible_collections.serverops.circleci.plugins.module_utils.kots.cluster import is_ready
+from ansible_collections.serverops.circleci.plugins.module_utils.kots.restore_model import (
+    CONSOLE_LABEL,
+    MAPPED,
+    MARKED,
+    OWNER,
+    SAVED,
+    WORKS,
+    Console,
+    Mark,
+    PodState,
+    is_vault,
+    mark_from_api,
+    mark_manifest,
+    pods_from_api,
+    says_sealed,
+)
+from ansible_collections.serverops.circleci.plugins.module_utils.kubernetes.calls_client import Call
+from ansible_collections.serverops.circleci.plugins.module_utils.kubernetes.client import KubernetesClient
+from ansible_collections.serverops.circleci.plugins.module_utils.kubernetes.kinds import (
+    CONFIG_MAP,
+    DEPLOYMENT,
+    EVENT,
+    NAMESPACE,
+    POD,
+    PVC,
+    ROLE,
+    ROLE_BINDING,
+    SECRET,
+    SERVICE,
+    SERVICE_ACCOUNT,
+    STATEFUL_SET,
+    STORAGE_CLASS,
+)
+from ansible_collections.serverops.circleci.plugins.module_utils.kubernetes.refusals import AlreadyExists, Conflict
+from ansible_collections.serverops.circleci.plugins.module_utils.velero.kinds import RESTORE
+
+KEPT_KINDS = (SERVICE_ACCOUNT, SECRET, CONFIG_MAP, ROLE, ROLE_BINDING, SERVICE, STATEFUL_SET, DEPLOYMENT)  # in the order in which they go back
+MAPPER = {"velero.io/plugin-config": "", "velero.io/change-storage-class": "RestoreItemAction"}  # by these labels Velero finds its mapping
+DEFAULT_MARK = "storageclass.kubernetes.io/is-default-class"
+DROPPED = ("uid", "resourceVersion", "creationTimestamp", "generation", "managedFields", "selfLink", "ownerReferences", "deletionTimestamp")
+MOST = 1_000_000  # bytes that a Secret can hold
+LOG_LINES = 50
+
+
+class RestoreClient:
+    """The objects of one installation's restore."""
+
+    def __init__(self, kubernetes: KubernetesClient, namespace: str, velero_namespace: str) -> None:
+        self.kubernetes, self.namespace, self.velero = kubernetes, namespace, velero_namespace
+        self.mark_name, self.saved_name, self.mapped_name = (f"{name}-{namespace}" for name in (MARKED, SAVED, MAPPED))
+
+    # -- the mark ----------------------------------------------------------------------------------------
+
+    def mark(self) -> Optional[Mark]:
+        """The mark, whoever's it is."""
+        found = self.kubernetes.find(CONFIG_MAP, self.velero, self.mark_name)
+        return mark_from_api(found) if found else None
+
+    def set_mark(self, mark: Mark) -> None:
+        """Make it, or take the place of the one that was read. Raises Refused where somebody was quicker."""
+        manifest = mark_manifest(mark, self.mark_name, self.velero)
+        try:
+            if mark.version:
+                self.kubernetes.patch(CONFIG_MAP, self.velero, self.mark_name, manifest)
+            else:
+                self.kubernetes.create(CONFIG_MAP, manifest, self.velero)
+        except (AlreadyExists, Conflict):
+            raise Refused(f"somebody else began a restore at the same time (ConfigMap {self.mark_name} in namespace {self.velero})") from None
+
+    def close(self) -> None:
+        """What was kept goes, the mark last: as long as it stands, a run that is killed here is taken up."""
+        for kind, name in ((SECRET, self.saved_name), (CONFIG_MAP, self.mapped_name), (CONFIG_MAP, self.mark_name)):
+            self._delete(kind, name)
+
+    # -- the console -------------------------------------------------------------------------------------
+
+    def console(self) -> Console:
+        """Whether kotsadm is there, ready, and kept."""
+        owners = [self.kubernetes.find(kind, self.namespace, "kotsadm") for kind in (STATEFUL_SET, DEPLOYMENT)]
+        there = any(one is not None and not one["metadata"].get("deletionTimestamp") for one in owners)
+        pods = self.kubernetes.list(POD, self.namespace, labels="app=kotsadm").items if there else ()
+        saved = self.kubernetes.find(SECRET, self.velero, self.saved_name) is not None
+        return Console(there, any(map(is_ready, pods)), saved)
+
+    def save_console(self) -> None:
+        """Keep its objects in a Secret beside Velero, which no restore deletes."""
+        kept = [_bare(one) for kind in KEPT_KINDS for one in self.kubernetes.list(kind, self.namespace, labels=CONSOLE_LABEL).items]
+        packed = base64.b64encode(gzip.compress(json.dumps(kept).encode(), mtime=0)).decode()
+        if len(packed) > MOST:
+            raise Refused(f"the console's objects have {len(packed)} bytes, more than a Secret holds; see what carries the label {CONSOLE_LABEL}")
+        meta = {"name": self.saved_name, "namespace": self.velero, "labels": {WORKS: OWNER}}
+        self.kubernetes.apply(SECRET, {"metadata": meta, "type": "Opaque", "data": {"objects.json.gz": packed}}, force=True)
+
+    def put_console_back(self) -> None:
+        """Make what is missing of what was kept; what is there stays as it is."""
+        kept = self.kubernetes.get(SECRET, self.velero, self.saved_name)
+        try:
+            objects = json.loads(gzip.decompress(base64.b64decode(kept["data"]["objects.json.gz"])))
+        except (KeyError, TypeError, ValueError, OSError, EOFError):
+            raise Refused(f"Secret {self.saved_name} in namespace {self.velero} holds no console of ours") from None
+        if self.kubernetes.find(NAMESPACE, "", self.namespace) is None:
+            self.kubernetes.create(NAMESPACE, {"metadata": {"name": self.namespace}})
+        kinds = {kind.name: kind for kind in KEPT_KINDS}
+        for one in objects:
+            kind = kinds[one["kind"]]
+            if self.kubernetes.find(kind, self.namespace, one["metadata"]["name"]) is None:
+                self.kubernetes.create(kind, one, self.namespace)
+
+    # -- Restores and storage ------------------------------------------------------------------------------
+
+    def clear(self, names: Iterable[str]) -> None:
+        """Delete Restores; what they restored stays."""
+        for name in names:
+            self._delete(RESTORE, name)
+
+    def map_storage(self, classes: Mapping[str, str]) -> None:
+        """Velero's mapping of storage classes, as it looks for it."""
+        meta = {"name": self.mapped_name, "namespace": self.velero, "labels": {**MAPPER, WORKS: OWNER}}
+        self.kubernetes.apply(CONFIG_MAP, {"metadata": meta, "data": dict(classes)}, force=True)
+
+    def is_mapped(self) -> bool:
+        """Whether our mapping is there."""
+        return self.kubernetes.find(CONFIG_MAP, self.velero, self.mapped_name) is not None
+
+    def mappings(self) -> dict[str, Mapping[str, str]]:
+        """Others' mappings, by name: Velero takes but one."""
+        found = self.kubernetes.list(CONFIG_MAP, self.velero, labels="velero.io/change-storage-class=RestoreItemAction").items
+        return {str(one["metadata"]["name"]): dict(one.get("data") or {}) for one in found if one["metadata"]["name"] != self.mapped_name}
+
+    def classes(self) -> dict[str, bool]:
+        """The storage classes, and which is the default."""
+        found = self.kubernetes.list(STORAGE_CLASS).items
+        return {str(one["metadata"]["name"]): (one["metadata"].get("annotations") or {}).get(DEFAULT_MARK) == "true" for one in found}
+
+    def claim_uids(self) -> frozenset[str]:
+        """The uids of the claims that live here."""
+        return frozenset(str(one["metadata"].get("uid") or "") for one in self.kubernetes.list(PVC, self.namespace).items) - {""}
+
+    def served(self, kinds: Iterable[str]) -> frozenset[str]:
+        """Those of the kinds (apps/v1/Deployment) that this cluster serves, each group and version asked once."""
+        wanted: dict[str, set[str]] = {}
+        for one in kinds:
+            group, _slash, kind = one.rpartition("/")
+            wanted.setdefault(group, set()).add(kind)
+        return frozenset(f"{group}/{kind}" for group, names in sorted(wanted.items()) for kind in names & self._kinds_of(group))
+
+    def _kinds_of(self, group: str) -> set[str]:
+        path = f"/apis/{group}" if "/" in group else f"/api/{group}"
+        try:
+            told = self.kubernetes.calls.read(Call("GET", path))
+        except NotFound:
+            return set()
+        return {str(one.get("kind")) for one in told.get("resources") or ()}
+
+    # -- pods ------------------------------------------------------------------------------------------------
+
+    def pods(self) -> tuple[tuple[PodState, ...], bool]:
+        """The pods that are not ready, each Vault asked whether it is sealed; and whether there is any pod beside the console's."""
+        items = self.kubernetes.list(POD, self.namespace).items
+        raw = {str(one["metadata"]["name"]): one for one in items}
+        found = [self._with_seal(one, raw[one.name]) for one in pods_from_api(items)]
+        return tuple(found), any((one["metadata"].get("labels") or {}).get("app") != "kotsadm" for one in items)
+
+    def _with_seal(self, pod: PodState, raw: Json) -> PodState:
+        if not is_vault(raw) or not says_sealed(self._words_of(pod.name)):
+            return pod
+        return PodState(pod.name, "Vault is sealed", True)
+
+    def _words_of(self, pod: str) -> list[str]:
+        """What its probe and its log say. For our own eyes: a log of Vault may hold keys."""
+        texts: list[str] = []
+        for ask in (self._events_of, self._log_of):
+            with suppress(CollectionError):
+                texts += ask(pod)
+        return texts
+
+    def _log_of(self, pod: str) -> list[str]:
+        return [self.kubernetes.log(self.namespace, pod, "", LOG_LINES)]
+
+    def _events_of(self, pod: str) -> list[str]:
+        listed: Sequence[Any] = self.kubernetes.list(EVENT, self.namespace, fields=f"involvedObject.kind=Pod,involvedObject.name={pod}").items
+        return [str(one.get("message") or "") for one in listed if one.get("reason") == "Unhealthy"]
+
+    def _delete(self, kind: Any, name: str) -> None:
+        try:
+            self.kubernetes.delete(kind, self.velero, name)
+        except NotFound:
+            return
+
+
+def _bare(one: Json) -> Json:
+    """As it can be made anew: without what the server sets."""
+    meta = {name: value for name, value in one["metadata"].items() if name not in DROPPED}
+    spec = {name: value for name, value in (one.get("spec") or {}).items() if name not in ("clusterIP", "clusterIPs")}
+    rest = {name: value for name, value in one.items() if name not in ("metadata", "status", "spec")}
+    return {**rest, "metadata": meta, **({"spec": spec} if "spec" in one else {})}
