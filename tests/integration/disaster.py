@@ -26,6 +26,7 @@ from lab.site.names import Names
 from lab.site.site import Site
 
 DOMAIN, TOKEN, PROJECT = "ci.example.com", "canary-token-cafecafe", "gh/example/canary"
+OLD = ("127.0.0.2", "127.0.0.3")  # where the names lead before: nobody is there any more
 STEPS = ("look", "restore", "pods", "addresses", "settings", "dns", "nomad_server", "clients", "ready", "reachable", "canary")
 PATIENCE = 400.0
 
@@ -39,6 +40,8 @@ class Disaster:
         self.site = Site(velero=velero, speed=speed, installed=installed).settle()
         self.fleet = Fleet(self.site, folder / "fleet", clients, speed=speed)
         self.names = Names(DOMAIN, self.site.store.url)
+        self.names.change(DOMAIN, "A", OLD[0])
+        self.names.change(f"nomad.{DOMAIN}", "A", OLD[1])
         self.fleet.resolve = lambda name: (self.names.resolve(name) or [name])[0]
         self.front = Front(self.fleet, TOKEN, seconds=30.0)
         self.kubeconfig = folder / "kubeconfig"
@@ -84,7 +87,7 @@ class Disaster:
 
     # --- the operator ---
     def variables(self, **more: Any) -> dict[str, Any]:
-        aws = {"endpoint_url": self.site.store.url, "region": "us-east-1", "access_key": "lab", "secret_key": "lab"}
+        aws = {"endpoint_url": self.site.store.url, "access_key": "lab", "secret_key": "lab"}
         given = {
             "kubernetes_kubeconfig": str(self.kubeconfig),
             "backup": self.backup,
@@ -95,6 +98,7 @@ class Disaster:
             "names": {"frontend": DOMAIN, "nomad_server": f"nomad.{DOMAIN}"},
             "probe": [],
             "resolver": self.names.address,
+            "fence_port": 9,  # where nobody listens
             "dns": "route53",
             "dns_zone": DOMAIN,
             "canary": {"url": self.front.url, "project": PROJECT, "token": TOKEN},

@@ -1,71 +1,55 @@
-"""Names and where they lead: a zone of the site's simulated Route 53, and a resolver that looks there, over UDP."""
+"""A zone of the site's simulated Route 53, and a resolver that looks there."""
 # Copyright (c) 2026, the serverops.circleci authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-import socket
-import socketserver
-import struct
-import threading
 from typing import Any
 
 import boto3
 
-A, IN, NO_SUCH_NAME = 1, 1, 3
+from lab.names.resolver import Resolver
 
 
-class Names:
-    """`address` is the resolver's. It knows the zone alone; what is an alias there is followed to its addresses."""
+class Zone(dict[str, list[str] | str]):
+    """Its records, as they are at the moment somebody asks."""
 
     def __init__(self, domain: str, store: str) -> None:
-        self.domain, self._aws = domain, {"endpoint_url": store, "region_name": "us-east-1", "aws_access_key_id": "lab", "aws_secret_access_key": "lab"}
-        self.zone = str(self._client().create_hosted_zone(Name=domain, CallerReference="lab")["HostedZone"]["Id"])
-        self.wire = socketserver.ThreadingUDPServer(("127.0.0.1", 0), self._handler())
-        self.wire.daemon_threads = True
-        self.address = f"127.0.0.1:{self.wire.server_address[1]}"
-        threading.Thread(target=self.wire.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
+        super().__init__()
+        self._aws = {"endpoint_url": store, "region_name": "us-east-1", "aws_access_key_id": "lab", "aws_secret_access_key": "lab"}
+        self.id = str(self._client().create_hosted_zone(Name=domain, CallerReference="lab")["HostedZone"]["Id"])
 
-    def stop(self) -> None:
-        self.wire.shutdown()
-        self.wire.server_close()
-
-    def resolve(self, name: str) -> list[str]:
-        """The addresses of a name; [] where there is none."""
-        found = self.records().get(name.rstrip(".").lower(), [])
-        return [address for one in found for address in (self.resolve(one) if one.rstrip(".").endswith(self.domain) else [one])]
+    def get(self, name: str, default: Any = None) -> Any:
+        sets = self._client().list_resource_record_sets(HostedZoneId=self.id)["ResourceRecordSets"]
+        mine = [one for one in sets if one["Name"].rstrip(".") == name.rstrip(".").lower() and one["Type"] in ("A", "CNAME")]
+        values = [value["Value"].rstrip(".") for one in mine for value in one["ResourceRecords"]]
+        return default if not mine else values[0] if mine[0]["Type"] == "CNAME" else values
 
     def change(self, name: str, kind: str, *values: str) -> None:
         """Set a record, as a person does it in Amazon's console."""
         record = {"Name": name, "Type": kind, "TTL": 60, "ResourceRecords": [{"Value": one} for one in values]}
         batch = {"Changes": [{"Action": "UPSERT", "ResourceRecordSet": record}]}
-        self._client().change_resource_record_sets(HostedZoneId=self.zone, ChangeBatch=batch)
-
-    def records(self) -> dict[str, list[str]]:
-        """Values of addresses and aliases by name."""
-        sets = self._client().list_resource_record_sets(HostedZoneId=self.zone)["ResourceRecordSets"]
-        return {one["Name"].rstrip(".").lower(): [value["Value"] for value in one["ResourceRecords"]] for one in sets if one["Type"] in ("A", "CNAME")}
-
-    def answer(self, query: bytes) -> bytes:
-        """A datagram's answer, with the question as it came."""
-        labels, at = [], 12
-        while query[at]:
-            labels.append(query[at + 1 : at + 1 + query[at]].decode())
-            at += 1 + query[at]
-        kind = struct.unpack_from("!H", query, at + 1)[0]
-        addresses = self.resolve(".".join(labels))
-        told = addresses if kind == A else []
-        head = query[:2] + struct.pack("!HHHHH", 0x8180 | (0 if addresses else NO_SUCH_NAME), 1, len(told), 0, 0)
-        return head + query[12 : at + 5] + b"".join(struct.pack("!HHHIH", 0xC00C, A, IN, 60, 4) + socket.inet_aton(one) for one in told)
+        self._client().change_resource_record_sets(HostedZoneId=self.id, ChangeBatch=batch)
 
     def _client(self) -> Any:
         return boto3.client("route53", **self._aws)
 
-    def _handler(self) -> type[socketserver.BaseRequestHandler]:
-        names = self
 
-        class Handler(socketserver.BaseRequestHandler):
-            def handle(self) -> None:
-                query, wire = self.request
-                wire.sendto(names.answer(query), self.client_address)
+class Names:
+    """`address` is the resolver's."""
 
-        return Handler
+    def __init__(self, domain: str, store: str) -> None:
+        self.zone = Zone(domain, store)
+        self.resolver = Resolver()
+        self.resolver.names = self.zone
+        self.address = self.resolver.address
+
+    def stop(self) -> None:
+        self.resolver.stop()
+
+    def change(self, name: str, kind: str, *values: str) -> None:
+        self.zone.change(name, kind, *values)
+
+    def resolve(self, name: str) -> list[str]:
+        """The addresses of a name; [] where there is none."""
+        found = self.zone.get(name, [])
+        return self.resolve(found) if isinstance(found, str) else list(found)
