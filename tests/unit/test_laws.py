@@ -10,7 +10,7 @@ import logging
 
 import pytest
 from ansible_collections.serverops.circleci.plugins.module_utils.door import reconcile
-from unit.laws import kots, kots_config, kots_restore, kots_support, nomad, nomad_jobs, server, velero
+from unit.laws import kots, kots_config, kots_restore, kots_support, nomad, nomad_jobs, server, server_addresses, velero
 from unit.laws.killing import Killed
 from unit.laws.leaking import leaks, outputs
 from unit.laws.running import Ran, all_params, by_item, run, run_sliced, stable
@@ -32,6 +32,7 @@ READINGS: list[Reading] = [
     *nomad.readings(),
     *nomad_jobs.readings(),
     *server.readings(),
+    *server_addresses.readings(),
     *velero.readings(),
     *kots.readings(),
     *kots_config.readings(),
