@@ -10,7 +10,7 @@ import gzip
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
-from typing import Any, Optional
+from typing import Any, Callable, Optional, TypeVar
 
 from ansible_collections.serverops.circleci.plugins.module_utils.core.errors import CollectionError, NotFound, Refused
 from ansible_collections.serverops.circleci.plugins.module_utils.core.shapes import Json
@@ -48,9 +48,11 @@ from ansible_collections.serverops.circleci.plugins.module_utils.kubernetes.kind
     STATEFUL_SET,
     STORAGE_CLASS,
 )
-from ansible_collections.serverops.circleci.plugins.module_utils.kubernetes.refusals import AlreadyExists, Conflict
+from ansible_collections.serverops.circleci.plugins.module_utils.kubernetes.refusals import AlreadyExists, Conflict, NotServed
+from ansible_collections.serverops.circleci.plugins.module_utils.kubernetes.rights import Right, rights_sentence
 from ansible_collections.serverops.circleci.plugins.module_utils.velero.kinds import RESTORE
 
+ReadT = TypeVar("ReadT")
 KEPT_KINDS = (SERVICE_ACCOUNT, SECRET, CONFIG_MAP, ROLE, ROLE_BINDING, SERVICE, STATEFUL_SET, DEPLOYMENT)  # in the order in which they go back
 MAPPER = {"velero.io/plugin-config": "", "velero.io/change-storage-class": "RestoreItemAction"}  # by these labels Velero finds its mapping
 DEFAULT_MARK = "storageclass.kubernetes.io/is-default-class"
@@ -65,6 +67,13 @@ class RestoreClient:
     def __init__(self, kubernetes: KubernetesClient, namespace: str, velero_namespace: str) -> None:
         self.kubernetes, self.namespace, self.velero = kubernetes, namespace, velero_namespace
         self.mark_name, self.saved_name, self.mapped_name = (f"{name}-{namespace}" for name in (MARKED, SAVED, MAPPED))
+
+    def of_velero(self, read: Callable[[], ReadT]) -> ReadT:
+        """What `read` gives; a cluster that does not know Velero's kinds has no Velero."""
+        try:
+            return read()
+        except NotServed:
+            raise Refused("Velero is not in this cluster: install it on the bucket of the backup (velero_install), with the same credentials") from None
 
     # -- the mark ----------------------------------------------------------------------------------------
 
@@ -135,9 +144,10 @@ class RestoreClient:
         meta = {"name": self.mapped_name, "namespace": self.velero, "labels": {**MAPPER, WORKS: OWNER}}
         self.kubernetes.apply(CONFIG_MAP, {"metadata": meta, "data": dict(classes)}, force=True)
 
-    def is_mapped(self) -> bool:
-        """Whether our mapping is there."""
-        return self.kubernetes.find(CONFIG_MAP, self.velero, self.mapped_name) is not None
+    def is_mapped(self, classes: Mapping[str, str]) -> bool:
+        """Whether our mapping is there, as it is wanted now; of one that is not wanted any more, whether it is there at all."""
+        found = self.kubernetes.find(CONFIG_MAP, self.velero, self.mapped_name)
+        return found is not None and (not classes or (found.get("data") or {}) == dict(classes))
 
     def mappings(self) -> dict[str, Mapping[str, str]]:
         """Others' mappings, by name: Velero takes but one."""
@@ -168,6 +178,13 @@ class RestoreClient:
         except NotFound:
             return set()
         return {str(one.get("kind")) for one in told.get("resources") or ()}
+
+    def missing_rights(self) -> str:
+        """The sentence on what the CLI and we have to write and may not, asked before the first of it is gone; empty where all is granted."""
+        rights = [Right(verb, kind, self.velero) for kind in (CONFIG_MAP, SECRET) for verb in ("create", "patch", "delete")]
+        rights += [Right(verb, RESTORE, self.velero) for verb in ("create", "delete")]
+        rights += [Right(verb, kind, self.namespace) for kind in (*KEPT_KINDS, POD) for verb in ("list", "delete")]
+        return rights_sentence(self.kubernetes.missing_rights(rights))
 
     # -- pods ------------------------------------------------------------------------------------------------
 

@@ -47,7 +47,7 @@ class RestorePort:
         """All that is seen, and as long as nothing was begun by this task, what must hold before."""
         self._program.check()
         with doing("read the backups and restores"):
-            listed = self._client.backups()
+            listed = self._own.of_velero(self._client.backups)
             raw = self._restores.fresh() if confirming else self._restores.items()
             volumes = self._volumes.fresh() if confirming else self._volumes.items()
         backups = tuple(one for one in map(instance_from_api, listed) if one)
@@ -76,7 +76,7 @@ class RestorePort:
 
     def _with_console(self, state: RestoreState) -> RestoreState:
         with doing("read the mark and the console"):
-            mark, console, mapped = self._own.mark(), self._own.console(), self._own.is_mapped()
+            mark, console, mapped = self._own.mark(), self._own.console(), self._own.is_mapped(self._spec.storage_classes)
         program = self._program.lives(mark) if mark else False
         said = self._program.said(mark) if mark and program is False else ""
         return replace(state, mark=mark, console=console, mapped=mapped, program=program, said=said)

@@ -222,7 +222,7 @@ class Restores:
         if (item.resource, item.name) in self.refused:
             run.errors.append((namespace, f"error restoring {item.resource}/{namespace}/{item.name}: {self.refused[item.resource, item.name]}"))
             return None
-        body = bare(item, run.name, run.backup["metadata"]["name"])
+        body = self._mapped(run, item, bare(item, run.name, run.backup["metadata"]["name"]))
         there = state.objects.get((item.resource, namespace, item.name))
         if there is None:
             return state.put(item.resource, namespace, item.name, body)
@@ -233,6 +233,16 @@ class Restores:
             kind = items.kind_of(state, item.resource)[1]
             run.warnings.append((namespace, EXISTS.format(kind, item.name)))
         return None
+
+    def _mapped(self, run: Running, item: items.Item, body: Json) -> Json:
+        """Claims and volumes get another storage class where one ConfigMap says so; two are an error. Not recorded: from Velero's documentation."""
+        if item.resource not in ("persistentvolumeclaims", "persistentvolumes"):
+            return body
+        found = [one for key, one in self.core.state.objects.items() if key[:2] == ("configmaps", self.core.namespace) and _maps_storage(one)]
+        if len(found) > 1:
+            run.errors.append((item.namespace, "found more than one ConfigMap matching label selector"))
+        new = (found[0].get("data") or {}).get(dig(body, "spec", "storageClassName") or "") if found else None
+        return {**body, "spec": {**body["spec"], "storageClassName": new}} if new else body
 
     # --- volumes ---
     def _volumes(self, run: Running, item: items.Item, pod: Json) -> list[str]:
@@ -333,6 +343,11 @@ class Restores:
             core.report("restores", run.name, run.uid, hookStatus={})
             yield 0.02
         core.report("restores", run.name, run.uid, phase=phase, completionTimestamp=core.state.stamp(), **counts)
+
+
+def _maps_storage(body: Json) -> bool:
+    labels = body["metadata"].get("labels") or {}
+    return "velero.io/plugin-config" in labels and labels.get("velero.io/change-storage-class") == "RestoreItemAction"
 
 
 def volume() -> Any:
