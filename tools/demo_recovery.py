@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the serverops.circleci authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Rehearse a disaster as an operator would meet it: Velero installed, a backup proven, the installation destroyed, brought back, and a page of what happened."""
+"""Rehearse a disaster as an operator meets it: Velero installed, a backup proven, the installation destroyed and brought back, a page of what happened."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from typing import Any
 ROOT = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(ROOT / "tests")]
 
-from integration.disaster import DOMAIN, STEPS, Disaster  # noqa: E402
+from integration.disaster import DOMAIN, OLD, STEPS, Disaster  # noqa: E402
 from integration.playing import Played, play  # noqa: E402
 
 from lab.site.site import BUCKET, CREDENTIALS, REGION  # noqa: E402
@@ -86,7 +86,7 @@ def faults(world: Disaster, journal: dict[str, Any], backups: list[str], restore
         found.append(f"there are other backups now: {', '.join(world.kept('backups'))}")
     if len(restores) != len(set(restores)) or len(restores) != 2:
         found.append(f"there are {len(restores)} restores, where one of the console and one of the app are wanted")
-    if world.names.resolve(DOMAIN) == ["198.51.100.1"]:
+    if world.names.resolve(DOMAIN) == [OLD[0]]:
         found.append(f"{DOMAIN} still leads to the old balancer")
     return found
 

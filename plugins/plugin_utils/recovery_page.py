@@ -23,6 +23,7 @@ from ansible_collections.serverops.circleci.plugins.plugin_utils.report_blocks i
     page,
     section,
     sentence,
+    size,
     table,
 )
 
@@ -94,6 +95,13 @@ def _figures(journal: Json) -> Optional[Json]:
         found.append(figure(duration(measured["recovery_time"]), "from the command to the end"))
     if measured.get("restore_time") is not None:
         found.append(figure(duration(measured["restore_time"]), "of it Velero's own"))
+    trial = journal["restore"].get("trial") or {}
+    if trial:
+        found += [
+            figure(trial["volumes"], "volumes came back", GOOD),
+            figure(size(trial["bytes"]), "in them"),
+            figure(trial["objects"], "objects came back", GOOD),
+        ]
     done = sum(1 for one in journal["steps"] if one["state"] in ("done", "there", "not_wanted"))
     found.append(figure(f"{done} of {journal['total']}", "steps", GOOD if done == journal["total"] else BAD))
     return {"kind": "figures", "items": found}

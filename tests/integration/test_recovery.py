@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the serverops.circleci authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The playbook restore as an operator starts it: an installation is lost and comes back, in one command, also when that is killed; never called back when it is not."""
+"""The playbook restore as an operator starts it: a lost installation comes back, also when the run is killed; and is never called back when it is not."""
 
 from __future__ import annotations
 
@@ -36,9 +36,8 @@ def seen(world: Disaster) -> dict[str, Any]:
     """All that a restore changes, and Velero alone does not."""
     machines = {name: (one.config.read_text(), one.mark.read_text(), list(one.done)) for name, one in world.fleet.machines.items()}
     with world.site.state.news:
-        objects = {
-            key: item["metadata"]["uid"] for key, item in world.site.state.objects.items() if key[1] == "circleci-server" or key[0] in ("configmaps", "secrets")
-        }
+        ours = [key for key in world.site.state.objects if key[1] == "circleci-server" or key[2].startswith("serverops")]
+        objects = {key: world.site.state.objects[key]["metadata"]["uid"] for key in ours}
     kept = {plural: world.kept(plural) for plural in ("restores", "podvolumerestores")}
     return {"machines": machines, "objects": objects, "records": world.names.resolve(DOMAIN), "pipelines": list(world.front.pipelines), **kept}
 

@@ -23,7 +23,7 @@ def journal(**fields: Any) -> dict[str, Any]:
     wanted = {"namespace": "circleci-server", "velero_namespace": "velero", "backup": "instance-x2x7q"}
     made = {"phase": "ended", "kind": "restore", "began": "2026-11-25T01:28:32Z", "time": "2026-11-25T01:50:00Z", "check_mode": False}
     made |= {"asked": {"by": "ada", "job": "job 7"}, "wanted": wanted, "message": "", "go_on": GO_ON, "look": LOOK, "addresses": [], "records": []}
-    made |= {"backup": {"name": "instance-x2x7q", "started": "2026-11-25T00:00:00Z"}, "volumes": [], "clients": [], "total": 2}
+    made |= {"backup": {"name": "instance-x2x7q", "started": "2026-11-25T00:00:00Z"}, "volumes": [], "clients": [], "total": 2, "restore": {}}
     made |= {"measured": {"recovery_point": 5312.0, "recovery_time": 1288.0, "restore_time": 700.0}, "steps": [step("look", "there"), step("restore")]}
     return {**made, **fields}
 
@@ -86,6 +86,12 @@ def test_records_addresses_volumes_and_clients_are_listed_with_what_is_wrong() -
     )
     told = words_of(page_of(given))
     for words in ("ci.example.com", "198.51.100.9", "198.51.100.1", "none yet", "1 file is missing", "c1", "down"):
+        assert words in told
+
+
+def test_what_a_trial_brought_back_is_counted() -> None:
+    told = words_of(page_of(journal(kind="drill", restore={"trial": {"at": "2026-11-25T01:40:00Z", "volumes": 4, "bytes": 96_000_000, "objects": 41}})))
+    for words in ("4 volumes came back", "in them", "41 objects came back"):
         assert words in told
 
 
