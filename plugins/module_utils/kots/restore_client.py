@@ -193,7 +193,7 @@ class RestoreClient:
         items = self.kubernetes.list(POD, self.namespace).items
         raw = {str(one["metadata"]["name"]): one for one in items}
         found = [self._with_seal(one, raw[one.name]) for one in pods_from_api(items)]
-        return tuple(found), any((one["metadata"].get("labels") or {}).get("app") != "kotsadm" for one in items)
+        return tuple(found), any((one["metadata"].get("labels") or {}).get("kots.io/kotsadm") != "true" for one in items)
 
     def _with_seal(self, pod: PodState, raw: Json) -> PodState:
         if not is_vault(raw) or not says_sealed(self._words_of(pod.name)):

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Optional
@@ -26,6 +27,7 @@ OWNER = "serverops.circleci"
 MARKED, SAVED, MAPPED = "serverops-kots-restore", "serverops-kots-console", "serverops-storage-classes"  # objects in Velero's namespace, for each installation
 CONSOLE_LABEL = "kots.io/kotsadm=true"
 ENDED_PODS = ("Succeeded", "Failed")
+SEALED = re.compile(r"vault is sealed|\bsealed\b[\s:=|\"]+true", re.IGNORECASE)
 WORKS = "app.kubernetes.io/managed-by"
 RESTORE_OPTIONS: dict[str, dict[str, Any]] = {
     "backup": {"type": "str", "required": True},
@@ -230,7 +232,7 @@ def is_vault(pod: Any) -> bool:
 
 def says_sealed(texts: Iterable[str]) -> bool:
     """Whether a probe's or a log's words tell that Vault is sealed. The words themselves are shown to nobody: they may hold a key."""
-    return any("vault is sealed" in text.lower() or ("sealed" in text.lower() and "true" in text.lower().partition("sealed")[2][:40]) for text in texts)
+    return any(SEALED.search(text) for text in texts)
 
 
 def last_error(text: str) -> str:

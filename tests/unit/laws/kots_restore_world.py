@@ -194,7 +194,7 @@ class RestoreWorld:
             def forget(self) -> None:
                 return None
 
-        return SimpleNamespace(Detached=Detached, place=lambda: self.place, environment=lambda _names: {})
+        return SimpleNamespace(Detached=Detached, place=lambda: self.place, environment=lambda _names: {}, check_folder=lambda _folder: None)
 
     def _commands(self) -> Any:
         said = SimpleNamespace(out=json.dumps({"version": f"v{self.cli}"}), err="", code=0)
