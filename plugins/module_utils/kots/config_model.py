@@ -120,11 +120,13 @@ def versions_from_api(body: Any) -> tuple[tuple[Version, ...], Optional[int], in
     rows = ([now] if now else []) + list(stream.get("pendingVersions") or ())
     found = {one.sequence: one for one in map(_version, rows)}
     newest = max([int(body.get("currentSequence") or 0), *found])
-    return tuple(found[number] for number in sorted(found)), int(now["sequence"]) if now else None, newest
+    return tuple(found[number] for number in sorted(found)), _version(now).sequence if now else None, newest
 
 
 def _version(data: Any) -> Version:
-    return Version(int(data["sequence"]), str(data.get("versionLabel") or ""), str(data.get("status") or ""), str(data.get("source") or ""))
+    """By the number of the app's own archive, by which its configuration is asked for and it is deployed."""
+    number = data["sequence"] if data.get("parentSequence") is None else data["parentSequence"]
+    return Version(int(number), str(data.get("versionLabel") or ""), str(data.get("status") or ""), str(data.get("source") or ""))
 
 
 def items_from_api(body: Any, opened: Callable[[str], Optional[str]]) -> tuple[Item, ...]:

@@ -9,6 +9,7 @@ import json
 from typing import Any
 
 import pytest
+from ansible_collections.serverops.circleci.plugins.module_utils import door
 from unit.laws.kots_world import Installation
 from unit.laws.server_addresses import AddressesWorld
 from unit.laws.server_world import CANARY as TOKEN
@@ -127,6 +128,17 @@ def test_a_secret_that_is_refused_is_not_told(world: Installation) -> None:
     assert failure and CANARY not in failure and "provider" in failure and "ca" in failure
 
 
+def test_what_was_given_as_a_secret_is_one_whatever_its_key_is_called(world: Installation) -> None:
+    """Also what is handed from slice to slice."""
+    change(world, NAME, secret_values={"notes": CANARY})
+    made = module(NAME).DOOR
+    full = {key: option.get("default") for key, option in {**made.options, **door.WAIT_OPTIONS}.items()}
+    with world.open():
+        outcome = door.reconcile(made, {**full, "_run": {"run": "1"}, "secret_values": {"notes": "another"}, "values": {"workers": 6}}, False, world.clock)
+    told = json.dumps([door.result_of(outcome), outcome.task])
+    assert outcome.failure == "" and CANARY not in told and "another" not in told and values_of(world)["notes"] == "another"
+
+
 def test_a_secret_is_hidden_by_its_name_too(world: Installation) -> None:
     text = "-----BEGIN PRIVATE KEY-----\nabc\n"
     result, failure = change(world, NAME, values={"nomad_server_key": text})
@@ -207,6 +219,23 @@ def test_without_deploy_a_version_is_left_for_somebody(world: Installation) -> N
     assert failure == "" and result["changed"] and (result["sequence"], result["deployed_sequence"], result["deployed"]) == (1, 0, False)
     again, failure = change(world, NAME, values={"workers": 6}, deploy=False)
     assert failure == "" and not again["changed"] and len(world.app.versions) == 2
+
+
+def test_an_app_of_which_nothing_is_deployed_is_left_to_its_installation(world: Installation) -> None:
+    world.app.current = -1
+    world.app.versions[0].status = "pending_config"
+    result, failure = change(world, NAME, values={"workers": 6})
+    assert "no version of the app is deployed yet" in failure and result == {} and world.writes() == []
+
+
+def test_a_deploy_of_somebody_else_is_waited_for_first(world: Installation) -> None:
+    world.app.deploy_seconds = 30.0
+    theirs = Version(1, "3.4.0", world.state.stamp(), source="Config Change", values={**world.app.versions[0].values, "notes": "theirs"})
+    world.app.versions.append(theirs)
+    world.console.call("POST", "/api/v1/app/circleci-server/sequence/1/deploy", {})
+    world.settle_in()
+    result, failure = change(world, NAME, values={"workers": 6})
+    assert failure == "" and result["steps"][0]["built_on"] == 1 and (values_of(world)["notes"], values_of(world)["workers"]) == ("theirs", "6")
 
 
 def test_a_deploy_that_fails_is_told_and_not_tried_for_ever(world: Installation) -> None:
