@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import sys
 import time
@@ -47,13 +48,12 @@ INSTALL: dict[str, Any] = {
 }
 
 
-def told(played: Played, *marks: str) -> Played:
-    """Show what an operator would look at."""
+def told(played: Played) -> None:
+    """Show what an operator would look at: the progress of the restore, and a line a step."""
     for line in played.output.splitlines():
-        words = line.strip().strip('",')
-        if words.startswith(('"msg": "[recovery]', "[", *marks)) or (words[:2].strip().isdigit() and " " in words):
-            print(f"    {words}", flush=True)
-    return played
+        found = re.search(r'^\[restore\] .*|(?<=")(\[recovery\] |[ 1]\d [a-z]).*(?=")', line)
+        if found:
+            print(f"    {found.group()}", flush=True)
 
 
 def install_velero(world: Disaster) -> None:
