@@ -40,6 +40,7 @@ INSTALL: dict[str, Any] = {
                 "bucket": BUCKET,
                 "backup_location_config": {"region": REGION, "s3ForcePathStyle": "true", "s3Url": "{{ store }}"},
                 "credentials": "{{ credentials }}",
+                "repository_password": "{{ repository_password }}",  # without it nobody reads the volumes of the backups again
                 "crds_file": "{{ crds }}",
                 "wait_timeout": 120,
             },
@@ -61,7 +62,8 @@ def install_velero(world: Disaster) -> None:
     book, crds = world.home / "install-velero.yml", world.home / "crds.json"
     book.write_text(json.dumps([INSTALL]))
     crds.write_text(json.dumps({"kind": "List", "items": definitions(profile_of(VELERO))}))
-    given = {"kubeconfig": str(world.kubeconfig), "store": world.site.store.url, "credentials": CREDENTIALS, "crds": str(crds)}
+    secrets = {"credentials": CREDENTIALS, "repository_password": "a-password-out-of-the-vault"}
+    given = {"kubeconfig": str(world.kubeconfig), "store": world.site.store.url, "crds": str(crds), **secrets}
     played = play(str(book), given, world.home)
     if played.code:
         raise SystemExit(played.output)
