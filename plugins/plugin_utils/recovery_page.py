@@ -94,7 +94,7 @@ def _figures(journal: Json) -> Optional[Json]:
     if measured.get("recovery_time") is not None:
         found.append(figure(duration(measured["recovery_time"]), "from the command to the end"))
     if measured.get("restore_time") is not None:
-        found.append(figure(duration(measured["restore_time"]), "of it Velero's own"))
+        found.append(figure(duration(measured["restore_time"]), "of Velero's own work"))
     trial = journal["restore"].get("trial") or {}
     if trial:
         found += [
@@ -116,6 +116,9 @@ def _steps(journal: Json) -> Optional[Json]:
 
 
 def _records(journal: Json) -> Optional[Json]:
+    """What is left for a person; nothing once the names lead there."""
+    if outcome(journal)["tone"] == GOOD:
+        return None
     rows = [[cell(one["name"]), cell(one["type"]), cell(one["value"]), cell(", ".join(one.get("now") or ()) or "nothing")] for one in journal["records"]]
     return table("Names that must lead to the new balancers", ("Name", "Type", "Must lead to", "Leads to now"), rows)
 
