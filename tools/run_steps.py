@@ -73,7 +73,7 @@ def on(environment: Environment, step: Step, *, optional: bool = False) -> Step:
 
 def drain(environment: Environment, variable: str) -> Step:
     """The playbooks once; the variable tells the test whether this environment is the controller's or the modules'."""
-    step = pytest(f"drain-{environment.name}", "tests/integration/test_environments.py", timeout=300)
+    step = pytest(f"drain-{environment.name}", "tests/integration/test_environments.py", timeout=600)
     return replace(step, variables=((variable, str(ROOT / environment.python)),))
 
 
@@ -116,7 +116,8 @@ SUITES: dict[str, tuple[tuple[Step, ...], ...]] = {
             Step("execution-env", (sys.executable, "tools/execution_environment.py"), needs=("meta/execution-environment.yml",)),
             on(IMPORTER, Step("importer", (str(ROOT / IMPORTER.python), "tools/importer.py"))),
             SITE,
-            Step("molecule", (*IN_COPY, "build/molecule", "molecule", "test", "--all"), needs=("molecule/nomad_drain/converge.yml",)),
+            pytest("hosts", "tests/hosts", *NOT_LONG, timeout=1500),
+            Step("molecule", (*IN_COPY, "build/molecule", sys.executable, "tools/scenarios.py"), needs=("molecule/nomad_drain/converge.yml",)),
             sanity("sanity", sys.executable, timeout=1200),
             on(MODULES, sanity("sanity-modules-3.9", sys.executable, "--python", str(ROOT / MODULES.python), "import", "compile"), optional=True),
             *(on(core, sanity_on(core)) for core in CORES),

@@ -51,6 +51,15 @@ attributes:
     support: full
 """
 
+    HOST = r"""
+options: {}
+attributes:
+  action_group:
+    description: Takes what is the same for all tasks from C(module_defaults) of the group.
+    support: full
+    membership: [serverops.circleci.host]
+"""
+
     NOMAD = r"""
 options: {}
 attributes:
@@ -67,4 +76,23 @@ attributes:
     description: Takes its connection from C(module_defaults) of the group.
     support: full
     membership: serverops.circleci.kubernetes
+"""
+
+    REPLICATED = r"""
+options: {}
+attributes:
+  action_group:
+    description: Takes its options from C(module_defaults) of the group.
+    support: full
+    membership:
+      - serverops.circleci.replicated
+"""
+
+    GCP = r"""
+options: {}
+attributes:
+  action_group:
+    description: Takes its connection from C(module_defaults) of the group.
+    support: full
+    membership: serverops.circleci.gcp
 """

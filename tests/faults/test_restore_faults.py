@@ -250,6 +250,32 @@ def test_F62_old_restores_of_the_same_backup_go_first_for_the_cli_dies_of_them()
     assert cleared and sorted(cleared[0]["restores"]) == sorted(f"{first}.{part}" for part in ("kotsadm", "circleci-server"))
 
 
+def test_F62_a_restored_site_that_was_scaled_to_nothing_since_is_not_restored_over() -> None:
+    world = damaged()
+    assert restore(world)["verdict"] == "restored"
+    world.made.volume("data-postgresql-0").write("base/since", b"a day's work")
+    for key in [key for key in world.state.objects if key[0] in ("deployments.apps", "statefulsets.apps") and key[1] == NAMESPACE and key[2] != "kotsadm"]:
+        body = copy.deepcopy(world.state.objects[key])
+        body["spec"]["replicas"] = 0
+        world.state.put(*key, body)
+    for pod in [pod["metadata"]["name"] for pod in world.made.pods() if not pod["metadata"].get("ownerReferences")]:
+        world.state.remove("pods", NAMESPACE, pod)
+    world.clock.sleep(120)
+    world.settle_in()
+    result = restore(world, wait_timeout=60.0)
+    assert result["failed"] and result["verdict"] == "starting" and "have not come yet" in result["msg"] and world.writes() == []
+    assert "base/since" in world.made.volume("data-postgresql-0").records and len(world.started) == 1
+
+
+def test_F62_a_restored_site_of_which_nothing_is_left_is_restored_anew() -> None:
+    world = damaged()
+    assert restore(world)["verdict"] == "restored"
+    for key in [key for key in world.state.objects if key[1] == NAMESPACE]:
+        world.state.remove(*key)
+    world.clock.sleep(60)
+    assert restore(world)["verdict"] == "restored" and is_whole(world) and len(world.started) == 2
+
+
 # -- Restores that end badly, or never ------------------------------------------------------------------------
 
 

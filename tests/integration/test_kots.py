@@ -31,7 +31,8 @@ def site() -> Iterator[Site]:
 @pytest.mark.parametrize("target", sorted(path.name for path in TARGETS.glob("kots_*") if path.is_dir()))
 def test_target(target: str, site: Site, tmp_path: Path) -> None:
     program = {"target_kots": str(install(tmp_path / "bin") / "kubectl-kots"), "target_logs": str(tmp_path / "logs")}
-    given = {"target_host": site.server.url, "target_api_key": site.token, "target_secret": SECRET, **program}
+    canary = {"target_secret": SECRET} if target.startswith("kots_config") else {}
+    given = {"target_host": site.server.url, "target_api_key": site.token, **canary, **program}
     played = play_target(target, given, tmp_path, *["-vvv"] * target.startswith("kots_config"), defaults=KUBERNETES)
     assert played.code == 0, played.output
     assert site.token not in played.output and SECRET not in played.output

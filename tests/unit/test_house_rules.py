@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 import yaml
 from ansible_collections.serverops.circleci.plugins.module_utils.door import WAIT_OPTIONS
+from ansible_collections.serverops.circleci.plugins.module_utils.host.options import RESTART_NOTES
 from unit.laws import house
 from unit.laws.house import DOOR_LINES, HEADER, LINES, ROOT, RULES, File
 
@@ -164,16 +165,18 @@ def door_of(module: str) -> Any:
 
 # The modules of a system that lives in Kubernetes share the options of that group.
 GROUPS = {"velero": "kubernetes", "kots": "kubernetes", "server": "kubernetes"}
-PIECES = {"kubernetes": "kubernetes.options", "nomad": "nomad.connection"}
+PIECES = {"gcp": "gcp.options", "kubernetes": "kubernetes.options", "nomad": "nomad.connection"}
 
 
 def group_of(module: str) -> str:
-    system = module.partition("_")[0]
+    system = house.system_of(module)
     return GROUPS.get(system, system)
 
 
 def group_options(group: str) -> dict[str, Any]:
-    """The options that all modules of a group share: the piece beside its client."""
+    """The options that all modules of a group share: the piece beside its client. Modules of a host share none."""
+    if group not in PIECES:
+        return {}
     return dict(getattr(import_module(f"{ROOT}module_utils.{PIECES[group]}"), f"{group.upper()}_OPTIONS"))
 
 
@@ -214,14 +217,14 @@ def test_an_action_plugin_has_the_name_of_a_module(name: str) -> None:
 def test_the_documentation_names_the_options_that_the_door_takes(module: str) -> None:
     told = yaml.safe_load(import_module(f"{ROOT}modules.{module}").DOCUMENTATION)
     options, own = door_of(module).options, told["options"]
-    shared = set(options) - set(own) - {"cloud"}  # of modules in two groups
+    shared = set(options) - set(own) - {"cloud", "restart_notes"}  # of modules in two groups; of some of a group
     assert shared == set(group_options(group_of(module)))
     for name, text in own.items():
         for key in ("type", "elements", "choices", "default", "required"):
             assert text.get(key) == options[name].get(key), f"{name}: {key}"
 
 
-@pytest.mark.parametrize(("name", "options"), [*((group, group_options(group)) for group in PIECES), ("wait", WAIT_OPTIONS)])
+@pytest.mark.parametrize(("name", "options"), [*((group, group_options(group)) for group in PIECES), ("wait", WAIT_OPTIONS), ("restart_notes", RESTART_NOTES)])
 def test_a_doc_fragment_says_the_same_as_the_option_piece_of_its_name(name: str, options: dict[str, Any]) -> None:
     told = fragment(name)
     assert set(told) == set(options)

@@ -10,7 +10,7 @@ import logging
 
 import pytest
 from ansible_collections.serverops.circleci.plugins.module_utils.door import reconcile
-from unit.laws import kots, kots_config, kots_restore, kots_support, nomad, nomad_jobs, server, server_addresses, velero
+from unit.laws import certificates, gcp, host_files, kots, kots_config, kots_restore, kots_support, nomad, nomad_jobs, server, server_addresses, services, telegraf, trust, velero
 from unit.laws.killing import Killed
 from unit.laws.leaking import leaks, outputs
 from unit.laws.running import Ran, all_params, by_item, run, run_sliced, stable
@@ -19,23 +19,31 @@ from unit.toy import subjects as toy
 
 SUBJECTS: list[Subject] = [
     *toy.subjects(),
+    *gcp.subjects(),
     *nomad.subjects(),
     *nomad_jobs.subjects(),
     *server.subjects(),
+    *services.subjects(),
     *velero.subjects(),
     *kots.subjects(),
     *kots_config.subjects(),
     *kots_restore.subjects(),
     *kots_support.subjects(),
+    *trust.subjects(),
+    *certificates.subjects(),
+    *host_files.subjects(),
+    *telegraf.subjects(),
 ]
 READINGS: list[Reading] = [
     *nomad.readings(),
     *nomad_jobs.readings(),
     *server.readings(),
+    *services.readings(),
     *server_addresses.readings(),
     *velero.readings(),
     *kots.readings(),
     *kots_config.readings(),
+    *certificates.readings(),
 ]
 
 FORESEEABLE = [subject for subject in SUBJECTS if subject.foreseeable]

@@ -38,18 +38,27 @@ class ObjectStore(Protocol):
 
 def object_store(spec: StoreSpec) -> ObjectStore:
     """The way to a store; nothing is asked yet. Raises BadInput where the library for it is missing."""
-    package, install = ("google.auth", "google-auth") if spec.provider == GCP else ("boto3", "boto3")
-    try:
-        import_module(package)
-    except ImportError:
-        raise BadInput(f"{spec.place} is reached by the Python package {install}, which is not installed where this module runs; install it") from None
     if spec.provider == GCP:
+        google_is_there(spec.place)
         from ansible_collections.serverops.circleci.plugins.module_utils.cloud.gcs_client import GcsStore
 
         return GcsStore(spec)
+    _must_have("boto3", "boto3", spec.place)
     from ansible_collections.serverops.circleci.plugins.module_utils.cloud.s3_client import S3Store
 
     return S3Store(spec)
+
+
+def google_is_there(place: str) -> None:
+    """Raises BadInput where the library for Google Cloud is missing."""
+    _must_have("google.auth", "google-auth", place)
+
+
+def _must_have(package: str, install: str, place: str) -> None:
+    try:
+        import_module(package)
+    except ImportError:
+        raise BadInput(f"{place} is reached by the Python package {install}, which is not installed where this module runs; install it") from None
 
 
 def store_of(location: Mapping[str, Any], secret: Optional[Secret] = None, cloud: Optional[Mapping[str, Any]] = None) -> ObjectStore:

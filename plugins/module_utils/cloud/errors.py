@@ -49,7 +49,7 @@ def from_google(error: Any, place: str) -> StoreError:
     if isinstance(error, requests.exceptions.SSLError) or "certificate verify failed" in str(error):
         return store_error("bad_certificate", place, cut(error))
     if isinstance(error, exceptions.RefreshError):
-        return store_error(_refresh(str(error)), place, cut(error))
+        return store_error("busy" if error.retryable else _refresh(str(error)), place, cut(error))
     if isinstance(error, (exceptions.TransportError, requests.exceptions.RequestException)):
         return store_error("unreachable", place, cut(error))
     return store_error("other", place, cut(error))
@@ -66,9 +66,14 @@ def _refresh(text: str) -> str:
 
 def google_answer(status: int, message: str, place: str) -> StoreError:
     """The failure that an answer of Cloud Storage means; `message` is the one in its JSON."""
-    missing = "bucket_missing" if "bucket" in message.lower() else "object_missing"
+    missing = "object_missing" if is_object_missing(message) else "bucket_missing"
     causes = {401: "unknown_key", 403: "access_denied", 404: missing, 408: "busy", 429: "busy"}
     return store_error(causes.get(status) or ("busy" if status >= 500 else "other"), place, cut(message), str(status))
+
+
+def is_object_missing(message: str) -> bool:
+    """Whether it is the object that is not there. The name of its bucket comes along, which may hold any word."""
+    return message.startswith("No such object") or "bucket" not in message.lower()
 
 
 def cut(error: object) -> str:

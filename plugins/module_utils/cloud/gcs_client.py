@@ -9,12 +9,11 @@ import json
 from typing import Any
 from urllib.parse import quote
 
-from ansible_collections.serverops.circleci.plugins.module_utils.cloud.causes import store_error
-from ansible_collections.serverops.circleci.plugins.module_utils.cloud.errors import from_google, google_answer
+from ansible_collections.serverops.circleci.plugins.module_utils.cloud.errors import from_google, google_answer, is_object_missing
+from ansible_collections.serverops.circleci.plugins.module_utils.cloud.google_client import TIMEOUT, google_message, google_session
 from ansible_collections.serverops.circleci.plugins.module_utils.cloud.model import StoreSpec
 from ansible_collections.serverops.circleci.plugins.module_utils.transport.files import kept_file
 
-TIMEOUT = 10.0  # s, to connect and for each answer
 ADDRESS = "https://storage.googleapis.com"
 SCOPE = "https://www.googleapis.com/auth/devstorage.read_write"
 
@@ -66,38 +65,12 @@ class GcsStore:
             answer = self._session().request(method, self._at + path, timeout=TIMEOUT, allow_redirects=False, **more)
         except (GoogleAuthError, requests.exceptions.RequestException) as error:
             raise from_google(error, self.spec.place) from None
-        if answer.status_code // 100 == 2 or (gone and answer.status_code == 404 and "bucket" not in _message(answer).lower()):
+        if answer.status_code // 100 == 2 or (gone and answer.status_code == 404 and is_object_missing(google_message(answer))):
             return bytes(answer.content)
-        raise google_answer(answer.status_code, _message(answer), self.spec.place)
+        raise google_answer(answer.status_code, google_message(answer), self.spec.place)
 
     def _session(self) -> Any:
         if self._made is None:
-            from google.auth.transport.requests import AuthorizedSession
-
-            self._made = AuthorizedSession(_credentials(self.spec), refresh_timeout=TIMEOUT)
             ca = self.spec.ca_path or (kept_file(self.spec.ca_text) if self.spec.ca_text else "")
-            self._made.verify = (ca or True) if self.spec.validate else False
+            self._made = google_session(self.spec.gcp, SCOPE, self.spec.place, (ca or True) if self.spec.validate else False)
         return self._made
-
-
-def _credentials(spec: StoreSpec) -> Any:
-    import google.auth
-    from google.oauth2 import service_account
-
-    key = spec.gcp
-    if key is None:
-        return google.auth.default(scopes=[SCOPE])[0]
-    try:
-        if key.contents:
-            return service_account.Credentials.from_service_account_info(json.loads(key.contents.reveal()), scopes=[SCOPE])
-        return service_account.Credentials.from_service_account_file(key.file, scopes=[SCOPE])
-    except (ValueError, OSError) as error:  # a ValueError's text may quote the key
-        raise store_error("no_credentials", spec.place, f"the service account's key cannot be read: {type(error).__name__}") from None
-
-
-def _message(answer: Any) -> str:
-    try:
-        said = answer.json()["error"]
-        return str(said.get("message") or said) if isinstance(said, dict) else str(said)
-    except (ValueError, KeyError, TypeError):
-        return str(answer.text)

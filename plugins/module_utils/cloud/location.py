@@ -36,7 +36,7 @@ def store_of_location(location: Mapping[str, Any]) -> StoreSpec:
     config = spec.get("config") or {}
     found = StoreSpec(provider, bucket, prefix=str(spec["objectStorage"].get("prefix") or ""), ca_text=_ca(spec["objectStorage"], name))
     if provider == GCP:
-        return found
+        return replace(found, endpoint=config.get("storeEndpoint", "").partition("/storage/v1")[0])  # the plugin takes the whole path
     return replace(
         found,
         region=config.get("region", ""),
@@ -56,7 +56,7 @@ def secret_of_location(location: Mapping[str, Any]) -> tuple[str, str]:
 def with_secret(store: StoreSpec, text: Secret) -> StoreSpec:
     """The store with the key of Velero's own credentials file: AWS's ini form, or the JSON of a Google key."""
     if store.provider == GCP:
-        return replace(store, gcp=GcpKey(contents=_google_key(text, "Velero's Secret")))
+        return replace(store, gcp=GcpKey(contents=google_key(text, "Velero's Secret")))
     return replace(store, aws=_from_ini(text.reveal(), store.profile or "default"), profile="")
 
 
@@ -72,7 +72,7 @@ def with_cloud(store: StoreSpec, cloud: Mapping[str, Any]) -> StoreSpec:
     if store.provider == GCP:
         contents = Secret.maybe(cloud.get("service_account_contents"))
         file = cloud.get("service_account_file") or ""
-        return replace(found, gcp=GcpKey(_google_key(contents, "cloud.service_account_contents") if contents else None, file) if contents or file else None)
+        return replace(found, gcp=GcpKey(google_key(contents, "cloud.service_account_contents") if contents else None, file) if contents or file else None)
     access, secret = cloud.get("access_key"), cloud.get("secret_key")
     if bool(access) != bool(secret):
         raise BadInput(f"cloud has only one of access_key and secret_key ({'access_key' if access else 'secret_key'}); give both, or a profile")
@@ -115,8 +115,8 @@ def _from_ini(text: str, section: str) -> AwsKey:
     return AwsKey(access, Secret(secret), Secret.maybe(found.get("aws_session_token")))
 
 
-def _google_key(text: Secret, where: str) -> Secret:
-    """The text, proven to be what google-auth takes: its own complaints could quote it."""
+def google_key(text: Secret, where: str) -> Secret:
+    """The text of a key, proven to be what google-auth takes: its own complaints could quote it."""
     try:
         found = json.loads(text.reveal())
     except ValueError:

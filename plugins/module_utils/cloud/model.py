@@ -24,10 +24,11 @@ class AwsKey:
 
 @dataclass(frozen=True)
 class GcpKey:
-    """A service account's key: its JSON, or the file that holds it. The project and the e-mail are in there."""
+    """A service account's key: its JSON, or the file that holds it. The project and the e-mail are in there. Or a token that somebody got before."""
 
     contents: Optional[Secret] = None
     file: str = ""
+    token: Optional[Secret] = None
 
 
 @dataclass(frozen=True)

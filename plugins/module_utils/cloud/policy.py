@@ -108,17 +108,17 @@ def _snapshots(wish: AwsWish) -> list[Json]:
     anyones = f"arn:{wish.partition}:ec2:{wish.region}::snapshot/*"  # how EC2 itself names a snapshot: without an account
     tagging = {"StringEquals": {"ec2:CreateAction": ["CreateSnapshot", "CreateVolume"]}}
     return [
-        _allow("Look", ["ec2:DescribeVolumes", "ec2:DescribeSnapshots"], ["*"], {"StringEquals": here}),  # have no resource
-        _allow("CopyVolumes", ["ec2:CreateSnapshot"], [volumes]),
-        _allow("MakeSnapshots", ["ec2:CreateSnapshot"], [anyones, snapshots], {"StringLike": asked}),
-        _allow("MakeVolumes", ["ec2:CreateVolume"], [volumes], {"StringLike": asked}),
-        _allow("FromSnapshots", ["ec2:CreateVolume"], [anyones, snapshots], {"StringLike": owned}),
-        _allow("TagWhatIsMade", ["ec2:CreateTags"], [volumes, anyones, snapshots], tagging),
-        _allow("DeleteSnapshots", ["ec2:DeleteSnapshot"], [anyones, snapshots], {"StringLike": owned}),
+        allow("Look", ["ec2:DescribeVolumes", "ec2:DescribeSnapshots"], ["*"], {"StringEquals": here}),  # have no resource
+        allow("CopyVolumes", ["ec2:CreateSnapshot"], [volumes]),
+        allow("MakeSnapshots", ["ec2:CreateSnapshot"], [anyones, snapshots], {"StringLike": asked}),
+        allow("MakeVolumes", ["ec2:CreateVolume"], [volumes], {"StringLike": asked}),
+        allow("FromSnapshots", ["ec2:CreateVolume"], [anyones, snapshots], {"StringLike": owned}),
+        allow("TagWhatIsMade", ["ec2:CreateTags"], [volumes, anyones, snapshots], tagging),
+        allow("DeleteSnapshots", ["ec2:DeleteSnapshot"], [anyones, snapshots], {"StringLike": owned}),
     ]
 
 
-def _allow(sid: str, actions: list[str], resources: list[str], condition: Any = None) -> Json:
+def allow(sid: str, actions: list[str], resources: list[str], condition: Any = None) -> Json:
     return {"Sid": sid, "Effect": "Allow", "Action": actions, "Resource": resources, **({"Condition": condition} if condition else {})}
 
 
@@ -142,3 +142,22 @@ def gcp_permissions(snapshots: bool = True, workload_identity: bool = False) -> 
     Without a key Velero has its download addresses signed by the account itself, which takes signBlob on it.
     """
     return {"bucket": GCP_OBJECTS, "project": GCP_SNAPSHOTS if snapshots else (), "account": GCP_SIGN if workload_identity else ()}
+
+
+def gcp_roles(bucket: Any, name: str = "velero", snapshots: bool = False, workload_identity: bool = False) -> list[Json]:
+    """The custom roles of one account, each on the thing where it is needed, as gcp_service_account takes them. Raises BadInput for no bucket's name."""
+    if not isinstance(bucket, str) or not bucket or set(bucket) & set("*/: "):
+        raise BadInput(f"the bucket is {bucket!r}; give the name of one bucket, without a star, a slash or gs:")
+    found = gcp_permissions(snapshots, workload_identity)
+    titles = {"bucket": "objects", "project": "snapshots", "account": "sign"}  # ids of roles know no dash
+    return [
+        {
+            "role_id": f"{name.replace('-', '_')}_{title}",
+            "title": f"{name}: {title}",
+            "permissions": list(found[place]),
+            "place": place,
+            **({"bucket": bucket} if place == "bucket" else {}),
+        }
+        for place, title in titles.items()
+        if found[place]
+    ]

@@ -25,6 +25,14 @@ class Call:
     context: Mapping[str, str] = field(default_factory=dict)
 
 
+@dataclass(frozen=True)
+class Right:
+    """A call with what it is for, in words."""
+
+    what: str
+    call: Call
+
+
 def allows(policies: Sequence[Mapping[str, Any]], call: Call) -> bool:
     """Whether some statement allows it and none denies it. Raises ValueError for a policy that says more than is understood here."""
     effects = {effect for policy in policies for effect in _effects(policy, call)}

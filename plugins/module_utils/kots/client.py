@@ -82,14 +82,6 @@ class InstallationClient:
         """The volumes of every Restore, kept current by one watch."""
         return Mirror(self.kubernetes, POD_VOLUME_RESTORE, self.place.velero_namespace)
 
-    def store(self) -> tuple[ObjectStore, str]:
-        """The store of the location that KOTS uses, and what names in it begin with. Raises NotFound where there is no such location."""
-        raw = self._location()
-        if raw is None:
-            raise NotFound(f"there is no backup storage location {LOCATION_NAME}")
-        prefix = location_from_api(raw).prefix.strip("/")
-        return self._open_store(raw), f"{prefix}/" if prefix else ""
-
     def backups(self) -> tuple[Json, ...]:
         """Every Backup of Velero, by a list."""
         return self.kubernetes.list(BACKUP, self.place.velero_namespace).items
@@ -205,7 +197,7 @@ class InstallationClient:
     def contents(self, found: InstanceBackup) -> Optional[Json]:
         """Velero's own list of what is in a backup: names by kind; None where the store does not give it."""
         try:
-            store, base = self._store_of(found)
+            store, base = self.store_of(found)
             listed = json.loads(gzip.decompress(store.get(f"{base}backups/{found.name}/{found.name}-resource-list.json.gz")))
         except (CollectionError, OSError, ValueError, EOFError):
             return None
@@ -220,8 +212,8 @@ class InstallationClient:
         held = held_by(listed, (), space) if listed is not None else None
         return Keys(held, frozenset(there), _password_state(next((one for one in secrets if one), None)))
 
-    def _store_of(self, found: InstanceBackup) -> tuple[ObjectStore, str]:
-        """The store that a backup is in, and the start of all names there."""
+    def store_of(self, found: InstanceBackup) -> tuple[ObjectStore, str]:
+        """The store that a backup is in, and the start of all names there. Raises NotFound where that is not the location of KOTS."""
         raw = self._location()
         if raw is None:
             raise NotFound(f"there is no backup storage location {LOCATION_NAME}")
@@ -231,7 +223,7 @@ class InstallationClient:
         return self._open_store(raw), f"{prefix}/" if prefix else ""
 
     def _files(self, found: InstanceBackup, volumes: tuple[PodVolumeBackup, ...]) -> Any:
-        store, base = self._store_of(found)
+        store, base = self.store_of(found)
         folder = f"{base}backups/{found.name}/"
         files = {key[len(folder) :]: size for key, size in store.list(folder).items()}
         return files, {one.pod_namespace: _is_filled(store, base, one) for one in volumes}

@@ -165,9 +165,10 @@ def _text(value: Any) -> str:
 def preflight_from_api(body: Any) -> Preflight:
     """What failed in GET /app/<slug>/sequence/<n>/preflight/result; its result is JSON in a text, empty where none ran."""
     told = body["preflightResult"] or {}
-    results = (json.loads(told.get("result") or "{}") or {}).get("results") or ()
-    failed = tuple((str(one.get("title") or ""), str(one.get("message") or "")) for one in results if one.get("isFail"))
-    return Preflight(failed, bool(told.get("hasFailingStrictPreflights")))
+    found = json.loads(told.get("result") or "{}") or {}
+    failed = [(str(one.get("title") or ""), str(one.get("message") or "")) for one in found.get("results") or () if one.get("isFail")]
+    failed += [("a preflight could not be tried", str(one.get("error") or "")) for one in found.get("errors") or ()]  # unknown is not passed
+    return Preflight(tuple(failed), bool(told.get("hasFailingStrictPreflights")))
 
 
 # -- what runs -------------------------------------------------------------------------------------------------

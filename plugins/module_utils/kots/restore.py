@@ -177,7 +177,7 @@ def _restored(look: RestoreLook) -> Decision:
     if sealed:
         words = f"backup {name} was restored, and Vault ({', '.join(sealed)}) is sealed: unseal it with the keys of its keepers, which are read nowhere here"
         return stuck(words) if look.phases.get(ITEM, 0.0) > SEALED else waiting(words, phase="sealed", recheck=10.0)
-    if state.pods or not state.installed or not state.console.ready:
+    if state.pods or not state.running or not state.console.ready:
         told = ", ".join(f"{pod.name} ({pod.words})" for pod in state.pods[:5]) or "the pods of the installation have not come yet"
         return waiting(f"backup {name} was restored; not ready: {told}", phase="pods", recheck=5.0)
     if under_way(look) or (state.mark is None and (state.console.saved or state.mapped)):

@@ -59,6 +59,7 @@ DEFAULT_MARK = "storageclass.kubernetes.io/is-default-class"
 DROPPED = ("uid", "resourceVersion", "creationTimestamp", "generation", "managedFields", "selfLink", "ownerReferences", "deletionTimestamp")
 MOST = 1_000_000  # bytes that a Secret can hold
 LOG_LINES = 50
+TOKEN = "kubernetes.io/service-account-token"  # bound to an account by its uid: the cluster makes another one
 
 
 class RestoreClient:
@@ -110,7 +111,8 @@ class RestoreClient:
 
     def save_console(self) -> None:
         """Keep its objects in a Secret beside Velero, which no restore deletes."""
-        kept = [_bare(one) for kind in KEPT_KINDS for one in self.kubernetes.list(kind, self.namespace, labels=CONSOLE_LABEL).items]
+        listed = [one for kind in KEPT_KINDS for one in self.kubernetes.list(kind, self.namespace, labels=CONSOLE_LABEL).items]
+        kept = [_bare(one) for one in listed if one.get("type") != TOKEN]
         packed = base64.b64encode(gzip.compress(json.dumps(kept).encode(), mtime=0)).decode()
         if len(packed) > MOST:
             raise Refused(f"the console's objects have {len(packed)} bytes, more than a Secret holds; see what carries the label {CONSOLE_LABEL}")
@@ -126,11 +128,21 @@ class RestoreClient:
             raise Refused(f"Secret {self.saved_name} in namespace {self.velero} holds no console of ours") from None
         if self.kubernetes.find(NAMESPACE, "", self.namespace) is None:
             self.kubernetes.create(NAMESPACE, {"metadata": {"name": self.namespace}})
-        kinds = {kind.name: kind for kind in KEPT_KINDS}
-        for one in objects:
-            kind = kinds[one["kind"]]
+        failed = [words for words in map(self._put_back, objects) if words]
+        if failed:
+            raise Refused(f"of the console's objects these did not go back: {'; '.join(failed[:5])}")
+
+    def _put_back(self, one: Json) -> str:
+        """Make it where it is missing; what failed, in words, so that the others go back all the same."""
+        kind = next(kind for kind in KEPT_KINDS if kind.name == one["kind"])
+        try:
             if self.kubernetes.find(kind, self.namespace, one["metadata"]["name"]) is None:
                 self.kubernetes.create(kind, one, self.namespace)
+        except AlreadyExists:
+            return ""
+        except CollectionError as error:
+            return str(error)
+        return ""
 
     # -- Restores and storage ------------------------------------------------------------------------------
 
@@ -188,12 +200,13 @@ class RestoreClient:
 
     # -- pods ------------------------------------------------------------------------------------------------
 
-    def pods(self) -> tuple[tuple[PodState, ...], bool]:
-        """The pods that are not ready, each Vault asked whether it is sealed; and whether there is any pod beside the console's."""
+    def pods(self) -> tuple[tuple[PodState, ...], bool, bool]:
+        """The pods that are not ready, each Vault asked whether it is sealed; whether there is any beside the console's; whether there is anything to lose."""
         items = self.kubernetes.list(POD, self.namespace).items
         raw = {str(one["metadata"]["name"]): one for one in items}
         found = [self._with_seal(one, raw[one.name]) for one in pods_from_api(items)]
-        return tuple(found), any((one["metadata"].get("labels") or {}).get("kots.io/kotsadm") != "true" for one in items)
+        running = any(map(_is_apps, items))
+        return tuple(found), running, running or any(map(_is_apps, self.kubernetes.list(PVC, self.namespace).items))
 
     def _with_seal(self, pod: PodState, raw: Json) -> PodState:
         if not is_vault(raw) or not says_sealed(self._words_of(pod.name)):
@@ -220,6 +233,10 @@ class RestoreClient:
             self.kubernetes.delete(kind, self.velero, name)
         except NotFound:
             return
+
+
+def _is_apps(one: Json) -> bool:
+    return bool((one["metadata"].get("labels") or {}).get("kots.io/kotsadm") != "true")
 
 
 def _bare(one: Json) -> Json:

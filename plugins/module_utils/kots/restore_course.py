@@ -128,9 +128,8 @@ def all_well(state: RestoreState, backup: str) -> RestoreState:
     )
     whole = tuple(one for one in state.volumes if one.phase == "Completed")
     console = Console(True, True, state.console.saved)
-    return replace(
-        state, restores=tuple(made.values()), volumes=(*whole, *volumes), console=console, pods=(), installed=True, program=False, rested=True, velero=""
-    )
+    done = replace(state, restores=tuple(made.values()), volumes=(*whole, *volumes), console=console, pods=(), velero="")
+    return replace(done, running=True, installed=True, program=False, rested=True)
 
 
 def living_words(state: RestoreState, one: Restore) -> str:

@@ -82,7 +82,7 @@ class Surveyor:
 
     def _read(self, found: InstanceBackup) -> Contents:
         if self._contents is None:
-            store, base = self._client.store()
+            store, base = self._client.store_of(found)
             key = f"{base}backups/{found.name}/{found.name}.tar.gz"
             size = store.list(key).get(key)
             if size is None or size > LARGEST:
@@ -96,7 +96,7 @@ class Surveyor:
     def _traces(self, found: InstanceBackup, state: RestoreState) -> tuple[str, ...]:
         """What a restore of this backup left in the store, if it was not made here."""
         mine = {one.meta.name for one in state.restores}
-        store, base = self._client.store()
+        store, base = self._client.store_of(found)
         names = [f"{found.name}.{part}" for part in (CONSOLE, *sorted(found.sequences))]
         return tuple(f"restores/{name}" for name in names if name not in mine and store.list(f"{base}restores/{name}/"))
 

@@ -95,8 +95,8 @@ class RestorePort:
         parts = current(look)
         if set(parts) == set(state.parts) and all(one.is_terminal for one in parts.values()):
             with doing("read the pods"):
-                pods, installed = self._own.pods()
-            state = replace(state, pods=pods, installed=installed)
+                pods, running, installed = self._own.pods()
+            state = replace(state, pods=pods, running=running, installed=installed)
         return self._with_gates(state, found)
 
     def _with_gates(self, state: RestoreState, found: InstanceBackup) -> RestoreState:

@@ -27,6 +27,10 @@ WORLD_ROOMS = ("module_utils/transport/", "module_utils/core/clock.py")
 NOT_IN_3_9 = ("tomllib",)
 # Which systems may use which others (semantics.md); kubernetes and cloud are shared ground for every client.
 MAY_USE = {"fleet": {"nomad", "cloud"}, "kots": {"velero"}, "replicated": {"host"}, "server": {"*"}}
+# Modules that change files of a managed host are called after what they change; by the first word of their names.
+HOST_WORDS = ("ca", "proxy", "service", "telegraf")
+OTHER_WORDS = {"tls": "replicated"}
+NAMES_OF_2 = ("server_names_info",)  # about the server, but of a 2.x host
 SHARED = ("kubernetes", "cloud")
 SHARED_DATA = ("module_utils/kubernetes/kinds",)  # names alone, which every file of a system may have
 LINES, DOOR_LINES, ACTION_LINES, FUNCTION_LINES, PARAMETERS = 300, 50, 20, 25, 5
@@ -57,11 +61,19 @@ class File:
         parts = self.path.split("/")
         if self.room == "module_utils":
             return parts[1] if len(parts) > 2 and parts[1] not in ("core", "transport") else ""
-        return parts[1].partition("_")[0] if self.room == "modules" else ""
+        return system_of(parts[1]) if self.room == "modules" else ""
 
     @property
     def name(self) -> str:
         return self.path.rpartition("/")[2].removesuffix(".py")
+
+
+def system_of(module: str) -> str:
+    """The system of a module by its name."""
+    word = module.partition("_")[0]
+    if module.removesuffix(".py") in NAMES_OF_2:
+        return "replicated"
+    return "host" if word in HOST_WORDS else OTHER_WORDS.get(word, word)
 
 
 @dataclass(frozen=True)

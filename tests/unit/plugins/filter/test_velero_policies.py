@@ -11,10 +11,11 @@ import pytest
 from ansible.errors import AnsibleFilterError
 from ansible_collections.serverops.circleci.plugins.filter.velero_aws_policy import FilterModule as Policy
 from ansible_collections.serverops.circleci.plugins.filter.velero_bucket_policy import FilterModule as Bucket
+from ansible_collections.serverops.circleci.plugins.filter.velero_gcp_roles import FilterModule as Roles
 from ansible_collections.serverops.circleci.plugins.filter.velero_trust_policy import FilterModule as Trust
-from ansible_collections.serverops.circleci.plugins.module_utils.cloud.policy import AwsWish, aws_policy, bucket_policy, trust_policy
+from ansible_collections.serverops.circleci.plugins.module_utils.cloud.policy import AwsWish, aws_policy, bucket_policy, gcp_roles, trust_policy
 
-FILTERS = {**Policy().filters(), **Bucket().filters(), **Trust().filters()}
+FILTERS = {**Policy().filters(), **Bucket().filters(), **Roles().filters(), **Trust().filters()}
 PROVIDER = "arn:aws:iam::1:oidc-provider/oidc.eks/id/AB"
 
 
@@ -25,6 +26,8 @@ PROVIDER = "arn:aws:iam::1:oidc-provider/oidc.eks/id/AB"
         ("velero_aws_policy", "b", {"prefix": None}, aws_policy(AwsWish("b"))),
         ("velero_aws_policy", "b", {"prefix": "p", "region": "r", "snapshots": True, "uploader": "kopia"}, aws_policy(AwsWish("b", "p", "r", "kopia", True))),
         ("velero_bucket_policy", "b", {}, bucket_policy("b")),
+        ("velero_gcp_roles", "b", {}, gcp_roles("b")),
+        ("velero_gcp_roles", "b", {"name": "n", "snapshots": True, "workload_identity": True}, gcp_roles("b", "n", True, True)),
         ("velero_trust_policy", PROVIDER, {"namespace": "n"}, trust_policy(PROVIDER, "n")),
     ],
 )
@@ -37,6 +40,7 @@ def test_they_give_the_policy(name: str, given: str, more: dict[str, Any], wante
     [
         ("velero_aws_policy", "b*", {}, "velero_aws_policy: the bucket is 'b"),
         ("velero_aws_policy", "b", {"nonsense": 1}, "velero_aws_policy: .*nonsense"),
+        ("velero_gcp_roles", "gs://b", {}, "velero_gcp_roles: the bucket is 'gs://b'"),
         ("velero_bucket_policy", "", {}, "velero_bucket_policy: the bucket is ''"),
         ("velero_trust_policy", "x", {}, "velero_trust_policy: the OIDC provider is 'x'"),
     ],

@@ -50,6 +50,7 @@ def test_the_region_of_a_redirect_is_evidence() -> None:
         (google.RefreshError("invalid_grant: Invalid JWT: Token must be a short-lived token (60 minutes) and in a reasonable timeframe"), "clock_skew"),
         (google.RefreshError("invalid_grant: Invalid JWT Signature."), "wrong_signature"),
         (google.RefreshError("invalid_grant: Invalid grant: account not found"), "unknown_key"),
+        (google.RefreshError("the service is unavailable", retryable=True), "busy"),
         (google.TransportError("no route"), "unreachable"),
         (google.TransportError("SSLError: certificate verify failed"), "bad_certificate"),
         (requests.exceptions.SSLError("bad"), "bad_certificate"),
@@ -66,6 +67,7 @@ def test_google(error: Any, cause: str) -> None:
     [
         (404, "The specified bucket does not exist.", "bucket_missing"),
         (404, "No such object: b/x", "object_missing"),
+        (404, "No such object: my-bucket/x", "object_missing"),
         (403, "x does not have storage.objects.create access", "access_denied"),
         (401, "Invalid Credentials", "unknown_key"),
         (429, "slow", "busy"),

@@ -11,14 +11,13 @@ from typing import Any
 import pytest
 from ansible_collections.serverops.circleci.plugins.module_utils.cloud import policy
 from ansible_collections.serverops.circleci.plugins.module_utils.cloud.policy import AwsWish, aws_policy, bucket_policy, gcp_permissions, trust_policy, wish_of
-from ansible_collections.serverops.circleci.plugins.module_utils.cloud.policy_check import Call, allows
+from ansible_collections.serverops.circleci.plugins.module_utils.cloud.policy_check import Call, Right, allows
+from ansible_collections.serverops.circleci.plugins.module_utils.cloud.velero_calls import dangers, needed
 from ansible_collections.serverops.circleci.plugins.module_utils.core.errors import BadInput
 
+from lab.google.catalogue import PREDEFINED
+
 B, P = "arn:aws:s3:::backups", "arn:aws:s3:::backups/velero"
-EC2, OURS = "arn:aws:ec2:eu-west-1", {"velero.io/backup": "nightly"}
-HERE, ELSEWHERE = {"aws:RequestedRegion": "eu-west-1"}, {"aws:RequestedRegion": "us-east-1"}
-MADE = {"aws:RequestTag/velero.io/backup": "nightly"}
-OWNED = {"aws:ResourceTag/velero.io/backup": "nightly"}
 FILES = AwsWish("backups", "velero")
 KOPIA = replace(FILES, uploader="kopia")
 SNAPSHOTS = replace(FILES, region="eu-west-1", snapshots=True)
@@ -40,92 +39,39 @@ GUIDE: dict[str, Any] = {
     ],
 }
 
-# Operation of Velero's or of its uploader's: the calls that it makes.
-STORE: list[tuple[str, Call]] = [
-    ("aws plugin PutObject: a small file in one call", Call("s3:PutObject", f"{P}/backups/one/velero-backup.json")),
-    ("aws plugin PutObject: the end of a large one after a failure", Call("s3:AbortMultipartUpload", f"{P}/backups/one/one.tar.gz")),
-    ("aws plugin PutObject: what of a large one came through", Call("s3:ListMultipartUploadParts", f"{P}/backups/one/one.tar.gz")),
-    ("aws plugin ObjectExists (HeadObject)", Call("s3:GetObject", f"{P}/backups/one/velero-backup.json")),
-    ("aws plugin GetObject", Call("s3:GetObject", f"{P}/backups/one/one.tar.gz")),
-    ("aws plugin CreateSignedURL, by who downloads", Call("s3:GetObject", f"{P}/backups/one/one-logs.gz")),
-    ("aws plugin ListCommonPrefixes: is the location valid", Call("s3:ListBucket", B, {"s3:prefix": "velero/"})),
-    ("aws plugin ListObjects: what a backup left", Call("s3:ListBucket", B, {"s3:prefix": "velero/backups/one/"})),
-    ("aws plugin DeleteObject", Call("s3:DeleteObject", f"{P}/backups/one/one.tar.gz")),
-    ("restic and Kopia: where is the bucket", Call("s3:GetBucketLocation", B)),
-    ("restic: list of a repository", Call("s3:ListBucket", B, {"s3:prefix": "velero/restic/circleci-server/keys/"})),
-    ("restic: write", Call("s3:PutObject", f"{P}/restic/circleci-server/data/00/00ff")),
-    ("restic: lock goes", Call("s3:DeleteObject", f"{P}/restic/circleci-server/locks/00ff")),
-    ("velero_location_check", Call("s3:PutObject", f"{P}/serverops-probe-1800000000-00")),
-]
-KOPIA_ONLY = [("Kopia: does the bucket exist (HeadBucket)", Call("s3:ListBucket", B))]
-VOLUMES: list[tuple[str, Call]] = [
-    ("aws plugin GetVolumeInfo, IsVolumeReady", Call("ec2:DescribeVolumes", "*", HERE)),
-    ("aws plugin CreateVolumeFromSnapshot: its tags first", Call("ec2:DescribeSnapshots", "*", HERE)),
-    ("aws plugin CreateSnapshot, of the volume", Call("ec2:CreateSnapshot", f"{EC2}:1:volume/vol-1", {**HERE, **MADE})),
-    ("aws plugin CreateSnapshot, the snapshot", Call("ec2:CreateSnapshot", f"{EC2}::snapshot/snap-1", {**HERE, **MADE})),
-    ("aws plugin CreateSnapshot, its tags", Call("ec2:CreateTags", f"{EC2}::snapshot/snap-1", {"ec2:CreateAction": "CreateSnapshot", **MADE})),
-    ("aws plugin CreateVolumeFromSnapshot, the volume", Call("ec2:CreateVolume", f"{EC2}:1:volume/*", {**HERE, **MADE})),
-    ("aws plugin CreateVolumeFromSnapshot, the snapshot", Call("ec2:CreateVolume", f"{EC2}::snapshot/snap-1", {**HERE, **OWNED})),
-    ("aws plugin CreateVolumeFromSnapshot, its tags", Call("ec2:CreateTags", f"{EC2}:1:volume/vol-2", {"ec2:CreateAction": "CreateVolume", **MADE})),
-    ("aws plugin DeleteSnapshot", Call("ec2:DeleteSnapshot", f"{EC2}::snapshot/snap-1", {**HERE, **OWNED})),
-]
-
-# What the guide's policy lets a stolen key do, and ours, with volume snapshots or without, does not.
-DANGEROUS: list[tuple[str, Call]] = [
-    ("read what another program keeps in the bucket", Call("s3:GetObject", f"{B}/terraform/state.json")),
-    ("overwrite it", Call("s3:PutObject", f"{B}/terraform/state.json")),
-    ("delete it", Call("s3:DeleteObject", f"{B}/terraform/state.json")),
-    ("break off its uploads", Call("s3:AbortMultipartUpload", f"{B}/terraform/state.json")),
-    ("look at its uploads", Call("s3:ListMultipartUploadParts", f"{B}/terraform/state.json")),
-    ("list all names of the bucket", Call("s3:ListBucket", B, {"s3:prefix": ""})),
-    ("list the names of another prefix", Call("s3:ListBucket", B, {"s3:prefix": "terraform/"})),
-    ("list those of one that begins alike", Call("s3:ListBucket", B, {"s3:prefix": "velero-other/"})),
-    ("list without saying what", Call("s3:ListBucket", B)),
-    ("overwrite objects of a prefix that begins alike", Call("s3:PutObject", f"{B}/velero-other/x")),
-    ("delete any snapshot", Call("ec2:DeleteSnapshot", f"{EC2}::snapshot/snap-9", HERE)),
-    ("delete snapshots of another region", Call("ec2:DeleteSnapshot", "arn:aws:ec2:us-east-1::snapshot/snap-9", {**ELSEWHERE, **OWNED})),
-    ("delete another tool's snapshot", Call("ec2:DeleteSnapshot", f"{EC2}::snapshot/snap-9", {"aws:ResourceTag/made-by": "dlm"})),
-    ("make a volume of anybody's snapshot and read it", Call("ec2:CreateVolume", f"{EC2}::snapshot/snap-9", HERE)),
-    ("make volumes without end in another region", Call("ec2:CreateVolume", "arn:aws:ec2:us-east-1:1:volume/*", {**ELSEWHERE, **MADE})),
-    ("make volumes that carry no name of a backup", Call("ec2:CreateVolume", f"{EC2}:1:volume/*", HERE)),
-    ("make snapshots that no backup knows", Call("ec2:CreateSnapshot", f"{EC2}::snapshot/snap-9", HERE)),
-    ("copy a volume of another region", Call("ec2:CreateSnapshot", "arn:aws:ec2:us-east-1:1:volume/vol-9", {**ELSEWHERE, **MADE})),
-    ("tag an instance into another's rights", Call("ec2:CreateTags", f"{EC2}:1:instance/i-1", HERE)),
-    ("tag a security group", Call("ec2:CreateTags", f"{EC2}:1:security-group/sg-1", HERE)),
-    ("tag the network", Call("ec2:CreateTags", f"{EC2}:1:vpc/vpc-1", HERE)),
-    ("tag a snapshot as Velero's, then delete it", Call("ec2:CreateTags", f"{EC2}::snapshot/snap-9", {**HERE, **MADE})),
-    ("tag a volume that is there", Call("ec2:CreateTags", f"{EC2}:1:volume/vol-1", {**HERE, **MADE})),
-    ("say that an image's making is its reason to tag", Call("ec2:CreateTags", f"{EC2}::snapshot/snap-9", {"ec2:CreateAction": "CreateImage"})),
-    ("see the volumes of another region", Call("ec2:DescribeVolumes", "*", ELSEWHERE)),
-    ("see the snapshots of another region", Call("ec2:DescribeSnapshots", "*", ELSEWHERE)),
-]
-ids = {"ids": lambda value: value if isinstance(value, str) else ""}
+STORE = [right for right in needed(FILES)]
+KOPIA_ONLY = [right for right in needed(KOPIA) if right.call.action == "s3:ListBucket" and not right.call.context]
+VOLUMES = [right for right in needed(SNAPSHOTS) if right.call.action.startswith("ec2:")]
+# What a stolen key must not do; of these the guide's policy lets it do all but what is done to the bucket itself.
+DANGEROUS = dangers(SNAPSHOTS)
+ids: dict[str, Any] = {"ids": lambda right: right.what}
 
 
-@pytest.mark.parametrize(("what", "call"), STORE, **ids)
-def test_what_velero_does_in_the_store_is_allowed(what: str, call: Call) -> None:
-    assert allows([aws_policy(FILES)], call), what
-    assert allows([aws_policy(KOPIA)], call), what
-    assert allows([aws_policy(SNAPSHOTS)], call), what
+@pytest.mark.parametrize("right", STORE, **ids)
+def test_what_velero_does_in_the_store_is_allowed(right: Right) -> None:
+    assert allows([aws_policy(FILES)], right.call), right.what
+    assert allows([aws_policy(KOPIA)], right.call), right.what
+    assert allows([aws_policy(SNAPSHOTS)], right.call), right.what
 
 
-@pytest.mark.parametrize(("what", "call"), KOPIA_ONLY, **ids)
-def test_what_kopia_asks_is_allowed_where_it_is_named(what: str, call: Call) -> None:
-    assert allows([aws_policy(KOPIA)], call), what
-    assert not allows([aws_policy(FILES)], call)
+@pytest.mark.parametrize("right", KOPIA_ONLY, **ids)
+def test_what_kopia_asks_is_allowed_where_it_is_named(right: Right) -> None:
+    assert allows([aws_policy(KOPIA)], right.call), right.what
+    assert not allows([aws_policy(FILES)], right.call)
 
 
-@pytest.mark.parametrize(("what", "call"), VOLUMES, **ids)
-def test_volume_snapshots_are_allowed_where_they_are_wanted_only(what: str, call: Call) -> None:
-    assert allows([aws_policy(SNAPSHOTS)], call), what
-    assert not allows([aws_policy(FILES)], call)
+@pytest.mark.parametrize("right", VOLUMES, **ids)
+def test_volume_snapshots_are_allowed_where_they_are_wanted_only(right: Right) -> None:
+    assert allows([aws_policy(SNAPSHOTS)], right.call), right.what
+    assert not allows([aws_policy(FILES)], right.call)
 
 
-@pytest.mark.parametrize(("what", "call"), DANGEROUS, **ids)
-def test_what_the_guide_s_policy_allows_besides_is_denied(what: str, call: Call) -> None:
-    assert allows([GUIDE], call), "the guide's policy must be seen to allow it"
-    assert not allows([aws_policy(FILES)], call), what
-    assert not allows([aws_policy(SNAPSHOTS)], call), what
+@pytest.mark.parametrize("right", DANGEROUS, **ids)
+def test_what_the_guide_s_policy_allows_besides_is_denied(right: Right) -> None:
+    if right.call.resource != B and "DeleteObjectVersion" not in right.call.action:
+        assert allows([GUIDE], right.call), "the guide's policy must be seen to allow it"
+    assert not allows([aws_policy(FILES)], right.call), right.what
+    assert not allows([aws_policy(SNAPSHOTS)], right.call), right.what
 
 
 def test_the_guide_s_policy_fails_what_ours_passes() -> None:
@@ -139,21 +85,21 @@ def test_a_policy_that_is_widened_is_seen(wish: AwsWish, widened: str) -> None:
     wide = aws_policy(wish)
     wide["Statement"].append({"Effect": "Allow", "Action": widened, "Resource": "*"})
     service = widened.partition(":")[0]
-    assert [what for what, call in DANGEROUS if allows([wide], call)] == [what for what, call in DANGEROUS if call.action.startswith(service)]
+    assert [right for right in DANGEROUS if allows([wide], right.call)] == [right for right in DANGEROUS if right.call.action.startswith(service)]
 
 
 @pytest.mark.parametrize("statement", range(3))
 def test_each_statement_is_needed_for_the_store(statement: int) -> None:
     less = aws_policy(FILES)
     del less["Statement"][statement]
-    assert not all(allows([less], call) for _what, call in STORE)
+    assert not all(allows([less], right.call) for right in STORE)
 
 
 @pytest.mark.parametrize("statement", range(3, 10))
 def test_each_statement_is_needed_for_volumes(statement: int) -> None:
     less = aws_policy(SNAPSHOTS)
     del less["Statement"][statement]
-    assert not all(allows([less], call) for _what, call in VOLUMES)
+    assert not all(allows([less], right.call) for right in VOLUMES)
 
 
 def test_a_bucket_without_a_prefix_is_open_as_a_whole_and_no_other_is() -> None:
@@ -218,5 +164,50 @@ def test_google_s_rights_are_bound_where_they_are_used() -> None:
     assert set(found["bucket"]) == {f"storage.objects.{verb}" for verb in ("create", "delete", "get", "list")}, "objectAdmin may change who else may"
 
 
+# What each part calls, and the permission that the call takes: velero-plugin-for-gcp (object_store.go, volume_snapshotter.go), restic (backend/gs), Kopia.
+GOOGLE_CALLS = {
+    "bucket": {
+        "write an object": ("storage.objects.create",),
+        "write it over": ("storage.objects.create", "storage.objects.delete"),
+        "read it, look whether it is there": ("storage.objects.get",),
+        "list": ("storage.objects.list",),
+        "delete": ("storage.objects.delete",),
+    },
+    "project": {
+        "look at a disk and its zone": ("compute.disks.get", "compute.zones.get"),
+        "copy it": ("compute.disks.createSnapshot", "compute.snapshots.create", "compute.snapshots.get"),
+        "make a disk of the copy": ("compute.disks.create", "compute.snapshots.useReadOnly"),
+        "delete the copy": ("compute.snapshots.delete",),
+    },
+    "account": {"sign a download address": ("iam.serviceAccounts.signBlob",)},
+}
+
+
+def test_google_s_roles_allow_each_call_that_is_made_and_nothing_that_is_not() -> None:
+    found = {role["place"]: set(role["permissions"]) for role in policy.gcp_roles("b", "velero", snapshots=True, workload_identity=True)}
+    needed = {place: {one for permissions in calls.values() for one in permissions} for place, calls in GOOGLE_CALLS.items()}
+    assert found == needed
+
+
+@pytest.mark.parametrize("guide", ["roles/storage.objectAdmin", "roles/storage.admin", "roles/owner"])
+def test_what_the_guide_s_role_opens_besides_is_closed(guide: str) -> None:
+    ours = {permission for role in policy.gcp_roles("b", "velero", True, True) for permission in role["permissions"]}
+    more = PREDEFINED[guide] - ours
+    assert "storage.objects.setIamPolicy" in more and ours & {"iam.serviceAccounts.actAs", "iam.serviceAccounts.getAccessToken"} == set()
+    assert not [one for one in ours if one.endswith(("IamPolicy", ".update")) or one.startswith(("iam.roles", "iam.serviceAccountKeys", "storage.buckets"))]
+
+
+def test_google_s_roles_have_ids_that_google_takes_and_only_those_that_are_needed() -> None:
+    assert [role["role_id"] for role in policy.gcp_roles("b", "my-velero")] == ["my_velero_objects"]
+    assert [(role["place"], role.get("bucket")) for role in policy.gcp_roles("b", snapshots=True)] == [("bucket", "b"), ("project", None)]
+
+
+@pytest.mark.parametrize("bucket", ["", "a*", "gs://b", None])
+def test_a_google_bucket_that_is_none_is_refused(bucket: object) -> None:
+    with pytest.raises(BadInput, match="give the name of one bucket"):
+        policy.gcp_roles(bucket)
+
+
 def test_the_tag_is_velero_s() -> None:
-    assert policy.TAG in OURS
+    """As velero-plugin-for-aws writes it."""
+    assert policy.TAG == "velero.io/backup"

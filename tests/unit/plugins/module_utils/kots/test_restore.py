@@ -41,7 +41,7 @@ def part(name: str, phase: str = "Completed", created: float = NOW - 50, **more:
 
 
 BOTH = (part("kotsadm"), part("circleci-server"))
-FRESH = RestoreState(NOW, BACKUP, True, (NAME,), console=UP, gates=OPEN, wanted=(VOLUME,), installed=True)
+FRESH = RestoreState(NOW, BACKUP, True, (NAME,), console=UP, gates=OPEN, wanted=(VOLUME,), running=True, installed=True)
 BEGUN = replace(FRESH, mark=MARK)
 DONE = replace(FRESH, restores=BOTH, volumes=(BACK,))
 
@@ -97,7 +97,8 @@ TABLE: list[tuple[str, RestoreState, str, str]] = [
     ("a volume is not whole", replace(DONE, volumes=(replace(BACK, done=4),)), "stuck", "ns/postgresql-0/data"),
     ("a volume that was empty", replace(DONE, volumes=(), wanted=(replace(VOLUME, snapshot=""),)), "settled", "whole"),
     ("another one was restored since", replace(DONE, restores=(*BOTH, part("kotsadm", created=NOW - 10, backup="instance-b"))), "steps", "save_console mark"),
-    ("all was lost since", replace(DONE, installed=False, console=Console()), "steps", "mark"),
+    ("all was lost since", replace(DONE, running=False, installed=False, console=Console()), "steps", "mark"),
+    ("all was scaled to nothing since", replace(DONE, running=False), "waiting", "have not come yet"),
 ]
 
 

@@ -25,6 +25,7 @@ from ansible_collections.serverops.circleci.plugins.module_utils.kots.restore_mo
     mark_from_api,
     mark_manifest,
     restore_spec,
+    restores_from_api,
     says_sealed,
 )
 from ansible_collections.serverops.circleci.plugins.module_utils.kots.restore_versions import steps_between, uploader_trouble, version_trouble
@@ -216,6 +217,28 @@ def test_half_an_archive_is_none() -> None:
     whole = archive(**{f"resources/pods/namespaces/ns/{number}.json": claim(f"{number:064d}", "x") for number in range(200)})
     with pytest.raises(NoArchive):
         contents_of(whole[: len(whole) // 2])
+
+
+# -- Restores ------------------------------------------------------------------------------------------------------
+
+
+def raw_restore(name: str, backup: str = "instance-a", at: str = "2026-11-23T09:00:00Z", **spec: Any) -> Any:
+    return {"metadata": {"name": name, "creationTimestamp": at}, "spec": {"backupName": backup, **spec}}
+
+
+def test_restores_of_whole_installations_are_told_from_trials_and_parts() -> None:
+    noted_one = raw_restore("noted", "instance-gone", "2026-11-23T08:00:00Z")
+    noted_one["metadata"]["annotations"] = {"kots.io/instance": "true"}
+    listed = [
+        raw_restore("instance-a.kotsadm", at="2026-11-23T10:00:00Z"),
+        noted_one,
+        raw_restore("instance-a.circleci-server"),
+        raw_restore("serverops-trial-instance-a-app", namespaceMapping={"circleci-server": "scratch"}),
+        raw_restore("instance-a.kotsadm.copy", namespaceMapping={"circleci-server": "scratch"}),
+        raw_restore("by-hand"),
+        raw_restore("nightly.kotsadm", "nightly"),
+    ]
+    assert [one.meta.name for one in restores_from_api(listed, ["instance-a"])] == ["noted", "instance-a.circleci-server", "instance-a.kotsadm"]
 
 
 # -- the mark, the log, the parameters ---------------------------------------------------------------------------------

@@ -1,0 +1,158 @@
+# Copyright (c) 2026, the serverops.circleci authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""F85 to F87: bad certificates are named and nothing is installed; an authority is replaced while half of the servers have the old one."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+from datetime import datetime, timedelta, timezone
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ansible_collections.serverops.circleci.plugins.module_utils.host.certificates_client import read_der
+from ansible_collections.serverops.circleci.plugins.module_utils.transport.handshakes import served_certificate
+from integration.playing import Played, play
+from unit.plugins.module_utils.host.certificate_cases import AUTHORITIES
+from unit.plugins.modules.test_ca_trust import changed
+
+from lab.certificates import NOW as MADE
+from lab.certificates import Made, authority, key_of, server
+from lab.nomad.clock import VirtualClock
+from lab.replicated.services import ServicesHost
+from lab.tls_server import ShowingServer
+from lab.trust_stores import TrustedSystem
+
+DAY = timedelta(days=1)
+NOW = datetime.now(timezone.utc)
+OLD, NEW = authority("Authority of 2019"), authority("Authority of 2026")
+TRUST = """
+- hosts: localhost
+  connection: local
+  gather_facts: false
+  vars:
+    ansible_python_interpreter: "{{ ansible_playbook_python }}"
+  roles:
+    - serverops.circleci.ca_trust
+"""
+
+
+@pytest.fixture
+def system(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> TrustedSystem:
+    made = TrustedSystem(tmp_path / "system")
+    monkeypatch.setenv("PATH", made.path)
+    return made
+
+
+def leaf(signer: Made) -> Made:
+    return server("fleet", signer, names=("127.0.0.1",), begins=NOW - DAY, ends=NOW + 90 * DAY)
+
+
+def trust(system: TrustedSystem, authorities: list[dict[str, Any]], *hosts: ShowingServer, check: bool = False) -> Played:
+    """The role, as a user plays it."""
+    playbook = system.folder / "play.yml"
+    playbook.write_text(TRUST)
+    given = {f"ca_trust_{name}": value for name, value in system.params().items()}
+    given |= {"ca_trust_authorities": authorities, "ca_trust_verify_hosts": [str(host) for host in hosts]}
+    return play(str(playbook), given, system.folder / "home", *(["--check"] if check else []))
+
+
+def test_f87_trust_both_then_switch_then_drop(system: TrustedSystem) -> None:
+    old, new = {"name": "corporate-2019", "certificates": OLD.pem}, {"name": "corporate-2026", "certificates": NEW.pem}
+    wanted = [new, {"name": "corporate-2019", "state": "absent"}]
+    with ShowingServer(leaf(OLD)) as first, ShowingServer(leaf(OLD)) as second:
+        assert trust(system, [old], first, second).code == 0 and system.trusts(OLD)
+        second.switch(leaf(NEW))
+        half = trust(system, wanted, first)
+        assert half.code != 0 and f"without it this host would not trust {first}" in half.output, half.output
+        assert system.trusts(OLD) and system.trusts(NEW), "half of the fleet has the old one: both are trusted"
+        unreached = trust(system, wanted, second, first)
+        assert unreached.code != 0 and system.trusts(OLD)
+        first.switch(leaf(NEW))
+        assert "changed=1" in trust(system, wanted, first, second, check=True).output and system.trusts(OLD)
+        whole = trust(system, wanted, first, second)
+        assert whole.code == 0 and "changed=1" in whole.output, whole.output
+        assert system.trusts(NEW) and not system.trusts(OLD)
+        assert "changed=0" in trust(system, wanted, first, second).output
+    refused = trust(system, [{"name": "corporate-2026", "state": "absent"}], first)
+    assert refused.code != 0 and "nothing is known of it" in refused.output and system.trusts(NEW)
+
+
+@pytest.mark.parametrize("what", sorted(AUTHORITIES))
+def test_f85_bad_authorities_are_named_and_nothing_is_installed(system: TrustedSystem, what: str) -> None:
+    text, kind = AUTHORITIES[what]
+    given = text.decode("utf-8", "surrogateescape") if isinstance(text, bytes) else text
+    clock = VirtualClock()
+    clock.base = MADE
+    result, failure = changed(system, clock=clock, certificates=given)
+    assert result == {} and f"({kind})" in failure
+    assert system.files() == {} and system.refreshed == 0 and not system.notes.exists()
+
+
+CERTIFICATES = TRUST.replace("serverops.circleci.ca_trust", "serverops.circleci.services_certificates")
+
+
+def app_pair(number: int) -> Made:
+    return server(f"pair {number}", NEW, names=("circleci.example.com",), key=key_of("p256", number), begins=NOW - DAY, ends=NOW + 90 * DAY)
+
+
+def install(host: ServicesHost, made: Made, check: bool = False, **more: Any) -> Played:
+    """The role services_certificates, as a user plays it."""
+    playbook = host.directory / "play.yml"
+    playbook.write_text(CERTIFICATES)
+    folders = {"kept_directory": str(host.directory / "kept"), "restart_notes": str(host.directory / "notes"), "health_urls": host.health_urls}
+    texts = {"certificate": made.pem, "private_key": made.key_pem, "authorities": NEW.pem}
+    ports = {"endpoint": f"127.0.0.1:{host.tls_port}", "console_endpoint": f"127.0.0.1:{host.console_port}"}
+    given = {**folders, **texts, **ports, "allow_downtime": True, "wait_timeout": 25, **more}
+    variables = {f"services_certificates_{name}": value for name, value in given.items()}
+    return play(str(playbook), variables, host.directory / "home", *(["--check"] if check else []))
+
+
+def served(host: ServicesHost) -> str:
+    return read_der(served_certificate("127.0.0.1", host.tls_port)).fingerprint
+
+
+@pytest.fixture
+def host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[ServicesHost]:
+    with ServicesHost(tmp_path / "host") as running:
+        monkeypatch.setenv("PATH", running.path)
+        yield running
+
+
+def test_f86_the_old_pair_is_put_back_where_the_service_does_not_come_up(host: ServicesHost) -> None:
+    one, two = app_pair(1), app_pair(2)
+    first = install(host, one)
+    assert first.code == 0 and served(host) == one.fingerprint, first.output
+    host.trouble("unhealthy")
+    made, imports = host.count("create"), host.count("import")
+
+    def heal() -> None:
+        """The start with the new pair is ill, that after the old one was put back is not."""
+        while host.count("import") < imports + 2:
+            time.sleep(0.2)
+        host.trouble("")
+
+    healing = threading.Thread(target=heal, daemon=True)
+    healing.start()
+    second = install(host, two)
+    healing.join(5)
+    assert second.code != 0 and "the old pair was put back and is served again" in second.output, second.output
+    assert served(host) == one.fingerprint and host.health() and host.count("create") == made + 2
+    for key in (one.key_pem, two.key_pem):
+        assert not [line for line in key.splitlines()[1:-1] if line in second.output]
+    again = install(host, one)
+    assert again.code == 0 and "changed=0" in again.output, again.output
+
+
+def test_f86_without_consent_it_is_installed_and_noted_and_nothing_restarts(host: ServicesHost) -> None:
+    one = app_pair(1)
+    assert "changed=1" in install(host, one, check=True).output and host.count("import") == 0
+    played = install(host, one, allow_downtime=False, console=True)
+    assert played.code == 0 and "changed=2" in played.output, played.output
+    assert (host.count("import"), host.count("stop"), host.count("console cert")) == (1, 0, 1)
+    mismatched = install(host, app_pair(2), private_key=one.key_pem)
+    assert mismatched.code != 0 and "(key_mismatch)" in mismatched.output and host.count("stop") == 0
+    assert (host.count("import"), "rescued=0" in mismatched.output) == (1, True)

@@ -1,0 +1,118 @@
+# Copyright (c) 2026, the serverops.circleci authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The playbooks configure and rotate_certificates as an operator starts them, on the lab's Services host: check, without consent, with it, again."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta, timezone
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ansible_collections.serverops.circleci.plugins.module_utils.host.restart_client import PendingRestarts
+from ansible_collections.serverops.circleci.plugins.module_utils.transport.handshakes import served_certificate
+from integration.playing import Played, play
+
+from lab.certificates import Made, authority, key_of, server
+from lab.replicated.services import ServicesHost
+
+CONFIGURE, ROTATE = "serverops.circleci.configure", "serverops.circleci.rotate_certificates"
+ROOT = authority("Root of a rotation")
+PROXY, SECRET = "http://proxy.example.com:3128", "canary-datadog-71fe"
+
+
+@pytest.fixture
+def host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[ServicesHost]:
+    with ServicesHost(tmp_path / "host", pace=0.03) as made:
+        monkeypatch.setenv("PATH", made.path)
+        yield made
+
+
+def inputs(host: ServicesHost, tmp_path: Path) -> dict[str, Any]:
+    etc = host.root / "etc"
+    customizations = str(etc / "circle-installation-customizations")
+    return {
+        "configure_hosts": "localhost",
+        "configure_become": False,
+        "configure_restart_notes": str(tmp_path / "serverops" / "pending-restart.d"),
+        "configure_health_urls": host.health_urls,
+        "configure_wait_timeout": 120,
+        "configure_global_file": customizations,
+        "configure_config_directory": str(etc / "circleconfig"),
+        "configure_settings": {"hostname": "new.example.com"},
+        "configure_secrets": {"Datadog Metrics/API Key": SECRET},
+        "configure_overrides": [{"variables": {"CIRCLE_URL": "https://new.example.com"}}, {"service": "frontend", "variables": {"JVM_HEAP_SIZE": "4g"}}],
+        "services_proxy_http": PROXY,
+        "services_proxy_services": ["10.0.0.9"],
+        "services_proxy_places": ["customizations"],
+        "services_proxy_paths": {"customizations": customizations},
+    }
+
+
+def bare(host: ServicesHost, tmp_path: Path) -> dict[str, Any]:
+    """Where and how, and nothing to change."""
+    names = ("hosts", "become", "restart_notes", "health_urls", "wait_timeout")
+    return {key: value for key, value in inputs(host, tmp_path).items() if key.removeprefix("configure_") in names}
+
+
+def changed(played: Played) -> int:
+    return int(played.output.rpartition("changed=")[2].split()[0])
+
+
+def test_configure_restarts_once_and_only_with_consent(host: ServicesHost, tmp_path: Path) -> None:
+    given, home = inputs(host, tmp_path), tmp_path / "home"
+    pending = PendingRestarts(given["configure_restart_notes"])
+    check = play(CONFIGURE, given, home, "--check", "--diff")
+    assert check.code == 0 and changed(check) == 3, check.output
+    assert "It would cause downtime" in " ".join(check.output.split())
+    assert (host.count("import"), pending.notes()) == (0, ())
+    first = play(CONFIGURE, given, home, "-v")
+    assert first.code == 0 and changed(first) == 3, first.output
+    assert "wait for a restart of the app, which means downtime" in " ".join(first.output.split())
+    assert (host.count("stop"), len(pending.notes()) > 1) == (0, True)
+    second = play(CONFIGURE, {**given, "configure_allow_downtime": True}, home, "-v")
+    assert second.code == 0 and changed(second) == 1, second.output
+    assert (host.count("create"), pending.notes(), host.health()) == (1, (), True)
+    env = host.env("frontend")
+    assert (host.live("hostname")["value"], host.live("lab_datadog_key")["value"]) == ("new.example.com", SECRET)
+    assert (env["HTTP_PROXY"], env["CIRCLE_URL"], env["JVM_HEAP_SIZE"]) == (PROXY, "https://new.example.com", "4g")
+    third = play(CONFIGURE, {**given, "configure_allow_downtime": True}, home)
+    assert third.code == 0 and changed(third) == 0 and host.count("create") == 1, third.output
+    assert SECRET not in "".join(one.output for one in (check, first, second, third))
+
+
+def test_with_nothing_asked_for_it_sees_that_the_app_is_up(host: ServicesHost, tmp_path: Path) -> None:
+    given = bare(host, tmp_path)
+    played = play(CONFIGURE, given, tmp_path / "home")
+    assert played.code == 0 and changed(played) == 0, played.output
+    host.run("replicatedctl", "app", "stop", "-a")
+    started = play(CONFIGURE, given, tmp_path / "home")
+    assert started.code == 0 and host.health(), started.output
+
+
+def pair() -> Made:
+    now = datetime.now(timezone.utc)
+    return server("circleci.example.com", ROOT, key=key_of("p256", 1), begins=now - timedelta(days=1), ends=now + timedelta(days=90))
+
+
+def test_rotate_installs_restarts_once_and_serves_it(host: ServicesHost, tmp_path: Path) -> None:
+    given, home = bare(host, tmp_path), tmp_path / "home"
+    made = pair()
+    given |= {
+        "services_certificates_certificate": made.pem,
+        "services_certificates_private_key": made.key_pem,
+        "services_certificates_authorities": ROOT.pem,
+        "services_certificates_endpoint": f"127.0.0.1:{host.tls_port}",
+        "services_certificates_kept_directory": str(tmp_path / "serverops" / "certificates"),
+    }
+    first = play(ROTATE, given, home)
+    assert first.code == 0 and host.count("stop") == 0, first.output
+    second = play(ROTATE, {**given, "configure_allow_downtime": True}, home)
+    assert second.code == 0 and host.count("create") == 1, second.output
+    assert served_certificate("127.0.0.1", host.tls_port) == made.der
+    third = play(ROTATE, {**given, "configure_allow_downtime": True}, home)
+    assert third.code == 0 and changed(third) == 0 and host.count("create") == 1, third.output
+    secret = made.key_pem.splitlines()[1]
+    assert secret not in first.output + second.output + third.output

@@ -1,0 +1,57 @@
+# Copyright (c) 2026, the serverops.circleci authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The judge of policies: its four verdicts, and what it refuses to judge."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from ansible_collections.serverops.circleci.plugins.module_utils.cloud.purposes import PURPOSES, judged, purpose_of
+from ansible_collections.serverops.circleci.plugins.module_utils.core.errors import BadInput
+
+PARAMETERS: dict[str, dict[str, Any]] = {
+    "velero_aws": {"bucket": "backups", "prefix": "velero"},
+    "vm_service_aws": {"region": "eu-west-1", "account": "111111111111", "subnets": ["subnet-1"], "security_groups": ["sg-1"]},
+}
+EVERYTHING = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]}
+NOTHING = {"Version": "2012-10-17", "Statement": [{"Effect": "Deny", "Action": "*", "Resource": "*"}]}
+CONFUSED = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": ["ec2:Delete*", "ec2:CreateTags"], "Resource": "*"}]}
+
+
+@pytest.mark.parametrize("name", sorted(PURPOSES))
+@pytest.mark.parametrize(("document", "verdict"), [(None, "least"), (EVERYTHING, "too broad"), (NOTHING, "too narrow"), (CONFUSED, "too narrow and too broad")])
+def test_a_policy_is_judged_by_its_calls(name: str, document: Any, verdict: str) -> None:
+    purpose = purpose_of(name, PARAMETERS[name])
+    found = judged(purpose, [document or purpose.policy])
+    assert found["verdict"] == verdict
+    assert found["summary"]["needed"] == len(purpose.needed) == len(found["needed"])
+    assert found["summary"]["refused"] == sum(not one["allowed"] for one in found["needed"])
+    assert found["summary"]["open"] == sum(one["allowed"] for one in found["dangers"])
+    assert (found["summary"]["refused"] > 0) == ("narrow" in verdict) and (found["summary"]["open"] > 0) == ("broad" in verdict)
+
+
+def test_documents_add_up_and_a_denial_wins() -> None:
+    purpose = purpose_of("velero_aws", PARAMETERS["velero_aws"])
+    assert judged(purpose, [purpose.policy, EVERYTHING])["verdict"] == "too broad"
+    assert judged(purpose, [purpose.policy, EVERYTHING, NOTHING])["verdict"] == "too narrow"
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        {"Effect": "Allow", "NotAction": "s3:*", "Resource": "*"},
+        {"Effect": "Allow", "Action": "*"},
+        {"Effect": "Allow", "Action": "*", "Resource": "*", "Condition": {"IpAddress": {"aws:SourceIp": "10.0.0.0/8"}}},
+        "Allow",
+    ],
+)
+def test_what_is_not_understood_is_refused(statement: Any) -> None:
+    with pytest.raises(BadInput, match="cannot be judged"):
+        judged(purpose_of("velero_aws", PARAMETERS["velero_aws"]), [{"Version": "2012-10-17", "Statement": [statement]}])
+
+
+def test_a_parameter_that_nobody_knows_is_refused() -> None:
+    with pytest.raises(BadInput, match="parameters has buckt"):
+        purpose_of("velero_aws", {"bucket": "b", "buckt": "b"})
