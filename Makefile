@@ -7,10 +7,11 @@ LAB_ARGS ?= --port 4646
 SITE_ARGS ?= --kubeconfig build/site.kubeconfig
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-run setup-check setup-environments setup-bench check test docs demo lab lab-site soak bench clean
+.PHONY: help setup setup-run setup-check setup-environments setup-bench check test docs demo demo-recovery lab lab-site soak bench clean
 
 help:
 	@echo "make demo    rehearse a drain against a simulated cluster and write build/demo/report.html"
+	@echo "make demo-recovery  lose a simulated 3.x installation, bring it back and write build/demo-recovery/report.html"
 	@echo "make lab     start the simulated cluster and leave it running"
 	@echo "make lab-site  start a simulated 3.x installation with its backups and leave it running; build/site.kubeconfig leads to it"
 	@echo "make check   the fast tests: style, types, unit tests, laws"
@@ -54,6 +55,9 @@ bench: setup-bench
 
 demo: setup-run
 	@$(VENV)/bin/python tools/demo.py
+
+demo-recovery: setup
+	@$(VENV)/bin/python tools/demo_recovery.py
 
 lab: setup-run
 	@PYTHONPATH=tests $(VENV)/bin/python -m lab.nomad $(LAB_ARGS)

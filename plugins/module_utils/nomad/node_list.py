@@ -45,7 +45,8 @@ def _read(client: NomadClient, spec: NodeListSpec, clock: Clock) -> Json:
     closely = spec.details or needs_instances(spec.nodes)
     known = [_own(client, item) for item in nodes] if closely else list(nodes.values())
     by_id = {node.id: node for node in known}
-    chosen = [by_id[item] for item in select(spec.nodes, known)]
+    # All of none, as after a server was lost, is an answer here; whoever acts on clients still refuses it.
+    chosen = [by_id[item] for item in select(spec.nodes, known)] if known or spec.nodes != ("all",) else []
     if not closely and not any(is_group(selector) for selector in spec.nodes):
         chosen = [_own(client, node.id) for node in chosen]
     # Whether a mark still holds, the client's own events tell.

@@ -19,6 +19,7 @@ from lab.velero.world import VeleroWorld
 
 BUCKET, REGION = "lab-backups", "us-east-1"
 CREDENTIALS = "[default]\naws_access_key_id=lab\naws_secret_access_key=lab-secret\n"
+TOPMOST = ("statefulsets.apps", "deployments.apps", "daemonsets.apps", "replicasets.apps", "jobs.batch")
 PATIENCE = 90.0  # s of real time until all of it is ready
 
 
@@ -58,6 +59,15 @@ class Site:
                     return self
             time.sleep(0.05)
         raise RuntimeError(f"the site is not ready after {PATIENCE:g} s: {self.installation.problems() or 'Velero has not found its store'}")
+
+    def destroy(self, velero: bool = True) -> None:
+        """A disaster: the installation with its volumes is gone, and Velero with it unless it is told otherwise. The object store is left."""
+        spaces = [self.installation.namespace, *(["velero"] if velero else [])]
+        with self.state.news:
+            for order in (TOPMOST, ()):  # or their controllers would make anew what is taken first
+                for resource, namespace, name in list(self.state.objects):
+                    if namespace in spaces and (not order or resource in order):
+                        self.state.remove(resource, namespace, name)
 
     def stop(self) -> None:
         self.console.stop()

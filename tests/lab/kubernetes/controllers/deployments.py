@@ -9,7 +9,7 @@ from typing import Any
 
 from lab.kubernetes.controllers import rollouts
 from lab.kubernetes.controllers.podstatus import is_over, is_ready
-from lab.kubernetes.controllers.world import DEPLOYMENTS, LAG, REPLICA_SETS, World, controller_of, owner_of, without_zeros
+from lab.kubernetes.controllers.world import DEPLOYMENTS, LAG, REPLICA_SETS, World, controller_of, matches, owner_of, without_zeros
 from lab.kubernetes.state import Change
 
 Json = dict[str, Any]
@@ -36,6 +36,10 @@ class Deployments:
                 self._world.later(self.look, namespace, owner_of(change.object)["name"])
         elif resource == "pods" and owner_of(change.object).get("kind") == "ReplicaSet":
             self._world.later(self.look_set, namespace, owner_of(change.object)["name"], SET_LAG)
+        elif resource == "pods" and change.type == "ADDED" and not owner_of(change.object):
+            for one in self._world.of(REPLICA_SETS, namespace):
+                if matches(one["spec"]["selector"], change.object["metadata"].get("labels") or {}):
+                    self._world.later(self.look_set, namespace, one["metadata"]["name"], SET_LAG)
 
     # --- Deployment ---
     def look(self, namespace: str, name: str) -> None:
@@ -45,6 +49,7 @@ class Deployments:
         if item["metadata"].get("deletionTimestamp"):
             self._settle(item, *self._sets(item))
             return
+        self._world.adopt(REPLICA_SETS, DEPLOYMENTS, item)
         new, sets = self._sets(item)
         if new is None and not item["spec"].get("paused"):
             self._new_set(item, sets)
@@ -215,6 +220,7 @@ class Deployments:
         item = self._world.get(REPLICA_SETS, namespace, name)
         if item is None:
             return
+        self._world.adopt("pods", REPLICA_SETS, item)
         pods = self._pods(item)
         live = [pod for pod in pods if not pod["metadata"].get("deletionTimestamp") and not is_over(pod)]
         if not item["metadata"].get("deletionTimestamp"):

@@ -31,6 +31,7 @@ class StatefulSets:
         item = self._world.get(STATEFUL_SETS, namespace, name)
         if item is None:
             return
+        self._world.adopt("pods", STATEFUL_SETS, item)
         revision = f"{name}-{self._world.letters(10, name, item['spec']['template'])}"
         pods = {_ordinal(pod): pod for pod in self._world.owned("pods", item)}
         if not item["metadata"].get("deletionTimestamp") and not self._grow(item, pods, revision) and not self._shrink(item, pods):

@@ -140,6 +140,16 @@ class World:
                 return one
         return None
 
+    def adopt(self, resource: str, kind: str, owner: Json) -> None:
+        """What an owner's selector means and nobody owns becomes its own, such as what came out of a backup. One that is being deleted adopts nothing."""
+        meta = owner["metadata"]
+        if meta.get("deletionTimestamp"):
+            return
+        for one in self.of(resource, meta["namespace"]):
+            held = one["metadata"]
+            if not owner_of(one) and not held.get("deletionTimestamp") and matches(owner["spec"]["selector"], held.get("labels") or {}):
+                self.write(resource, one, metadata={**held, "ownerReferences": [*(held.get("ownerReferences") or ()), controller_of(kind, owner)]})
+
     def make_pod(self, resource: str, owner: Json, name: str, extra: Json) -> Json:
         """A pod from the owner's template; `extra` has labels, annotations and parts of the spec."""
         template = copy.deepcopy(owner["spec"]["template"])

@@ -124,3 +124,11 @@ def test_without_a_token_acls_say_what_is_missing(room: Room) -> None:
 def test_a_process_refuses_in_one_sentence() -> None:
     found = process("nomad_node_info", nodes=["class="])
     assert found["failed"] and "'class='" in found["msg"]
+
+
+def test_all_of_an_empty_cluster_are_none_and_a_name_in_it_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    empty = Room(Lab("1.1.2", clients=0), monkeypatch)
+    found = empty.info()
+    assert found["nodes"] == [] and found["summary"]["ready"] == 0 and found["server"]["leader"]
+    with pytest.raises(BadInput, match="no such client exists among 0"):
+        empty.info(nodes=["c1"])

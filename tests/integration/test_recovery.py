@@ -1,0 +1,139 @@
+# Copyright (c) 2026, the serverops.circleci authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The playbook restore as an operator starts it: a lost installation comes back, also when the run is killed; and is never called back when it is not."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from integration.disaster import DOMAIN, OLD, STEPS, TOKEN, Disaster
+from integration.playing import Played, play
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Disaster]:
+    """Backed up, and lost while c2 runs a build. The tests below bring it back, one after the other."""
+    made = Disaster(tmp_path_factory.mktemp("site"))
+    try:
+        made.backed_up()
+        made.fleet.machines["c2"].busy.append("0fd1e2c3b4a5")
+        made.destroyed()
+        yield made
+    finally:
+        made.stop()
+
+
+def states(journal: dict[str, Any]) -> dict[str, str]:
+    return {step["step"]: step["state"] for step in journal["steps"]}
+
+
+def seen(world: Disaster) -> dict[str, Any]:
+    """All that a restore changes, and Velero alone does not."""
+    machines = {name: (one.config.read_text(), one.mark.read_text(), list(one.done)) for name, one in world.fleet.machines.items()}
+    with world.site.state.news:
+        ours = [key for key in world.site.state.objects if key[1] == "circleci-server" or key[2].startswith("serverops")]
+        objects = {key: world.site.state.objects[key]["metadata"]["uid"] for key in ours}
+    kept = {plural: world.kept(plural) for plural in ("restores", "podvolumerestores")}
+    return {"machines": machines, "objects": objects, "records": world.names.resolve(DOMAIN), "pipelines": list(world.front.pipelines), **kept}
+
+
+def test_check_mode_lists_each_step_in_order_and_writes_nothing(world: Disaster) -> None:
+    before = seen(world)
+    journal, played = world.restored("--check")
+    assert [step["step"] for step in journal["steps"]] == list(STEPS) and journal["check_mode"] and journal["phase"] == "ended"
+    assert set(states(journal).values()) == {"there", "foretold"} and states(journal)["restore"] == "foretold"
+    assert seen(world) == before
+
+
+def test_killed_after_the_restore_it_goes_on_and_says_that_its_names_lead_elsewhere(world: Disaster) -> None:
+    world.restored(kill_after="restore")
+    assert world.site.installation.differences(world.before) == [] and world.fleet.ready() == []
+    restores = world.kept("restores")
+    journal, played = world.restored(code=2, dns="list")
+    balancer = next(one["value"] for one in journal["records"] if one["name"] == f"nomad.{DOMAIN}")
+    assert journal["message"] == f"restored, but not reachable at nomad.{DOMAIN}: it resolves to {OLD[1]}, the balancer is {balancer}"
+    assert states(journal)["restore"] == "there" and states(journal)["dns"] == "by_hand" and states(journal)["clients"] == "failed"
+    assert {one["name"] for one in journal["records"]} == {DOMAIN, f"nomad.{DOMAIN}"}
+    assert journal["phase"] == "failed" and world.kept("restores") == restores and not world.front.pipelines
+    assert all(one.done == ["start"] for one in world.fleet.machines.values()), "no client was touched"
+
+
+def test_a_busy_client_is_left_alone_and_the_other_one_is_back(world: Disaster) -> None:
+    journal, played = world.restored(code=2, client_idle_timeout=2)
+    assert states(journal)["dns"] == "done" and states(journal)["clients"] == "failed" and "c2 still runs 1 builds" in journal["message"]
+    assert world.fleet.ready() == ["c1"] and world.fleet.machines["c2"].done == ["start"]
+    aside = [path for path in world.fleet.machines["c1"].data.parent.iterdir() if path.name.startswith("nomad.before-")]
+    assert len(aside) == 1 and (aside[0] / "client" / "server-id").exists(), "the old state is kept"
+
+
+def test_killed_after_the_clients_it_ends_with_a_build_and_all_that_was_there(world: Disaster) -> None:
+    world.fleet.machines["c2"].busy.clear()
+    world.restored(kill_after="clients")
+    journal, played = world.restored()
+    assert world.came_back() == [] and journal["phase"] == "ended" and list(states(journal)) == list(STEPS)
+    assert states(journal)["clients"] == "there" and states(journal)["canary"] == "done"
+    assert len(world.kept("restores")) == 2 and world.kept("backups") == [world.backup] and len(world.front.pipelines) == 1
+    assert world.fleet.machines["c1"].done.count("stop") == 1, "what was done was not done again"
+    page = max((world.home / "serverops-journal").glob("*-restore.html")).read_text()
+    assert "Back" in page and world.backup in page and f"report: {world.home}" in played.output
+    written = "".join(path.read_text() for path in (world.home / "serverops-journal").iterdir())
+    assert TOKEN not in played.output + written
+
+
+def test_once_more_nothing_is_left_to_do(world: Disaster) -> None:
+    before = seen(world)
+    journal, played = world.restored()
+    assert set(states(journal).values()) == {"there"} and "changed=0" in played.output and seen(world) == before
+
+
+def test_names_are_not_moved_away_from_an_installation_that_answers(world: Disaster) -> None:
+    world.names.change(DOMAIN, "A", OLD[0])
+    with socket.create_server((OLD[0], 0)) as rival:
+        port = rival.getsockname()[1]
+        journal, played = world.restored(code=2, fence_port=port)
+        assert f"something still answers at {OLD[0]} port {port}" in journal["message"] and world.names.resolve(DOMAIN) == [OLD[0]]
+    journal, played = world.restored()
+    assert states(journal)["dns"] == "done" and world.names.resolve(DOMAIN) != [OLD[0]]
+
+
+WRONG = [
+    ({}, "give kots_disaster_recovery_backup"),
+    ({"backup": "one", "confirm": "two"}, "kots_disaster_recovery_confirm must be one"),
+    ({"backup": "one", "confirm": "one"}, "give kots_disaster_recovery_names"),
+    ({"backup": "one", "confirm": "one", "names": {"frontend": "ci"}, "dns": "route53"}, "give kots_disaster_recovery_dns_zone"),
+]
+
+
+@pytest.mark.parametrize(("given", "words"), WRONG)
+def test_what_does_not_go_together_is_told_before_anything(given: dict[str, Any], words: str, tmp_path: Path) -> None:
+    named = {f"kots_disaster_recovery_{key}": value for key, value in given.items()}
+    refused(play("serverops.circleci.restore", {"kubernetes_kubeconfig": "/nowhere", **named}, tmp_path), words, tmp_path)
+
+
+def refused(played: Played, words: str, home: Path) -> None:
+    assert played.code == 2 and words in " ".join(played.output.split()), played.output
+    assert not (home / "serverops-journal").exists()
+
+
+@pytest.mark.parametrize("playbook", ["restore", "recovery_drill"])
+def test_the_other_line_is_refused_before_anything(playbook: str, tmp_path: Path) -> None:
+    refused(play(f"serverops.circleci.{playbook}", {"circleci_line": "native"}, tmp_path), "by hand", tmp_path)
+
+
+@pytest.mark.soak
+def test_killed_after_each_of_its_steps_it_still_comes_back(tmp_path: Path) -> None:
+    made = Disaster(tmp_path / "site")
+    try:
+        made.backed_up()
+        made.destroyed()
+        for step in STEPS:
+            made.restored(kill_after=step)
+        made.restored()
+        assert made.came_back() == [] and len(made.kept("restores")) == 2 and made.kept("backups") == [made.backup] and len(made.front.pipelines) == 1
+    finally:
+        made.stop()

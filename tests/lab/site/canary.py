@@ -1,0 +1,94 @@
+"""The part of CircleCI's API v2 by which a build is asked for and watched; the builds run on the fleet's Nomad clients, or wait for one."""
+# Copyright (c) 2026, the serverops.circleci authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+import json
+import threading
+import uuid
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+from lab.site.fleet import Fleet
+
+ENDS = {"itself": "success", "killed": "canceled", "lost": "failed", "cancelled": "canceled"}
+
+
+class Front:
+    """Speaks HTTP on the loopback. What is asked with another token is refused as the real one does it."""
+
+    def __init__(self, fleet: Fleet, token: str, seconds: float = 20.0) -> None:
+        self.fleet, self.token, self.seconds = fleet, token, seconds
+        self.pipelines: list[dict[str, Any]] = []
+        self.http = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
+        self.http.daemon_threads = True
+        threading.Thread(target=self.http.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.http.server_address[1]}"
+
+    def stop(self) -> None:
+        self.http.shutdown()
+        self.http.server_close()
+
+    def answer(self, method: str, path: str, token: str, body: dict[str, Any]) -> tuple[int, dict[str, Any]]:
+        if self.fleet.site.installation.unready() or not self.fleet.site.installation.pods():
+            return 503, {"message": "no server is available to handle this request"}
+        if token != self.token:
+            return 401, {"message": "You must log in first."}
+        parts = unquote(path).strip("/").split("/")
+        if parts[:3] == ["api", "v2", "project"] and parts[-1] == "pipeline" and len(parts) == 7:
+            slug = "/".join(parts[3:6])
+            return self._begin(slug, body) if method == "POST" else (200, {"next_page_token": None, "items": self._listed(slug)})
+        if parts[:3] == ["api", "v2", "pipeline"] and parts[-1] == "workflow" and method == "GET":
+            return self._workflows(parts[3])
+        return 404, {"message": "Not found"}
+
+    def _begin(self, slug: str, body: dict[str, Any]) -> tuple[int, dict[str, Any]]:
+        made = {
+            "id": str(uuid.uuid4()),
+            "number": len(self.pipelines) + 1,
+            "state": "pending",
+            "created_at": self.fleet.site.state.stamp(),
+            "project_slug": slug,
+            "vcs": {"branch": body.get("branch", "main")},
+        }
+        self.fleet.nomad.build(f"canary-{made['id']}", seconds=self.seconds)
+        self.pipelines.append(made)
+        return 201, {key: made[key] for key in ("id", "number", "state", "created_at")}
+
+    def _listed(self, slug: str) -> list[dict[str, Any]]:
+        return [{**one, "state": "created"} for one in reversed(self.pipelines) if one["project_slug"] == slug]
+
+    def _workflows(self, pipeline: str) -> tuple[int, dict[str, Any]]:
+        held = next((one for one in self.pipelines if one["id"] == pipeline), None)
+        if held is None:
+            return 404, {"message": "Pipeline not found"}
+        builds = [one for one in self.fleet.nomad.truth()["builds"] if one["job"] == f"canary-{pipeline}"]
+        status = ENDS.get(builds[-1]["how"], "running") if builds and builds[-1]["ended"] is not None else "running"
+        return 200, {"next_page_token": None, "items": [{"id": pipeline, "name": "canary", "status": status, "created_at": held["created_at"]}]}
+
+    def _handler(self) -> type[BaseHTTPRequestHandler]:
+        front = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def log_message(self, format: str, *args: Any) -> None:
+                pass
+
+            def _any(self) -> None:
+                length = int(self.headers.get("Content-Length") or 0)
+                body = json.loads(self.rfile.read(length) or b"{}") if length else {}
+                with front.fleet.site.state.news:
+                    status, told = front.answer(self.command, urlsplit(self.path).path, self.headers.get("Circle-Token", ""), body)
+                text = json.dumps(told).encode()
+                self.send_response(status)
+                self.send_header("Content-Type", "application/json")
+                self.send_header("Content-Length", str(len(text)))
+                self.end_headers()
+                self.wfile.write(text)
+
+            do_GET = do_POST = _any
+
+        return Handler

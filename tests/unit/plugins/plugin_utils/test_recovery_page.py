@@ -1,0 +1,108 @@
+# Copyright (c) 2026, the serverops.circleci authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The page of a recovery's report: what it calls back, what it never calls so, and what it tells to do next."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from ansible.errors import AnsibleFilterError
+from ansible_collections.serverops.circleci.plugins.filter.recovery_report import FilterModule, recovery_report
+from ansible_collections.serverops.circleci.plugins.plugin_utils.recovery_page import outcome, page_of
+
+GO_ON, LOOK = "ansible-playbook serverops.circleci.restore -e '{}'", "ansible localhost -m serverops.circleci.server_pods_info -a '{}'"
+
+
+def step(name: str, state: str = "done", words: str = "it went well") -> dict[str, Any]:
+    return {"step": name, "state": state, "words": words, "seconds": 2.0}
+
+
+def journal(**fields: Any) -> dict[str, Any]:
+    wanted = {"namespace": "circleci-server", "velero_namespace": "velero", "backup": "instance-x2x7q"}
+    made = {"phase": "ended", "kind": "restore", "began": "2026-11-25T01:28:32Z", "time": "2026-11-25T01:50:00Z", "check_mode": False}
+    made |= {"asked": {"by": "ada", "job": "job 7"}, "wanted": wanted, "message": "", "go_on": GO_ON, "look": LOOK, "addresses": [], "records": []}
+    made |= {"backup": {"name": "instance-x2x7q", "started": "2026-11-25T00:00:00Z"}, "volumes": [], "clients": [], "total": 2, "restore": {}}
+    made |= {"measured": {"recovery_point": 5312.0, "recovery_time": 1288.0, "restore_time": 700.0}, "steps": [step("look", "there"), step("restore")]}
+    return {**made, **fields}
+
+
+def words_of(value: Any) -> str:
+    if isinstance(value, dict):
+        return " ".join(words_of(inner) for inner in value.values())
+    return " ".join(words_of(inner) for inner in value) if isinstance(value, list) else str(value)
+
+
+CASES: list[tuple[dict[str, Any], str, str, str]] = [
+    (journal(), "good", "Back", "The installation is back"),
+    (journal(kind="drill"), "good", "Rehearsed", "restored elsewhere"),
+    (journal(phase="begun", steps=[]), "warn", "Not ended", "goes on where it stands"),
+    (journal(phase="failed", steps=[step("look", "failed")], message="no Velero"), "bad", "Refused", "0 of 2 steps are behind it. What stopped it: no Velero."),
+    (
+        journal(phase="failed", steps=[step("look", "there"), step("restore", "failed")], message="it stalled"),
+        "bad",
+        "Not finished",
+        "1 of 2 steps are behind it. What stopped it: it stalled.",
+    ),
+    (journal(check_mode=True, steps=[step("look", "there"), step("restore", "foretold")]), "plain", "Foretold", "Nothing was changed."),
+    (journal(steps=[step("look", "there"), step("dns", "by_hand")]), "warn", "A person is wanted", "what is left is listed below"),
+]
+
+
+@pytest.mark.parametrize(("given", "tone", "word", "lead"), CASES)
+def test_the_outcome(given: dict[str, Any], tone: str, word: str, lead: str) -> None:
+    found = outcome(given)
+    assert (found["tone"], found["word"]) == (tone, word) and lead in found["lead"]
+
+
+@pytest.mark.parametrize("given", [case[0] for case in CASES])
+def test_every_journal_makes_a_page_with_a_command_to_look_again(given: dict[str, Any]) -> None:
+    page = page_of(given)
+    assert page["sections"] and all(section["blocks"] for section in page["sections"])
+    assert LOOK in words_of(page)
+    assert (GO_ON in words_of(page)) == (outcome(given)["tone"] != "good")
+
+
+def test_what_was_measured_and_each_step_are_on_it() -> None:
+    told = words_of(page_of(journal()))
+    for words in (
+        "1 h 28 min between backup and restore",
+        "21 min 28 s from the command to the end",
+        "11 min 40 s of Velero's own work",
+        "2 of 2 steps",
+        "1 look",
+    ):
+        assert words in told
+    assert "of work would be lost" in words_of(page_of(journal(kind="drill")))
+
+
+def test_records_addresses_volumes_and_clients_are_listed_with_what_is_wrong() -> None:
+    given = journal(
+        phase="failed",
+        records=[{"name": "ci.example.com", "type": "A", "value": "198.51.100.9", "now": ["198.51.100.1"]}],
+        addresses=[{"service": "vm-service", "hosts": [], "addresses": []}],
+        volumes=[{"claim": "data-vault-0", "state": "differs", "words": "1 file is missing"}],
+        clients=[{"name": "c1", "status": "down"}],
+    )
+    told = words_of(page_of(given))
+    assert "198.51.100.9" not in words_of(page_of({**given, "phase": "ended"}))
+    for words in ("ci.example.com", "198.51.100.9", "198.51.100.1", "none yet", "1 file is missing", "c1", "down"):
+        assert words in told
+
+
+def test_what_a_trial_brought_back_is_counted() -> None:
+    told = words_of(page_of(journal(kind="drill", restore={"trial": {"at": "2026-11-25T01:40:00Z", "volumes": 4, "bytes": 96_000_000, "objects": 41}})))
+    for words in ("4 volumes came back", "in them", "41 objects came back"):
+        assert words in told
+
+
+def test_nothing_is_measured_where_nothing_was_done() -> None:
+    assert "from the command to the end" not in words_of(page_of(journal(check_mode=True)))
+    assert "of Velero's own work" not in words_of(page_of(journal(measured={})))
+
+
+def test_the_filter_is_found_and_refuses_what_is_no_journal() -> None:
+    assert FilterModule().filters()["recovery_report"] is recovery_report and recovery_report(journal())["title"].startswith("Recovery of circleci-server")
+    with pytest.raises(AnsibleFilterError, match="wants the journal of a recovery"):
+        recovery_report({"phase": "ended"})
