@@ -114,7 +114,7 @@ class TrustedSystem:
     def files(self) -> dict[str, str]:
         """Every file of the folders for one's own."""
         found = {}
-        for folder in {self.own, self.services}:
+        for folder in sorted({self.own, self.services}):
             found.update({os.path.relpath(path, self.root): path.read_text() for path in sorted(folder.iterdir())})
         return found
 

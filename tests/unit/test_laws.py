@@ -10,7 +10,23 @@ import logging
 
 import pytest
 from ansible_collections.serverops.circleci.plugins.module_utils.door import reconcile
-from unit.laws import certificates, gcp, host_files, kots, kots_config, kots_restore, kots_support, nomad, nomad_jobs, server, server_addresses, services, telegraf, trust, velero
+from unit.laws import (
+    certificates,
+    gcp,
+    host_files,
+    kots,
+    kots_config,
+    kots_restore,
+    kots_support,
+    nomad,
+    nomad_jobs,
+    server,
+    server_addresses,
+    services,
+    telegraf,
+    trust,
+    velero,
+)
 from unit.laws.killing import Killed
 from unit.laws.leaking import leaks, outputs
 from unit.laws.running import Ran, all_params, by_item, run, run_sliced, stable

@@ -253,7 +253,7 @@ def _storage(spec: RestoreSpec, ground: Ground) -> Gate:
         names = ", ".join(sorted(foreign))
         return Gate("storage", FAILED, f"Velero maps storage classes already, by ConfigMap {names}, and takes one", "put storage_classes there, or delete it")
     mapped = {**{old: new for held in ground.mappings.values() for old, new in held.items()}, **spec.storage_classes}
-    lost = [_lost(name, mapped.get(name, name), ground) for name in sorted(ground.contents.classes)]
+    lost = [_lost(claims, mapped.get(name, name), ground.classes) for name, claims in sorted(ground.contents.classes.items())]
     told = [words for words in lost if words]
     if told:
         remedy = "map them: storage_classes: {old: new}, with a class that is there" + (f" ({', '.join(sorted(ground.classes))})" if ground.classes else "")
@@ -261,12 +261,9 @@ def _storage(spec: RestoreSpec, ground: Ground) -> Gate:
     return Gate("storage", PASSED, "every storage class that its claims ask for is there" + (", or mapped" if mapped else ""))
 
 
-def _lost(asked: str, name: str, ground: Ground) -> str:
-    assert ground.contents is not None and ground.classes is not None
-    there = any(ground.classes.values()) if name == DEFAULT_CLASS else name in ground.classes
-    if there:
+def _lost(claims: tuple[str, ...], name: str, classes: Mapping[str, bool]) -> str:
+    if any(classes.values()) if name == DEFAULT_CLASS else name in classes:
         return ""
-    claims = ground.contents.classes[asked]
     words = "a default storage class, which is not set here" if name == DEFAULT_CLASS else f"storage class {name}, which is not here"
     return f"{claims[0]}{f' and {len(claims) - 1} more' if len(claims) > 1 else ''} need {words}"
 

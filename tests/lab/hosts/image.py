@@ -59,7 +59,9 @@ class Podman:
         self.environment = dict(os.environ, CONTAINERS_CONF=str(settings))
 
     def __call__(self, *arguments: str, check: bool = True, timeout: int = TIMEOUT) -> str:
-        done = subprocess.run(["podman", *arguments], env=self.environment, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=timeout)
+        done = subprocess.run(
+            ["podman", *arguments], env=self.environment, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=timeout, check=False
+        )
         if check and done.returncode:
             raise RuntimeError(f"podman {' '.join(arguments[:3])}: {done.stderr.strip()}")
         return done.stdout.strip() if not done.returncode else ""

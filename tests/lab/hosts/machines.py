@@ -51,7 +51,7 @@ class Machines:
             raise
         return self
 
-    def __exit__(self, kind: "type[BaseException] | None", error: "BaseException | None", trace: "TracebackType | None") -> None:
+    def __exit__(self, _kind: type[BaseException] | None, _error: BaseException | None, _trace: TracebackType | None) -> None:
         self.stop()
 
     def start(self) -> None:

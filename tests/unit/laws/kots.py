@@ -79,9 +79,11 @@ TROUBLES = (
 )
 
 
-def _subject(name: str, make: Callable[[], Installation], short: float | None = None, volatile: tuple[str, ...] = IMAGINED, params: Json = PARAMS) -> Subject:
+def _subject(
+    name: str, make: Callable[[], Installation], short: float | None = None, volatile: tuple[str, ...] = IMAGINED, params: Json | None = None
+) -> Subject:
     ends = {"backups": ["Completed"], **PLAN}
-    return Subject(f"kots_backup {name}", BACKUP, make, params, ends, CANARY, short, volatile, troubles=TROUBLES)
+    return Subject(f"kots_backup {name}", BACKUP, make, params or PARAMS, ends, CANARY, short, volatile, troubles=TROUBLES)
 
 
 def _plan(name: str, make: Callable[[], Installation], ends: Json, **params: Any) -> Subject:

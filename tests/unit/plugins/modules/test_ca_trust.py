@@ -66,7 +66,7 @@ def test_authorities_are_laid_down_one_a_file_and_taken_up(system: TrustedSystem
     result, failure = change(certificates=MIDDLE.pem + ROOT.pem)
     assert failure == "" and result["changed"] and system.trusts(ROOT) and system.trusts(MIDDLE) and system.trusts(system.public)
     assert set(result) - {"changed", "diff"} == set(returned(NAME))
-    for folder in {system.own, system.services}:
+    for folder in sorted({system.own, system.services}):
         assert {path.name: path.read_text() for path in folder.iterdir()} == {"corporate.crt": MIDDLE.pem, "corporate.2.crt": ROOT.pem}
         assert all(path.stat().st_mode & 0o777 == 0o644 for path in folder.iterdir())
     assert [step["step"] for step in result["steps"]][-1] == "refresh" and system.refreshed == 1
@@ -85,7 +85,7 @@ def test_check_mode_predicts_and_writes_nothing(system: TrustedSystem, change: C
 def test_a_store_that_was_not_made_after_a_change_is_made(system: TrustedSystem, change: Change) -> None:
     """As after a run that was killed between the two."""
     change(certificates=ROOT.pem)
-    for folder in {system.own, system.services}:
+    for folder in sorted({system.own, system.services}):
         (folder / "corporate.crt").unlink()
     result, failure = change(state="absent")
     assert failure == "" and [step["step"] for step in result["steps"]] == ["refresh"] and not system.trusts(ROOT)

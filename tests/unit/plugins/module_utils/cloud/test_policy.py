@@ -39,7 +39,7 @@ GUIDE: dict[str, Any] = {
     ],
 }
 
-STORE = [right for right in needed(FILES)]
+STORE = needed(FILES)
 KOPIA_ONLY = [right for right in needed(KOPIA) if right.call.action == "s3:ListBucket" and not right.call.context]
 VOLUMES = [right for right in needed(SNAPSHOTS) if right.call.action.startswith("ec2:")]
 # What a stolen key must not do; of these the guide's policy lets it do all but what is done to the bucket itself.

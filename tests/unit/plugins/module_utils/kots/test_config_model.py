@@ -51,7 +51,7 @@ def test_an_app_without_a_deployed_version(downstream: Any) -> None:
 
 def one(**told: Any) -> Item:
     body = {"configGroups": [{"name": "main", "when": told.pop("group_when", ""), "items": [{"name": "key", **told}]}]}
-    return items_from_api(body, lambda text: {"sealed": "open", "": ""}.get(text))[0]
+    return items_from_api(body, {"sealed": "open", "": ""}.get)[0]
 
 
 ASKED = [({}, True), ({"when": "false"}, False), ({"when": False}, False), ({"when": "true"}, True), ({"group_when": "false"}, False)]
