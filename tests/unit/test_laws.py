@@ -10,7 +10,7 @@ import logging
 
 import pytest
 from ansible_collections.serverops.circleci.plugins.module_utils.door import reconcile
-from unit.laws import kots, kots_config, kots_restore, kots_support, nomad, nomad_jobs, server, services, velero
+from unit.laws import images, kots, kots_config, kots_restore, kots_support, nomad, nomad_jobs, server, services, velero
 from unit.laws.killing import Killed
 from unit.laws.leaking import leaks, outputs
 from unit.laws.running import Ran, all_params, by_item, run, run_sliced, stable
@@ -19,6 +19,7 @@ from unit.toy import subjects as toy
 
 SUBJECTS: list[Subject] = [
     *toy.subjects(),
+    *images.subjects(),
     *nomad.subjects(),
     *nomad_jobs.subjects(),
     *server.subjects(),
@@ -30,6 +31,7 @@ SUBJECTS: list[Subject] = [
     *kots_support.subjects(),
 ]
 READINGS: list[Reading] = [
+    *images.readings(),
     *nomad.readings(),
     *nomad_jobs.readings(),
     *server.readings(),
