@@ -73,7 +73,7 @@ def on(environment: Environment, step: Step, *, optional: bool = False) -> Step:
 
 def drain(environment: Environment, variable: str) -> Step:
     """The playbooks once; the variable tells the test whether this environment is the controller's or the modules'."""
-    step = pytest(f"drain-{environment.name}", "tests/integration/test_environments.py", timeout=300)
+    step = pytest(f"drain-{environment.name}", "tests/integration/test_environments.py", timeout=600)
     return replace(step, variables=((variable, str(ROOT / environment.python)),))
 
 

@@ -57,7 +57,7 @@ attributes:
   action_group:
     description: Takes what is the same for all tasks from C(module_defaults) of the group.
     support: full
-    membership: serverops.circleci.host
+    membership: [serverops.circleci.host]
 """
 
     NOMAD = r"""

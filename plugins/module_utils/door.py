@@ -14,6 +14,7 @@ from ansible.module_utils.basic import AnsibleModule, env_fallback, missing_requ
 from ansible_collections.serverops.circleci.plugins.module_utils.core.clock import Clock, SystemClock
 from ansible_collections.serverops.circleci.plugins.module_utils.core.errors import CollectionError
 from ansible_collections.serverops.circleci.plugins.module_utils.core.params import positive
+from ansible_collections.serverops.circleci.plugins.module_utils.core.secret import passwords_in
 from ansible_collections.serverops.circleci.plugins.module_utils.core.shapes import Json, Port, Rules
 
 if TYPE_CHECKING:
@@ -140,6 +141,7 @@ class _failing:
 
 def _module(options: Options, libraries: tuple[str, ...]) -> SlicedModule:
     module = SlicedModule(argument_spec={name: _argument(option) for name, option in options.items()}, supports_check_mode=True)
+    module.no_log_values.update(passwords_in(module.params))
     for library in libraries:
         try:
             __import__(library)

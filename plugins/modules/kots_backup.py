@@ -14,10 +14,13 @@ description:
   - Has kotsadm make a snapshot of the whole installation, waits for it by a watch, and proves it. A backup that is not proven fails the task.
   - With O(max_age) a proven backup that is young enough is taken as it is, and one that runs is joined. So the task can be repeated.
   - Looks before it acts whether a backup has a chance at all, and refuses with cause and remedy where it has not. See RV(gates).
+    Begins none while one of them cannot be looked at.
   - kotsadm is asked once. Where its answer is lost, the backup is looked for, and never asked for a second time.
-  - Deletes nothing, neither old backups nor failed ones.
-  - Needs in the namespace of the installation get on secrets, list on pods and persistentvolumeclaims, and get and create on pods/portforward; in that of
-    Velero list and watch on its kinds, get on deployments, daemonsets and secrets, and list on pods.
+  - Deletes nothing, neither old backups nor failed ones; of a trial restore what it made itself.
+  - Needs in the namespace of the installation get on secrets and configmaps, list on pods and persistentvolumeclaims, and get and create on
+    pods/portforward; in that of Velero list and watch on its kinds, get on deployments, daemonsets and secrets, and list on pods.
+  - The proof V(restored) needs more. Get, create and delete on namespaces and on Velero's restores, get and create on networkpolicies, patch on Velero's
+    backups, list and patch on persistentvolumes, and in every namespace list on secrets, configmaps, serviceaccounts, pods and persistentvolumeclaims.
   - Runs on the controller or in the execution environment.
 options:
   max_age:
@@ -48,6 +51,10 @@ options:
         annotation C(backup.velero.io/backup-volumes), or all of them where Velero is told to take every volume.
       - V(files), the files of the backup and the repositories of its volumes are in the object store.
       - V(repository), Velero calls the repositories Ready, and maintained them within 14 days.
+      - V(restored), the backup is restored for trial into a scratch namespace that this task makes and removes. Every volume must come back with all its
+        bytes, every Secret, ConfigMap and ServiceAccount, and the pods and claims of the volumes. No service, job, ingress, role, Deployment or StatefulSet is
+        restored, and a NetworkPolicy lets nothing in or out. It needs room in the cluster for the pods and for a second copy of the volumes. It is made last,
+        once all else is proven, and noted in an annotation of the Backup (C(serverops.circleci/restored)), so that it is made once.
     type: list
     elements: str
     default: [phase, volumes, files]
@@ -79,6 +86,13 @@ EXAMPLES = r"""
     max_age: 86400
     wait_timeout: 7200
   register: backed_up
+
+- name: Once a week, one that was restored for trial too
+  serverops.circleci.kots_backup:
+    namespace: circleci-server
+    max_age: 86400
+    required_proofs: [phase, volumes, files, restored]
+    wait_timeout: 14400
 
 - name: Say what it rests on
   ansible.builtin.debug:
@@ -146,10 +160,20 @@ backup:
       type: list
       elements: str
       sample: []
+    restored:
+      description: When it was restored for trial, and how many volumes, bytes and objects came back; null where it was not, or not well.
+      type: dict
+      sample: {at: "2026-11-23T09:12:40Z", volumes: 4, bytes: 96423886, objects: 41}
+    restorable:
+      description:
+        - Whether the keys to what is in it are there. C(state) is V(yes), V(no) (it cannot be restored as it is) or V(unknown), with C(reasons).
+        - C(keep) names what is in no backup and whoever restores needs. Null where the proof V(files) is not asked for, or it has not ended.
+      type: dict
+      sample: {state: "yes", reasons: [], keep: [the bucket and the keys to it, the licence file]}
     proofs:
       description: Each proof as V(passed), V(failed), V(not_asked) or V(unknown).
       type: dict
-      sample: {phase: passed, volumes: passed, files: passed, repository: not_asked}
+      sample: {phase: passed, volumes: passed, files: passed, repository: not_asked, restored: not_asked}
     reasons:
       description: Why a proof failed or could not be made.
       type: list
@@ -165,7 +189,7 @@ verdict:
     - V(unverified) when it has ended and a proof failed. V(unproven) when a proof could not be made yet.
     - V(running) or V(stalled) while it has no end.
     - V(asked) when kotsadm was asked and no backup has shown yet. V(gone) when it vanished, or is another one now.
-    - V(due) when one has to be begun, V(refused) when none can be. V(unknown) when the last read failed.
+    - V(due) when one has to be begun, V(refused) when none can be. V(unknown) when the last read failed, or a gate could not be looked at.
   returned: whenever the backups could be read
   type: str
   sample: verified
@@ -216,7 +240,9 @@ waited:
   type: float
   sample: 112.4
 steps:
-  description: What was done, or would be in check mode, in order.
+  description:
+    - What was done, or would be in check mode, in order. V(backup), kotsadm is asked for one.
+    - Of a trial, V(scratch), its namespace is made. V(restore), the restores are begun. V(note), what came of them is noted. V(clear), all of that is removed.
   returned: whenever the backups could be read
   type: list
   elements: dict

@@ -39,6 +39,7 @@ options:
         annotation C(backup.velero.io/backup-volumes), or all of them where Velero is told to take every volume.
       - V(files), the files of the backup and the repositories of its volumes are in the object store.
       - V(repository), Velero calls the repositories Ready, and maintained them within 14 days.
+      - V(restored), M(serverops.circleci.kots_backup) restored it for trial, and noted that on the Backup. Here nothing is restored.
     type: list
     elements: str
     default: [phase, volumes, files]
@@ -133,10 +134,20 @@ backups:
       type: list
       elements: str
       sample: []
+    restored:
+      description: When it was restored for trial, and how many volumes, bytes and objects came back; null where it was not, or not well.
+      type: dict
+      sample: {at: "2026-11-23T09:12:40Z", volumes: 4, bytes: 96423886, objects: 41}
+    restorable:
+      description:
+        - Whether the keys to what is in it are there. C(state) is V(yes), V(no) (it cannot be restored as it is) or V(unknown), with C(reasons).
+        - C(keep) names what is in no backup and whoever restores needs. Null where the proof V(files) is not asked for, or it has not ended.
+      type: dict
+      sample: {state: "yes", reasons: [], keep: [the bucket and the keys to it, the licence file]}
     proofs:
       description: Each proof as V(passed), V(failed), V(not_asked) or V(unknown).
       type: dict
-      sample: {phase: passed, volumes: passed, files: passed, repository: not_asked}
+      sample: {phase: passed, volumes: passed, files: passed, repository: not_asked, restored: not_asked}
     reasons:
       description: Why a proof failed or could not be made.
       type: list

@@ -233,8 +233,8 @@ sealed:
 gates:
   description:
     - What must be so before anything is deleted, as dictionaries with gate, state (V(passed), V(failed), V(unknown)), reason and remedy.
-    - The gates are V(backup), V(proofs), V(velero), V(location), V(agents), V(program), V(program_version), V(origin), V(rivals), V(versions), V(uploader),
-      V(kinds) and V(storage). Empty where nothing had to be begun.
+    - The gates are V(backup), V(proofs), V(velero), V(location), V(agents), V(rights), V(program), V(program_version), V(origin), V(rivals), V(versions),
+      V(uploader), V(kinds) and V(storage). Empty where nothing had to be begun.
   returned: whenever the cluster could be read
   type: list
   elements: dict

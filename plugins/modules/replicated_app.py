@@ -13,7 +13,7 @@ version_added: 0.1.0
 description:
   - Brings the app of a 2.x installation into a state, through Replicated's C(replicatedctl), and waits until it is there.
   - Started means that Replicated calls it started, that it is in no transition any more, and that each of O(health_urls) answers with 200.
-  - Modules that change what a container reads at its start leave a note in O(pending_directory). With O(restart_if_pending) one stop and start serves all
+  - Modules that change what a container reads at its start leave a note in O(restart_notes). With O(restart_if_pending) one stop and start serves all
     notes, and then clears them. Notes that a start of the app has served already, whoever started it, are cleared without a restart. What is noted while
     the app restarts waits for the next restart.
   - A run that was killed is repeated with the same result, and with no second restart.
@@ -88,8 +88,8 @@ options:
       - test-results
       - test_results
       - audit-log-service
-  pending_directory:
-    description: Folder of the notes.
+  restart_notes:
+    description: Folder of the notes that say what waits for a restart.
     type: path
     default: /var/lib/serverops/pending-restart.d
 extends_documentation_fragment:

@@ -37,12 +37,14 @@ def processes_of(home: Path) -> dict[int, tuple[str, str]]:
 class Playing:
     """A playbook under way."""
 
+    PLAYBOOK = DRAIN
+
     def __init__(self, variables: dict[str, Any], home: Path, *options: str, **settings: str) -> None:
         self.home = home
         self.log = home.parent / f"{home.name}.{len(list(home.parent.iterdir()))}.log"
         with open(self.log, "w", encoding="utf-8") as log:
             self.process = subprocess.Popen(
-                command(DRAIN, variables, *options),
+                command(self.PLAYBOOK, variables, *options),
                 env={**environment(home), **settings},
                 cwd=home,
                 stdin=subprocess.DEVNULL,

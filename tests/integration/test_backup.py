@@ -14,6 +14,7 @@ import pytest
 import yaml
 from integration.playing import Played, play
 
+from lab.installation.volumes import snapshot
 from lab.kubernetes.__main__ import kubeconfig, written
 from lab.site.site import Site
 
@@ -65,6 +66,38 @@ def test_check_mode_makes_none_then_one_is_made_and_proven_and_then_taken_again(
     journal, played = backed_up(home, backup_max_age=3600)
     assert journal["result"]["reused"] and journal["result"]["backup"]["name"] == made["name"] and "changed=0" in played.output
     assert len(backups(site)) == len(before) + 1
+
+
+def test_restored_for_trial_every_byte_comes_back_nothing_else_does_and_nothing_is_left(site: Site, home: Path) -> None:
+    before, services = site.installation.remember(), names(site, "services")
+    shown: dict[str, Any] = {}
+    made: set[str] = set()
+
+    def watch(change: Any) -> None:
+        resource, namespace, name = change.key
+        if namespace.startswith("trial-") and change.type == "ADDED":
+            made.add(resource)
+        if resource == "namespaces" and name.startswith("trial-") and change.object["metadata"].get("deletionTimestamp"):
+            shown.setdefault("volumes", {claim[1]: volume.copy() for claim, volume in snapshot(site.state).items() if claim[0] == name})
+
+    site.state.controllers.insert(0, watch)
+    try:
+        journal, played = backed_up(home, backup_max_age=3600, backup_required_proofs="phase,volumes,files,restored")
+    finally:
+        site.state.controllers.remove(watch)
+    assert journal["result"]["backup"]["proofs"]["restored"] == "passed" and journal["result"]["backup"]["restored"]["volumes"] == len(before)
+    assert shown["volumes"] == {claim[1]: volume for claim, volume in before.items()}
+    assert made and not made & {"services", "jobs.batch", "cronjobs.batch", "ingresses.networking.k8s.io", "statefulsets.apps", "deployments.apps"}
+    assert "networkpolicies.networking.k8s.io" in made
+    assert site.installation.differences(before) == [] and names(site, "services") == services
+    with site.state.news:
+        left = [key for key in site.state.objects if "trial-" in key[1] or "trial-" in key[2]]
+    assert [key for key in left if key[0] != "events"] == []
+
+
+def names(site: Site, resource: str) -> list[tuple[str, str]]:
+    with site.state.news:
+        return sorted(key[1:] for key in site.state.objects if key[0] == resource)
 
 
 def test_an_emptied_volume_is_no_proven_backup(site: Site, home: Path) -> None:

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the serverops.circleci authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A drain, foretold and done, and a release: short enough to be played once with each ansible-core and on the oldest Python of a host."""
+"""A drain, foretold and done, a release, and a proven backup: short enough to be played once with each ansible-core and on the oldest Python of a host."""
 
 from __future__ import annotations
 
@@ -10,9 +10,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import yaml
 from integration.clusters.base import endings
 from integration.clusters.simulated import SimulatedCluster
 from integration.playing import controller_python, module_python, play, play_and_meanwhile
+
+from lab.kubernetes.__main__ import kubeconfig, written
+from lab.site.site import Site
 
 DRAIN = "serverops.circleci.drain"
 CORE = "from importlib.metadata import version; print(version('ansible-core'))"
@@ -43,3 +47,21 @@ def test_a_client_is_drained_and_released(lab: SimulatedCluster, tmp_path: Path)
     core = subprocess.run([controller_python(), "-c", CORE], check=True, stdout=subprocess.PIPE, text=True).stdout.strip()
     assert f"ansible-playbook [core {core}]" in drained.output
     assert f"'{module_python()} " in drained.output, "the modules ran on another Python"
+
+
+VERSION = "import sys; print(sys.version_info >= (3, 10))"
+
+
+def test_an_installation_is_backed_up_and_the_backup_proven(tmp_path: Path) -> None:
+    python = module_python()
+    if subprocess.run([python, "-c", VERSION], check=True, stdout=subprocess.PIPE, text=True).stdout.strip() != "True":
+        pytest.skip("the pinned kubernetes and boto3 need Python 3.10: modules of 3.x run on the controller, whose Python is newer")
+    site = Site(velero="1.6.3").settle()
+    try:
+        written(tmp_path / "kubeconfig", yaml.safe_dump(kubeconfig(site.server.url, site.token)))
+        played = play("serverops.circleci.backup", {"kubernetes_kubeconfig": str(tmp_path / "kubeconfig")}, tmp_path / "home", "-vvv")
+    finally:
+        site.stop()
+    assert played.code == 0, played.output
+    assert "[backup] " in played.output and '"verdict": "verified"' in played.output, "no line of progress, or no verdict"
+    assert f"{python} " in played.output, "the modules ran on another Python"

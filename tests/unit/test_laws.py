@@ -10,7 +10,23 @@ import logging
 
 import pytest
 from ansible_collections.serverops.circleci.plugins.module_utils.door import reconcile
-from unit.laws import images, kots, kots_config, kots_restore, kots_support, nomad, nomad_jobs, server, services, velero
+from unit.laws import (
+    certificates,
+    host_files,
+    images,
+    kots,
+    kots_config,
+    kots_restore,
+    kots_support,
+    nomad,
+    nomad_jobs,
+    server,
+    server_addresses,
+    services,
+    telegraf,
+    trust,
+    velero,
+)
 from unit.laws.killing import Killed
 from unit.laws.leaking import leaks, outputs
 from unit.laws.running import Ran, all_params, by_item, run, run_sliced, stable
@@ -29,6 +45,10 @@ SUBJECTS: list[Subject] = [
     *kots_config.subjects(),
     *kots_restore.subjects(),
     *kots_support.subjects(),
+    *trust.subjects(),
+    *certificates.subjects(),
+    *host_files.subjects(),
+    *telegraf.subjects(),
 ]
 READINGS: list[Reading] = [
     *images.readings(),
@@ -36,9 +56,11 @@ READINGS: list[Reading] = [
     *nomad_jobs.readings(),
     *server.readings(),
     *services.readings(),
+    *server_addresses.readings(),
     *velero.readings(),
     *kots.readings(),
     *kots_config.readings(),
+    *certificates.readings(),
 ]
 
 FORESEEABLE = [subject for subject in SUBJECTS if subject.foreseeable]

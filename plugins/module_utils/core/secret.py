@@ -5,9 +5,13 @@
 
 from __future__ import annotations
 
-from typing import Optional
+import re
+from collections.abc import Iterator
+from typing import Any, Optional
 
 HIDDEN = "********"
+IN_URL = re.compile(r"(?<=://)([^/\s@:\"']*):([^/\s@\"']*)(?=@)")
+BARE = re.compile(r"^([^/\s@:]+):([^/\s@]+)@[^/\s@]+$")  # an address whose scheme was forgotten
 
 
 class Secret:
@@ -43,3 +47,20 @@ class Secret:
 
     def __reduce__(self) -> str:
         raise TypeError("a secret is not written down")
+
+
+def without_passwords(text: str) -> str:
+    """The text with stars in place of each name and password in an address (scheme://name:password@host)."""
+    return IN_URL.sub(HIDDEN, text)
+
+
+def passwords_in(value: Any) -> Iterator[str]:
+    """The passwords in the addresses of a parameter, at any depth: they shall not show although the parameter is no secret."""
+    if isinstance(value, str):
+        yield from (found[1] for found in (*IN_URL.findall(value), *BARE.findall(value)) if found[1])
+    elif isinstance(value, (list, tuple)):
+        for one in value:
+            yield from passwords_in(one)
+    elif isinstance(value, dict):
+        for one in value.values():
+            yield from passwords_in(one)

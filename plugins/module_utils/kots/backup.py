@@ -10,19 +10,23 @@ from dataclasses import dataclass, replace
 from typing import Any, Optional
 
 from ansible_collections.serverops.circleci.plugins.module_utils.core.shapes import Decision, Json, act, settled, stuck, waiting
+from ansible_collections.serverops.circleci.plugins.module_utils.kots.backup_trial import TrialStep, advanced, waited
 from ansible_collections.serverops.circleci.plugins.module_utils.kots.backup_view import backup_view
 from ansible_collections.serverops.circleci.plugins.module_utils.kots.choice import (
     BackupLook,
     BackupState,
     candidates,
     is_stalled,
+    on_trial,
     ours,
     proofs_of,
     settled_choice,
     subject,
     to_join,
+    trial_of,
+    with_trial,
 )
-from ansible_collections.serverops.circleci.plugins.module_utils.kots.gates import failures, gates_view
+from ansible_collections.serverops.circleci.plugins.module_utils.kots.gates import blind_gates, failures, gates_view
 from ansible_collections.serverops.circleci.plugins.module_utils.kots.model import InstanceBackup
 from ansible_collections.serverops.circleci.plugins.module_utils.kots.proofs import FAILED, PASSED, outcome, reasons
 from ansible_collections.serverops.circleci.plugins.module_utils.velero.nouns import Backup, Meta
@@ -31,6 +35,7 @@ ITEM = "backup"
 IMAGINED = "imagined"
 ASKED = 60.0  # s in which a backup that was asked for must show
 SILENT = 3600.0  # s without progress after which a running one is taken for stalled; Velero tells bytes every ten seconds
+ANEW = "if its pod was OOMKilled, give it more memory; delete that backup, and run this again"
 AGAIN = 10.0  # s until what could not be read is tried again
 
 
@@ -57,18 +62,23 @@ def decide(look: BackupLook) -> dict[str, Decision]:
     return {ITEM: _followed(look) if look.memory["uid"] else _unfollowed(look)}
 
 
-def effect(state: BackupState, _step: Any) -> BackupState:
-    """One more runs."""
+def effect(state: BackupState, step: Any) -> BackupState:
+    """One more runs, or a trial is a step further."""
+    if isinstance(step, TrialStep):
+        return with_trial(state, step.uid, advanced(trial_of(state, step.uid), step))
     meta = Meta("(new)", uid=IMAGINED, created=state.now)
     made = InstanceBackup(Backup(meta, "InProgress", started=state.now), "manual")
     return replace(state, backups=(*state.backups, made), sent=True)
 
 
 def assume(look: BackupLook, _item: str) -> BackupState:
-    """The one that is waited for has ended well, and is proven."""
+    """The one that is waited for has ended well, and is proven; or its trial has."""
     uid, state = look.memory["uid"], look.state
+    found = on_trial(look)
+    if found:
+        return with_trial(state, found[0].uid, waited(trial_of(state, found[0].uid)))
     if not uid:
-        return effect(state, None)
+        return effect(state, StartBackup())
     ended = tuple(_ended_well(one, state.now) if one.uid == uid else one for one in state.backups)
     return replace(state, backups=ended, sure=state.sure | {uid})
 
@@ -141,7 +151,9 @@ def obstacles(look: BackupLook) -> list[str]:
 
 
 def _unfollowed(look: BackupLook) -> Decision:
-    chosen = settled_choice(look)
+    chosen, trial = settled_choice(look), on_trial(look)
+    if trial:
+        return trial[1]
     if chosen and chosen[1] == PASSED:
         return settled(f"backup {chosen[0].name} is proven, and younger than {look.spec.max_age:g} s")
     if look.state.sent:
@@ -150,7 +162,9 @@ def _unfollowed(look: BackupLook) -> Decision:
         return waiting("kotsadm was asked for a backup, which has not shown yet", phase="asked", recheck=5.0)
     if chosen:
         return waiting(f"backup {chosen[0].name} is young enough, but cannot be proven now: {_why(look, chosen[0])}", recheck=AGAIN, unknown=True)
-    why = obstacles(look)
+    why, unseen = obstacles(look), blind_gates(look.state.gates or ())
+    if unseen and not why:
+        return waiting("; ".join(unseen), phase="unseen", recheck=AGAIN, unknown=True)
     return stuck("; ".join(why)) if why else act("no proven backup is young enough" if look.spec.max_age else "a backup is asked for", StartBackup())
 
 
@@ -162,6 +176,9 @@ def _followed(look: BackupLook) -> Decision:
         return stuck(f"backup {name} {what}; see who deletes backups, and whether the bucket was emptied or exchanged", confirm=1.0)
     if one.backup.is_running:
         return _running(look, one)
+    trial = on_trial(look)
+    if trial:
+        return trial[1]
     result = outcome(proofs_of(look, one))
     if result == PASSED:
         return settled(f"backup {name} is proven")
@@ -172,7 +189,7 @@ def _followed(look: BackupLook) -> Decision:
 
 def _running(look: BackupLook, one: InstanceBackup) -> Decision:
     if is_stalled(one, look.state):
-        return stuck(f"backup {one.name} is {one.backup.phase}, but Velero's pod began anew since: nobody works on it any more; delete it, and run this again")
+        return stuck(f"backup {one.name} is {one.backup.phase}, but Velero's pod began anew since: nobody works on it any more; {ANEW}")
     silent = look.still.get(ITEM, 0.0)
     if silent > SILENT:
         return stuck(f"backup {one.name} is {one.backup.phase} and made no progress for {int(silent // 60)} minutes; see the log of Velero's pod")
@@ -201,7 +218,10 @@ def _verdict(look: BackupLook, decision: Decision, one: Optional[InstanceBackup]
     if decision.kind == "settled":
         return "verified"
     if not look.memory["uid"]:
-        return {"stuck": "refused", "waiting": "asked" if look.state.sent else "unproven"}.get(decision.kind, "due")
+        if on_trial(look):
+            return "unproven"
+        waited_for = "asked" if look.state.sent else "unproven" if settled_choice(look) else "unknown"
+        return {"stuck": "refused", "waiting": waited_for}.get(decision.kind, "due")
     if one is None:
         return "gone"
     if one.backup.is_running:

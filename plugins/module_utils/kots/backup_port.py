@@ -10,14 +10,17 @@ from dataclasses import replace
 from typing import Any, Optional
 
 from ansible_collections.serverops.circleci.plugins.module_utils.core.clock import Clock
-from ansible_collections.serverops.circleci.plugins.module_utils.core.errors import Unreachable, doing
+from ansible_collections.serverops.circleci.plugins.module_utils.core.errors import Refused, Unreachable, doing
 from ansible_collections.serverops.circleci.plugins.module_utils.core.reconcile import Task
 from ansible_collections.serverops.circleci.plugins.module_utils.core.shapes import Look
+from ansible_collections.serverops.circleci.plugins.module_utils.kots.backup_trial import TrialStep
+from ansible_collections.serverops.circleci.plugins.module_utils.kots.backup_trial_client import TrialClient
 from ansible_collections.serverops.circleci.plugins.module_utils.kots.choice import BackupSpec, BackupState, candidates, proofs_of, settled_choice
 from ansible_collections.serverops.circleci.plugins.module_utils.kots.client import InstallationClient
+from ansible_collections.serverops.circleci.plugins.module_utils.kots.errors import NotSent
 from ansible_collections.serverops.circleci.plugins.module_utils.kots.gates import Gate, gates, ttl_gate
 from ansible_collections.serverops.circleci.plugins.module_utils.kots.model import InstanceBackup, instance_from_api
-from ansible_collections.serverops.circleci.plugins.module_utils.kots.proofs import PASSED, UNKNOWN_PROOF, Evidence, outcome
+from ansible_collections.serverops.circleci.plugins.module_utils.kots.proofs import PASSED, RESTORED, UNKNOWN_PROOF, Evidence, outcome, prove
 from ansible_collections.serverops.circleci.plugins.module_utils.velero.model import backup_from_api, pod_volume_backup_from_api
 
 QUIET = 120.0  # s without news after which Velero's own pod is looked at: it may have begun anew
@@ -31,6 +34,9 @@ class BackupPort:
         self._mirror = client.backups_mirror()
         self._volumes: Optional[tuple[str, Any]] = None
         self._evidence: dict[str, Evidence] = {}
+        self._trials = TrialClient(client, task.run)
+        self._restores: Optional[Any] = None  # the mirror of Restores, once a trial goes on
+        self._found: dict[str, InstanceBackup] = {}
         self._gates: Optional[tuple[Gate, ...]] = None
         self._started: Optional[float] = None
         self._looked = self._news = float("-inf")
@@ -53,17 +59,27 @@ class BackupPort:
             state = replace(state, gates=(*self._read_gates(), ttl_gate(bad)))
         return state
 
-    def apply(self, _step: Any) -> None:
-        """Ask kotsadm, once. Where its answer is lost the next look tells; it is never asked a second time."""
+    def apply(self, step: Any) -> None:
+        """Ask kotsadm, once. Where its answer is lost the next look tells; it is never asked a second time. Or do what a trial has due."""
+        if isinstance(step, TrialStep):
+            found = self._found[step.uid]
+            with doing(f"restore backup {found.name} for trial"):
+                self._trials.apply(step, found, self._evidence[step.uid].volumes or ())
+            return
         with doing("begin a backup"):
-            said = self._client.console.write("POST", "/snapshot/backup")
+            try:
+                said = self._client.console.write("POST", "/snapshot/backup")
+            except NotSent as error:  # kotsadm went away since the gates were looked at: look again
+                self._gates = None
+                raise Refused(f"{error}; nothing was asked") from None
             if not isinstance(said.get("backupName"), str) or not said["backupName"]:
                 raise Unreachable(f"{self._client.console.place} did not name the backup")
             self._named = said["backupName"]
 
     def wait(self, seconds: float) -> None:
-        """Until a backup, or a volume of the one that runs, changes."""
-        self._client.wait([self._mirror, *([self._volumes[1]] if self._volumes else [])], seconds)
+        """Until a backup, a volume of the one that runs, or the restore of a trial changes."""
+        also = [self._volumes[1]] if self._volumes else []
+        self._client.wait([self._mirror, *also, *([self._restores] if self._restores else [])], seconds)
 
     # -- what is asked seldom ------------------------------------------------------------------------------
 
@@ -76,7 +92,7 @@ class BackupPort:
             self._seen, self._news = raw, self._clock.now()
 
     def _read_gates(self) -> tuple[Gate, ...]:
-        if self._gates is None:
+        if self._gates is None or any(gate.blind for gate in self._gates):
             site = self._client.site()
             self._gates = gates(site)
             if site.server:
@@ -110,7 +126,7 @@ class BackupPort:
         for one in self._worth_proving(state):
             if afresh or one.uid not in self._evidence or self._is_open(state, one):
                 with doing(f"prove backup {one.name}"):
-                    self._evidence[one.uid] = self._client.evidence(one, self._spec.required_proofs)
+                    self._evidence[one.uid] = self._proved(state, one, afresh)
             state = replace(state, evidence={**state.evidence, one.uid: self._evidence[one.uid]})
             if one.uid != self._followed and self._outcome(state, one) == PASSED:
                 break
@@ -120,11 +136,29 @@ class BackupPort:
         """The followed one and those made since this task began, then what may be reused."""
         known = self._task.memory.get("known")
         mine = [one for one in state.backups if known is not None and not one.backup.is_running and (one.uid == self._followed or one.uid not in known)]
-        young = [] if self._followed or self._task.steps else candidates(Look(self._spec, state))
+        young = [] if self._followed or state.sent else candidates(Look(self._spec, state))
         return [*mine, *(one for one in young if one not in mine)]
 
+    def _proved(self, state: BackupState, one: InstanceBackup, afresh: bool) -> Evidence:
+        """What proves it. While its trial goes on, what was seen of the rest stays."""
+        before = self._evidence.get(one.uid)
+        if RESTORED not in self._spec.required_proofs:
+            return self._client.evidence(one, self._spec.required_proofs)
+        rest = tuple(name for name in self._spec.required_proofs if name != RESTORED)
+        if afresh or before is None or (rest and outcome(prove(one, before, rest, self._spec.allow_empty)) == UNKNOWN_PROOF):
+            before = self._client.evidence(one, self._spec.required_proofs)
+        self._found[one.uid] = one
+        if self._restores:
+            self._restores.items()  # seen: what changes from here on wakes us
+        trial = self._trials.read(one, before.volumes or ())
+        if trial.begun and self._restores is None:
+            self._restores = self._client.restores_mirror()
+            self._restores.items()
+        return replace(before, trial=trial)
+
     def _is_open(self, state: BackupState, one: InstanceBackup) -> bool:
-        return self._outcome(replace(state, evidence=self._evidence), one) == UNKNOWN_PROOF
+        trial = self._evidence[one.uid].trial
+        return bool(trial and trial.left) or self._outcome(replace(state, evidence=self._evidence), one) == UNKNOWN_PROOF
 
     def _outcome(self, state: BackupState, one: InstanceBackup) -> str:
         return outcome(proofs_of(Look(self._spec, state), one))

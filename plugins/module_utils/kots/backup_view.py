@@ -9,6 +9,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from ansible_collections.serverops.circleci.plugins.module_utils.core.shapes import Json
+from ansible_collections.serverops.circleci.plugins.module_utils.kots.backup_keys import restorable
+from ansible_collections.serverops.circleci.plugins.module_utils.kots.backup_trial import mark_of, mark_view
 from ansible_collections.serverops.circleci.plugins.module_utils.kots.model import InstanceBackup
 from ansible_collections.serverops.circleci.plugins.module_utils.kots.proofs import PASSED, Evidence, Proof, outcome, proofs_view, reasons
 from ansible_collections.serverops.circleci.plugins.module_utils.velero.nouns import PodVolumeBackup
@@ -33,6 +35,8 @@ def backup_view(one: InstanceBackup, state: Any, proofs: Mapping[str, Proof]) ->
         "sequences": dict(one.sequences),
         "volumes": [volume_view(found) for found in seen.volumes or ()],
         "not_asked_for": list(seen.unasked),
+        "restored": mark_view(seen.trial.mark if seen.trial else mark_of(backup.meta.annotations)),
+        "restorable": restorable(seen.keys, bool(seen.volumes)),
         "proofs": proofs_view(proofs),
         "reasons": reasons(proofs),
         "verified": outcome(proofs) == PASSED,

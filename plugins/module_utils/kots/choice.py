@@ -6,11 +6,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Optional
 
 from ansible_collections.serverops.circleci.plugins.module_utils.core.errors import BadInput
-from ansible_collections.serverops.circleci.plugins.module_utils.core.shapes import Look
+from ansible_collections.serverops.circleci.plugins.module_utils.core.shapes import Decision, Look
+from ansible_collections.serverops.circleci.plugins.module_utils.kots.backup_trial import Trial, course
 from ansible_collections.serverops.circleci.plugins.module_utils.kots.gates import Gate
 from ansible_collections.serverops.circleci.plugins.module_utils.kots.model import InstanceBackup
 from ansible_collections.serverops.circleci.plugins.module_utils.kots.proofs import (
@@ -18,11 +19,13 @@ from ansible_collections.serverops.circleci.plugins.module_utils.kots.proofs imp
     NOT_ASKED,
     PASSED,
     PROOFS,
+    RESTORED,
     UNKNOWN_PROOF,
     Evidence,
     Proof,
     outcome,
     prove,
+    restored_proof,
 )
 
 GRACE = 1.0  # s: the API's times are whole seconds
@@ -123,6 +126,42 @@ def subject(look: BackupLook) -> Optional[InstanceBackup]:
 
 def proofs_of(look: BackupLook, one: InstanceBackup) -> dict[str, Proof]:
     """The proofs of a backup; what check mode imagines to end is imagined to be proven."""
+    seen = look.state.evidence.get(one.uid)
     if one.uid in look.state.sure:
-        return {name: Proof(PASSED if name in look.spec.required_proofs else NOT_ASKED, "assumed") for name in PROOFS}
-    return prove(one, look.state.evidence.get(one.uid), look.spec.required_proofs, look.spec.allow_empty)
+        assumed = {name: Proof(PASSED if name in look.spec.required_proofs else NOT_ASKED, "assumed") for name in PROOFS}
+        return {**assumed, RESTORED: restored_proof(one, seen.trial if seen else None)} if RESTORED in look.spec.required_proofs else assumed
+    return prove(one, seen, look.spec.required_proofs, look.spec.allow_empty)
+
+
+def tried(look: BackupLook, one: InstanceBackup, wanted: bool = True) -> Optional[Decision]:
+    """What its restore for trial has due, once all else that is asked for is proven; None where it has no say."""
+    if RESTORED not in look.spec.required_proofs or not one.backup.is_terminal:
+        return None
+    rest = outcome({name: proof for name, proof in proofs_of(look, one).items() if name != RESTORED})
+    alone = look.spec.required_proofs == (RESTORED,)
+    if rest == UNKNOWN_PROOF and not alone:
+        return None
+    return course(trial_of(look.state, one.uid), one.name, one.uid, wanted and (alone or rest == PASSED))
+
+
+def trial_of(state: BackupState, uid: str) -> Trial:
+    """How far its trial is."""
+    seen = state.evidence.get(uid)
+    return seen.trial if seen and seen.trial else Trial()
+
+
+def with_trial(state: BackupState, uid: str, trial: Trial) -> BackupState:
+    """The same with another trial."""
+    return replace(state, evidence={**state.evidence, uid: replace(state.evidence.get(uid) or Evidence(), trial=trial)})
+
+
+def on_trial(look: BackupLook) -> Optional[tuple[InstanceBackup, Decision]]:
+    """The backup whose trial has something due, and what: the followed one; else one of which something is left; else the one that only lacks this proof."""
+    uid = look.memory.get("uid")
+    ended = [one for one in look.state.backups if one.uid == uid] if uid else [] if look.state.sent else candidates(look)
+    chosen = None if uid or look.state.sent else settled_choice(look)
+    for one in ended:
+        due = tried(look, one, bool(uid) or (chosen is not None and chosen[0].uid == one.uid and chosen[1] == UNKNOWN_PROOF))
+        if due:
+            return one, due
+    return None

@@ -5,6 +5,9 @@
 
 from __future__ import annotations
 
+import base64
+import gzip
+import json
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -12,17 +15,19 @@ from typing import Any, Callable, Optional, TypeVar
 
 from ansible_collections.serverops.circleci.plugins.module_utils.cloud.client import ObjectStore
 from ansible_collections.serverops.circleci.plugins.module_utils.core.errors import CollectionError, NotFound
+from ansible_collections.serverops.circleci.plugins.module_utils.core.secret import Secret
 from ansible_collections.serverops.circleci.plugins.module_utils.core.shapes import Json
 from ansible_collections.serverops.circleci.plugins.module_utils.kots import model
+from ansible_collections.serverops.circleci.plugins.module_utils.kots.backup_keys import CONFIG, KEYS, PASSWORDS, Keys
 from ansible_collections.serverops.circleci.plugins.module_utils.kots.cluster import agents_from_api, server_from_api
 from ansible_collections.serverops.circleci.plugins.module_utils.kots.console_client import ConsoleClient
 from ansible_collections.serverops.circleci.plugins.module_utils.kots.errors import NeedsVeleroAccess
 from ansible_collections.serverops.circleci.plugins.module_utils.kots.gates import Agents, Server, Site
 from ansible_collections.serverops.circleci.plugins.module_utils.kots.model import InstanceBackup, Scope, Selector
 from ansible_collections.serverops.circleci.plugins.module_utils.kots.proofs import Evidence
-from ansible_collections.serverops.circleci.plugins.module_utils.kots.volumes import claims_from_api, unasked, volumes_of, workload_from_api
+from ansible_collections.serverops.circleci.plugins.module_utils.kots.volumes import claims_from_api, held_by, unasked, volumes_of, workload_from_api
 from ansible_collections.serverops.circleci.plugins.module_utils.kubernetes.client import KubernetesClient
-from ansible_collections.serverops.circleci.plugins.module_utils.kubernetes.kinds import DAEMON_SET, DEPLOYMENT, POD, PVC, Kind
+from ansible_collections.serverops.circleci.plugins.module_utils.kubernetes.kinds import CONFIG_MAP, DAEMON_SET, DEPLOYMENT, POD, PVC, SECRET, Kind
 from ansible_collections.serverops.circleci.plugins.module_utils.kubernetes.refusals import NotServed
 from ansible_collections.serverops.circleci.plugins.module_utils.kubernetes.watch_client import Mirror, wait_any
 from ansible_collections.serverops.circleci.plugins.module_utils.velero.kinds import (
@@ -35,6 +40,7 @@ from ansible_collections.serverops.circleci.plugins.module_utils.velero.kinds im
 )
 from ansible_collections.serverops.circleci.plugins.module_utils.velero.model import location_from_api, pod_volume_backup_from_api, repository_from_api
 from ansible_collections.serverops.circleci.plugins.module_utils.velero.nouns import BackupStorageLocation, PodVolumeBackup, Repository
+from ansible_collections.serverops.circleci.plugins.module_utils.velero.password import is_default
 
 FoundT = TypeVar("FoundT")
 AGENTS = ("node-agent", "restic")  # from 1.10, before
@@ -75,14 +81,6 @@ class InstallationClient:
     def volume_restores_mirror(self) -> Mirror:
         """The volumes of every Restore, kept current by one watch."""
         return Mirror(self.kubernetes, POD_VOLUME_RESTORE, self.place.velero_namespace)
-
-    def store(self) -> tuple[ObjectStore, str]:
-        """The store of the location that KOTS uses, and what names in it begin with. Raises NotFound where there is no such location."""
-        raw = self._location()
-        if raw is None:
-            raise NotFound(f"there is no backup storage location {LOCATION_NAME}")
-        prefix = location_from_api(raw).prefix.strip("/")
-        return self._open_store(raw), f"{prefix}/" if prefix else ""
 
     def backups(self) -> tuple[Json, ...]:
         """Every Backup of Velero, by a list."""
@@ -165,7 +163,7 @@ class InstallationClient:
         """What proves one backup: of what is not asked for nothing is read."""
         blind: dict[str, str] = {}
         seen = Evidence(now=self.kubernetes.server_time(), blind=blind)
-        if {"volumes", "files", "repository"} & set(required):
+        if set(required) - {"phase"}:
             seen = replace(seen, volumes=_told(blind, "volumes", lambda: self.volumes(found.name)))
         volumes = seen.volumes or ()
         expected = _told(blind, "volumes", lambda: self._expected(found)) if "volumes" in required else None
@@ -174,6 +172,8 @@ class InstallationClient:
         filled = _told(blind, "files", lambda: self._files(found, volumes)) if "files" in required else None
         if filled is not None:
             seen = replace(seen, files=filled[0], folders=filled[1])
+        if "files" in required and found.backup.is_terminal:
+            seen = replace(seen, keys=_told(blind, "keys", lambda: self.keys(found)) or Keys(blind=blind.get("keys", "")))
         return replace(seen, repositories=_told(blind, "repository", self.repositories)) if "repository" in required else seen
 
     def volumes(self, backup: str) -> tuple[PodVolumeBackup, ...]:
@@ -194,14 +194,36 @@ class InstallationClient:
         pods = [workload_from_api(one) for one in self._all(POD, namespaces)]
         return volumes_of(found.scope, pods, claims_from_api(self._all(PVC, namespaces))), unasked(found.scope, pods)
 
-    def _files(self, found: InstanceBackup, volumes: tuple[PodVolumeBackup, ...]) -> Any:
+    def contents(self, found: InstanceBackup) -> Optional[Json]:
+        """Velero's own list of what is in a backup: names by kind; None where the store does not give it."""
+        try:
+            store, base = self.store_of(found)
+            listed = json.loads(gzip.decompress(store.get(f"{base}backups/{found.name}/{found.name}-resource-list.json.gz")))
+        except (CollectionError, OSError, ValueError, EOFError):
+            return None
+        return listed if isinstance(listed, dict) else None
+
+    def keys(self, found: InstanceBackup) -> Keys:
+        """What there is of keys, and what of them is in the backup."""
+        listed, space = self.contents(found), self.place.namespace
+        there = {name for name in KEYS if self.kubernetes.find(SECRET, space, name)}
+        there |= {CONFIG} if self.kubernetes.find(CONFIG_MAP, space, CONFIG) else set()
+        secrets = [self.kubernetes.find(SECRET, self.place.velero_namespace, name) for name in PASSWORDS]
+        held = held_by(listed, (), space) if listed is not None else None
+        return Keys(held, frozenset(there), _password_state(next((one for one in secrets if one), None)))
+
+    def store_of(self, found: InstanceBackup) -> tuple[ObjectStore, str]:
+        """The store that a backup is in, and the start of all names there. Raises NotFound where that is not the location of KOTS."""
         raw = self._location()
         if raw is None:
             raise NotFound(f"there is no backup storage location {LOCATION_NAME}")
         if found.backup.location not in ("", LOCATION_NAME):
             raise NotFound(f"it is in the location {found.backup.location}, which KOTS does not use")
-        store, prefix = self._open_store(raw), location_from_api(raw).prefix.strip("/")
-        base = f"{prefix}/" if prefix else ""
+        prefix = location_from_api(raw).prefix.strip("/")
+        return self._open_store(raw), f"{prefix}/" if prefix else ""
+
+    def _files(self, found: InstanceBackup, volumes: tuple[PodVolumeBackup, ...]) -> Any:
+        store, base = self.store_of(found)
         folder = f"{base}backups/{found.name}/"
         files = {key[len(folder) :]: size for key, size in store.list(folder).items()}
         return files, {one.pod_namespace: _is_filled(store, base, one) for one in volumes}
@@ -224,6 +246,15 @@ def _is_filled(store: ObjectStore, base: str, one: PodVolumeBackup) -> bool:
 def _uncovered(claims: tuple[str, ...], volumes: tuple[PodVolumeBackup, ...]) -> tuple[str, ...]:
     there = {f"{one.pod_namespace}/{one.claim}" for one in volumes if one.claim}
     return tuple(one for one in claims if one not in there)
+
+
+def _password_state(secret: Optional[Json]) -> str:
+    """Whether it is the one that everybody knows; the value goes no further."""
+    try:
+        text = base64.b64decode(((secret or {}).get("data") or {})["repository-password"]).decode()
+    except (KeyError, ValueError):
+        return "absent"
+    return "default" if is_default(Secret(text)) else "own"
 
 
 def _minimal(settings: Any) -> Optional[bool]:

@@ -120,11 +120,13 @@ def versions_from_api(body: Any) -> tuple[tuple[Version, ...], Optional[int], in
     rows = ([now] if now else []) + list(stream.get("pendingVersions") or ())
     found = {one.sequence: one for one in map(_version, rows)}
     newest = max([int(body.get("currentSequence") or 0), *found])
-    return tuple(found[number] for number in sorted(found)), int(now["sequence"]) if now else None, newest
+    return tuple(found[number] for number in sorted(found)), _version(now).sequence if now else None, newest
 
 
 def _version(data: Any) -> Version:
-    return Version(int(data["sequence"]), str(data.get("versionLabel") or ""), str(data.get("status") or ""), str(data.get("source") or ""))
+    """By the number of the app's own archive, by which its configuration is asked for and it is deployed."""
+    number = data["sequence"] if data.get("parentSequence") is None else data["parentSequence"]
+    return Version(int(number), str(data.get("versionLabel") or ""), str(data.get("status") or ""), str(data.get("source") or ""))
 
 
 def items_from_api(body: Any, opened: Callable[[str], Optional[str]]) -> tuple[Item, ...]:
@@ -163,9 +165,10 @@ def _text(value: Any) -> str:
 def preflight_from_api(body: Any) -> Preflight:
     """What failed in GET /app/<slug>/sequence/<n>/preflight/result; its result is JSON in a text, empty where none ran."""
     told = body["preflightResult"] or {}
-    results = (json.loads(told.get("result") or "{}") or {}).get("results") or ()
-    failed = tuple((str(one.get("title") or ""), str(one.get("message") or "")) for one in results if one.get("isFail"))
-    return Preflight(failed, bool(told.get("hasFailingStrictPreflights")))
+    found = json.loads(told.get("result") or "{}") or {}
+    failed = [(str(one.get("title") or ""), str(one.get("message") or "")) for one in found.get("results") or () if one.get("isFail")]
+    failed += [("a preflight could not be tried", str(one.get("error") or "")) for one in found.get("errors") or ()]  # unknown is not passed
+    return Preflight(tuple(failed), bool(told.get("hasFailingStrictPreflights")))
 
 
 # -- what runs -------------------------------------------------------------------------------------------------

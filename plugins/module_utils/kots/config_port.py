@@ -7,12 +7,11 @@ from __future__ import annotations
 
 import base64
 import json
-from contextlib import suppress
 from dataclasses import replace
 from typing import Any, Optional
 
 from ansible_collections.serverops.circleci.plugins.module_utils.core.clock import Clock
-from ansible_collections.serverops.circleci.plugins.module_utils.core.errors import CollectionError, Refused, Unreachable, doing
+from ansible_collections.serverops.circleci.plugins.module_utils.core.errors import Refused, Unreachable, doing
 from ansible_collections.serverops.circleci.plugins.module_utils.core.shapes import Json
 from ansible_collections.serverops.circleci.plugins.module_utils.kots.client import InstallationClient
 from ansible_collections.serverops.circleci.plugins.module_utils.kots.config import Deploy, MakeVersion
@@ -47,12 +46,11 @@ class ConfigPort:
         self._version = ""
         self._configs: dict[int, tuple[Item, ...]] = {}
         self._items: dict[str, Item] = {}
-        self._newest = -1
 
     def read(self, _confirming: frozenset[str]) -> ConfigState:
         """Versions and configurations; preflights where one waits for us, and what runs where it is the current one."""
         state = read_versions(self._client)
-        self._newest, self._version = state.newest, self._version or version_of(self._client)
+        self._version = self._version or version_of(self._client)
         state = replace(state, console=self._version, builds_on_deployed=(version_numbers(self._version) or (0, 0, 0)) >= BUILDS_ON_DEPLOYED)
         state = replace(state, configs={number: self._config(number) for number in self._needed(state)}, sealed=self._opener[1] if self._opener else "")
         if not self._spec.deploy or state.current is None:
@@ -71,8 +69,8 @@ class ConfigPort:
         with doing("make a version"):
             try:
                 self._write(f"{self._app}/config/values", self._body(step))
-            except Unreachable:
-                self._look_out()
+            except Unreachable as error:  # it may still be at it: no second order before it had the time
+                raise Unreachable(str(error), after=LOST) from None
 
     def wait(self, seconds: float) -> None:
         """Nothing tells of changes."""
@@ -132,16 +130,6 @@ class ConfigPort:
             if not error.retry:
                 raise Refused(str(error)) from None
             raise
-
-    def _look_out(self) -> None:
-        """No answer came; kotsadm may still be at it. Raises Unreachable where nothing has come up: then it is due again."""
-        ends = self._clock.now() + LOST
-        while self._clock.now() < ends:
-            with suppress(CollectionError):
-                if read_versions(self._client).newest > self._newest:
-                    return
-            self._clock.sleep(PAUSE / 2)
-        raise Unreachable(f"{self._console.place} did not answer, and no new version came up")
 
 
 def _value(item: Optional[Item], text: str) -> Json:

@@ -26,7 +26,7 @@ def remember(look: ConfigLook) -> Json:
     return {
         **look.memory,
         "newest": look.state.newest,
-        "had": {one.name: shown(one) for one in items},
+        "had": {one.name: None if _is_hidden(one, wanted[one.name]) else shown(one) for one in items},
         "changed": [one.name for one in items if one.equals(wanted[one.name]) is not True],
     }
 

@@ -15,7 +15,7 @@ from ansible_collections.serverops.circleci.plugins.module_utils.core.errors imp
 from ansible_collections.serverops.circleci.plugins.module_utils.core.params import spec_from_params
 from ansible_collections.serverops.circleci.plugins.module_utils.core.secret import Secret
 from ansible_collections.serverops.circleci.plugins.module_utils.core.shapes import Json
-from ansible_collections.serverops.circleci.plugins.module_utils.kots.errors import AUTH_SECRET, error_from_answer, error_from_exception
+from ansible_collections.serverops.circleci.plugins.module_utils.kots.errors import AUTH_SECRET, NotSent, error_from_answer, error_from_exception
 from ansible_collections.serverops.circleci.plugins.module_utils.kubernetes.client import KubernetesClient
 from ansible_collections.serverops.circleci.plugins.module_utils.kubernetes.connection import KubernetesConnection, checked
 from ansible_collections.serverops.circleci.plugins.module_utils.kubernetes.kinds import SECRET
@@ -47,7 +47,7 @@ class _Road:
         try:
             return self._road.dial()
         except Unreachable as error:
-            raise Unreachable(f"{str(error).partition('; see kubernetes_forward')[0]}; see namespace, and the pod kotsadm") from None
+            raise NotSent(f"{str(error).partition('; see kubernetes_forward')[0]}; see namespace, and the pod kotsadm") from None
         except NotPermitted as error:
             raise NotPermitted(str(error).replace("kubernetes_forward needs", "the way to kotsadm needs")) from None
 
@@ -83,7 +83,7 @@ class ConsoleClient:
         return self._retried(lambda: bytes(self._ask("GET", API + path, None, True).content))
 
     def write(self, method: str, path: str, body: Optional[Mapping[str, Any]] = None) -> Json:
-        """POST or PUT once. Raises as read(); Unreachable then leaves open whether it took effect: look."""
+        """POST or PUT once. Raises as read(); Unreachable then leaves open whether it took effect: look. NotSent does not: nothing was asked."""
         got = self._ask(method, API + path, body, True)
         found = self._object(got, path)
         if found.get("success") is False:

@@ -18,6 +18,10 @@ class NeedsVeleroAccess(Refused):
     """kotsadm runs with minimal rights and may not see Velero: no snapshot of any kind until it may."""
 
 
+class NotSent(Unreachable):
+    """There was no way to kotsadm, so nothing was asked of it: in no doubt, whatever the request."""
+
+
 def error_from_answer(status: int, body: Any, path: str, place: str) -> CollectionError:
     """The failure that a status means; `body` is the JSON of the answer, or its text."""
     said = _said(body)

@@ -24,12 +24,13 @@ FRESH = 300.0  # s; Velero looks at a location every minute, a dead one leaves i
 
 @dataclass(frozen=True)
 class Gate:
-    """One gate."""
+    """One gate. `blind`: nobody answered its question, which may be asked again; an unknown one that is not blind was answered, and no rule judges that."""
 
     name: str
     state: str
     reason: str
     remedy: str = ""
+    blind: bool = False
 
 
 @dataclass(frozen=True)
@@ -105,6 +106,13 @@ def failures(found: tuple[Gate, ...]) -> list[str]:
     return [f"{gate.reason}" + (f" ({gate.remedy})" if gate.remedy else "") for gate in found if gate.state == FAILED]
 
 
+def blind_gates(found: tuple[Gate, ...]) -> list[str]:
+    """The gates that could not be looked at, as sentences; kotsadm alone where the rest hangs on it. No backup is begun on them: unknown is no success."""
+    unseen = [gate for gate in found if gate.blind]
+    unseen = [gate for gate in unseen if gate.name == "console"] or unseen
+    return [gate.reason + (f" ({gate.remedy})" if gate.remedy else "") for gate in unseen]
+
+
 def gates_view(found: tuple[Gate, ...]) -> list[Json]:
     """For the result."""
     return [{"gate": gate.name, "state": gate.state, "reason": gate.reason, "remedy": gate.remedy or None} for gate in found]
@@ -112,7 +120,7 @@ def gates_view(found: tuple[Gate, ...]) -> list[Json]:
 
 def _console(site: Site) -> Gate:
     if site.console is None:
-        return Gate("console", UNKNOWN_GATE, f"kotsadm could not be asked: {site.blind.get('console', 'no answer')}", "see the pod kotsadm and its log")
+        return _unseen("console", f"kotsadm could not be asked: {site.blind.get('console', 'no answer')}", "see the pod kotsadm and its log")
     return Gate("console", PASSED, f"kotsadm {site.console} answers")
 
 
@@ -127,7 +135,7 @@ def _kots(site: Site) -> Gate:
 
 def _server_version(site: Site) -> Gate:
     if site.apps is None:
-        return Gate("server_version", UNKNOWN_GATE, f"the apps could not be read: {site.blind.get('apps', 'no answer')}")
+        return _unseen("server_version", f"the apps could not be read: {site.blind.get('apps', 'no answer')}")
     if site.app is None:
         there = ", ".join(one.slug for one in site.apps) or "none"
         return Gate("server_version", FAILED, f"kotsadm has no app {site.slug}; there: {there}", "see app, and namespace")
@@ -159,7 +167,7 @@ def _entitlement(site: Site) -> Gate:
 
 def _velero(site: Site) -> Gate:
     if site.server is None:
-        return Gate("velero", UNKNOWN_GATE, f"Velero could not be looked for: {site.blind.get('server', 'no answer')}")
+        return _unseen("velero", f"Velero could not be looked for: {site.blind.get('server', 'no answer')}")
     if not site.server.there:
         return Gate("velero", FAILED, "there is no Deployment velero", "install Velero (velero_install), or see velero_namespace")
     if not site.server.ready:
@@ -185,7 +193,7 @@ def _velero_version(site: Site) -> Gate:
 
 def _rights(site: Site) -> Gate:
     if site.minimal is None:
-        return Gate("minimal_rbac", UNKNOWN_GATE, f"kotsadm's rights could not be read: {site.blind.get('minimal', 'no answer')}")
+        return _unseen("minimal_rbac", f"kotsadm's rights could not be read: {site.blind.get('minimal', 'no answer')}")
     if site.minimal:
         remedy = "kubectl kots velero ensure-permissions --namespace <namespace of kotsadm> --velero-namespace <namespace of Velero>"
         return Gate("minimal_rbac", FAILED, "kotsadm has minimal rights and may not see Velero", remedy)
@@ -194,7 +202,7 @@ def _rights(site: Site) -> Gate:
 
 def _location(site: Site) -> Gate:
     if "location" in site.blind:
-        return Gate("location", UNKNOWN_GATE, f"the backup storage location could not be read: {site.blind['location']}")
+        return _unseen("location", f"the backup storage location could not be read: {site.blind['location']}")
     where = site.location
     if where is None:
         return Gate(
@@ -219,7 +227,9 @@ def _location(site: Site) -> Gate:
 def _agents(site: Site) -> Gate:
     agents = site.agents
     if agents is None:
-        return Gate("agents", UNKNOWN_GATE, f"the agents could not be read: {site.blind.get('agents', 'no answer')}")
+        return _unseen("agents", f"the agents could not be read: {site.blind.get('agents', 'no answer')}")
+    if "needed" in site.blind:
+        return _unseen("agents", f"the volumes that agents are to read could not be looked for: {site.blind['needed']}")
     if agents.desired is None:
         reason = "no agent (DaemonSet node-agent or restic) is installed: no volume can be read"
         return Gate("agents", FAILED, reason, "install Velero with an agent (velero_install)")
@@ -229,3 +239,7 @@ def _agents(site: Site) -> Gate:
     if agents.ready < agents.desired:
         return Gate("agents", FAILED, f"{agents.ready} of {agents.desired} agents are ready", remedy)
     return Gate("agents", PASSED, f"{agents.ready} agents, one a node")
+
+
+def _unseen(name: str, reason: str, remedy: str = "") -> Gate:
+    return Gate(name, UNKNOWN_GATE, reason, remedy, blind=True)

@@ -10,11 +10,14 @@ from dataclasses import dataclass, field
 from typing import Optional
 
 from ansible_collections.serverops.circleci.plugins.module_utils.core.shapes import Json
+from ansible_collections.serverops.circleci.plugins.module_utils.kots.backup_keys import Keys
+from ansible_collections.serverops.circleci.plugins.module_utils.kots.backup_trial import Mark, Trial, mark_of
 from ansible_collections.serverops.circleci.plugins.module_utils.kots.model import InstanceBackup
 from ansible_collections.serverops.circleci.plugins.module_utils.kots.volumes import Volume
 from ansible_collections.serverops.circleci.plugins.module_utils.velero.nouns import Backup, PodVolumeBackup, Repository
 
-PROOFS = ("phase", "volumes", "files", "repository")
+PROOFS = ("phase", "volumes", "files", "repository", "restored")
+RESTORED = "restored"
 DEFAULT = ("phase", "volumes", "files")
 PASSED, FAILED, NOT_ASKED, UNKNOWN_PROOF = "passed", "failed", "not_asked", "unknown"
 MAINTAINED = 14 * 86400.0  # s; Velero maintains a restic repository once a week
@@ -33,6 +36,7 @@ class Evidence:
     """What was seen beside the Backup itself. None: not read, or not readable, `blind` then says why by the proof's name.
 
     `files` are keys and sizes of the store; `folders` whether there is anything in the repository of a namespace's volumes.
+    `trial` is how far a trial restore is, where this task may make one.
     """
 
     expected: Optional[tuple[Volume, ...]] = None
@@ -43,6 +47,8 @@ class Evidence:
     repositories: Optional[tuple[Repository, ...]] = None
     now: float = 0.0
     blind: Mapping[str, str] = field(default_factory=dict)
+    trial: Optional[Trial] = None
+    keys: Optional[Keys] = None
 
 
 def prove(found: InstanceBackup, evidence: Optional[Evidence], required: Iterable[str], empty: Iterable[str] = ()) -> dict[str, Proof]:
@@ -53,6 +59,7 @@ def prove(found: InstanceBackup, evidence: Optional[Evidence], required: Iterabl
     proofs["volumes"] = volume_proof(found, seen, tuple(empty)) if over else Proof(UNKNOWN_PROOF, "the backup has not ended")
     proofs["files"] = file_proof(found.name, seen) if over else Proof(UNKNOWN_PROOF, "the backup has not ended")
     proofs["repository"] = repository_proof(seen)
+    proofs["restored"] = restored_proof(found, seen.trial) if over else Proof(UNKNOWN_PROOF, "the backup has not ended")
     return {name: proof if name in asked else Proof(NOT_ASKED) for name, proof in proofs.items()}
 
 
@@ -130,10 +137,10 @@ def _is_there(one: Volume, there: set[tuple[str, str, str]]) -> bool:
     """By its pod; a claim whose name the backup does not tell (1.6) also by a sibling pod of the same owner, since such pods change their names."""
     if (one.namespace, one.pod, one.name) in there:
         return True
-    return bool(one.claim) and any((ns, volume) == (one.namespace, one.name) and _owner(pod) == _owner(one.pod) for ns, pod, volume in there)
+    return bool(one.claim) and any((ns, volume) == (one.namespace, one.name) and owner_of(pod) == owner_of(one.pod) for ns, pod, volume in there)
 
 
-def _owner(pod: str) -> str:
+def owner_of(pod: str) -> str:
     """What is left of a pod's name without the parts that change: web-5d4f8c7b9-x2x7q is web. Of a stateful set the number stays."""
     parts = pod.split("-")
     return pod if parts[-1].isdigit() or len(parts) < 3 else "-".join(parts[:-2])
@@ -199,6 +206,24 @@ def _repository(namespace: str, seen: Evidence) -> Proof:
     if late > MAINTAINED:
         return Proof(FAILED, f"repository {found[0].meta.name} was not maintained for {int(late // 86400)} days")
     return Proof(PASSED)
+
+
+# -- the trial restore -----------------------------------------------------------------------------------
+
+
+def restored_proof(found: InstanceBackup, trial: Optional[Trial] = None) -> Proof:
+    """It was restored into a scratch namespace and compared, and nothing is left of that. The Backup itself carries the mark."""
+    mark = trial.mark if trial else mark_of(found.backup.meta.annotations)
+    if mark is None:
+        return Proof(UNKNOWN_PROOF, (trial.blind or trial.cannot if trial else "") or "it was not restored for trial yet")
+    if trial and trial.left:
+        return Proof(UNKNOWN_PROOF, "what the trial restore made is not removed yet")
+    return _of_mark(mark)
+
+
+def _of_mark(mark: Mark) -> Proof:
+    states = {"passed": PASSED, "failed": FAILED}
+    return Proof(states.get(mark.state, UNKNOWN_PROOF), mark.reason)
 
 
 def _bytes(volumes: Iterable[PodVolumeBackup]) -> int:

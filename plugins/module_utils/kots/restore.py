@@ -22,12 +22,14 @@ from ansible_collections.serverops.circleci.plugins.module_utils.kots.restore_co
     is_restored,
     is_stalled,
     lives,
+    living_words,
     lost_volumes,
     others_alive,
     phases,
     program_lives,
     stale,
     under_way,
+    why_bad,
 )
 from ansible_collections.serverops.circleci.plugins.module_utils.kots.restore_gates import is_open
 from ansible_collections.serverops.circleci.plugins.module_utils.kots.restore_model import CONSOLE, Mark, RestoreLook, RestoreState
@@ -141,13 +143,17 @@ def _busy(look: RestoreLook) -> str:
     mark, living = look.state.mark, others_alive(look)
     if living:
         return f"Restore {living[0].meta.name} is {living[0].phase or 'New'}: another backup is being restored; wait for its end"
-    if mark is None or under_way(look) or look.spec.take_over:
+    if mark is None or under_way(look):
+        return ""
+    when = text_of(mark.since)
+    if mark.backup != look.spec.backup and look.state.program:
+        return f"a restore of backup {mark.backup} was begun {when}, and its program runs here; wait for its end"
+    if look.spec.take_over:
         return ""
     if mark.owner != look.spec.owner:
-        when = text_of(mark.since)
         return f"{mark.owner} restores backup {mark.backup} since {when} (ConfigMap in Velero's namespace); wait, or give take_over: true where it is dead"
     if program_lives(look) is not False:
-        return f"a restore of backup {mark.backup} was begun {text_of(mark.since)} and its program may still run; wait, or give take_over: true"
+        return f"a restore of backup {mark.backup} was begun {when} and its program may still run; wait, or give take_over: true"
     return ""
 
 
@@ -166,19 +172,26 @@ def _restored(look: RestoreLook) -> Decision:
     state, name = look.state, look.spec.backup
     lost = lost_volumes(look)
     if lost:
-        return stuck(
-            f"backup {name} was restored, but not whole: no Restore brought back {', '.join(lost[:5])}; see the log of the agents, then restore it again"
-        )
+        return _incomplete(look, lost)
     sealed = [pod.name for pod in state.pods if pod.sealed]
     if sealed:
         words = f"backup {name} was restored, and Vault ({', '.join(sealed)}) is sealed: unseal it with the keys of its keepers, which are read nowhere here"
         return stuck(words) if look.phases.get(ITEM, 0.0) > SEALED else waiting(words, phase="sealed", recheck=10.0)
-    if state.pods or not state.installed or not state.console.ready:
+    if state.pods or not state.running or not state.console.ready:
         told = ", ".join(f"{pod.name} ({pod.words})" for pod in state.pods[:5]) or "the pods of the installation have not come yet"
         return waiting(f"backup {name} was restored; not ready: {told}", phase="pods", recheck=5.0)
     if under_way(look) or (state.mark is None and (state.console.saved or state.mapped)):
         return act("the restore is whole: its mark and what was kept go", Order("close"))
     return settled(f"backup {name} was the last one restored, and is whole", confirm=1.0)
+
+
+def _incomplete(look: RestoreLook, lost: list[str]) -> Decision:
+    """As long as the mark of an earlier run stands, nobody works on what came back, and it may be begun anew."""
+    names = tuple(one.meta.name for one in current(look).values())
+    if under_way(look) and not look.state.sent and program_lives(look) is False:
+        return _barred(look) or act("an earlier run did not bring back every volume", Order("clear_restores", names))
+    told = f"backup {look.spec.backup} was restored, but not whole: no Restore brought back {', '.join(lost[:5])}"
+    return stuck(f"{told}; see the log of the agents. To restore it once more, delete {', '.join(names)}")
 
 
 def _begin(look: RestoreLook) -> Decision:
@@ -207,7 +220,7 @@ def _follow(look: RestoreLook) -> Decision:
         return _gone_wrong(look, bad, runs)
     living = _alive(look)
     if living:
-        return waiting(_living_words(look, living[0]), phase=f"{living[0].meta.name} {living[0].phase}")
+        return waiting(living_words(look.state, living[0]), phase=f"{living[0].meta.name} {living[0].phase}")
     return _console(look, runs) if console_part(look) is None else _apps(look, runs)
 
 
@@ -257,7 +270,7 @@ def _gone_wrong(look: RestoreLook, bad: list[Restore], runs: Optional[bool]) -> 
     if not state.sent:  # what an earlier run began and lost is begun anew, once
         barred = _barred(look)
         return barred or act(f"Restore {one.meta.name} went wrong in an earlier run", Order("clear_restores", tuple(each.meta.name for each in bad)))
-    return _console_back(look) or stuck(f"Restore {one.meta.name} {_why(state, one)}")
+    return _console_back(look) or stuck(f"Restore {one.meta.name} {why_bad(state, one)}")
 
 
 def _console_back(look: RestoreLook) -> Optional[Decision]:
@@ -280,21 +293,5 @@ def _barred(look: RestoreLook) -> Optional[Decision]:
     return waiting("; ".join(unknown), recheck=10.0, unknown=True) if unknown else None
 
 
-# -- words and imagined states ---------------------------------------------------------------------------------
-
-
 def _alive(look: RestoreLook) -> list[Restore]:
     return [one for one in current(look).values() if lives(look.state, one)]
-
-
-def _living_words(look: RestoreLook, one: Restore) -> str:
-    blocked = f"; {look.state.velero}" if look.state.velero else ""
-    return f"Restore {one.meta.name} is {one.phase}{blocked}"
-
-
-def _why(state: RestoreState, one: Restore) -> str:
-    if is_stalled(state, one):
-        return f"is {one.phase}, but Velero's pod began anew since: nobody works on it any more; run this again"
-    told = "; ".join((*one.validation_errors, *([one.failure_reason] if one.failure_reason else ())))
-    count = f" with {one.errors} errors" if one.errors else ""
-    return f"is {one.phase}{count}: {told or f'see velero restore logs {one.meta.name}'}; mend the cause and run this again"

@@ -45,7 +45,8 @@ class ProgramClient:
         return found, "" if found else f"{path} does not say its version"
 
     def check(self) -> None:
-        """Raises BadInput where the connection cannot be handed on."""
+        """Raises BadInput where the connection cannot be handed on, or the folder is not ours alone. Writes nothing."""
+        detached.check_folder(self.folder)
         given = self._connection
         overrides = [name for name in ("api_key", "validate_certs", "ca_cert", "client_cert", "proxy") if getattr(given, name) is not None]
         if not given.host and overrides:

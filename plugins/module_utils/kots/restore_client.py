@@ -10,7 +10,7 @@ import gzip
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
-from typing import Any, Optional
+from typing import Any, Callable, Optional, TypeVar
 
 from ansible_collections.serverops.circleci.plugins.module_utils.core.errors import CollectionError, NotFound, Refused
 from ansible_collections.serverops.circleci.plugins.module_utils.core.shapes import Json
@@ -48,15 +48,18 @@ from ansible_collections.serverops.circleci.plugins.module_utils.kubernetes.kind
     STATEFUL_SET,
     STORAGE_CLASS,
 )
-from ansible_collections.serverops.circleci.plugins.module_utils.kubernetes.refusals import AlreadyExists, Conflict
+from ansible_collections.serverops.circleci.plugins.module_utils.kubernetes.refusals import AlreadyExists, Conflict, NotServed
+from ansible_collections.serverops.circleci.plugins.module_utils.kubernetes.rights import Right, rights_sentence
 from ansible_collections.serverops.circleci.plugins.module_utils.velero.kinds import RESTORE
 
+ReadT = TypeVar("ReadT")
 KEPT_KINDS = (SERVICE_ACCOUNT, SECRET, CONFIG_MAP, ROLE, ROLE_BINDING, SERVICE, STATEFUL_SET, DEPLOYMENT)  # in the order in which they go back
 MAPPER = {"velero.io/plugin-config": "", "velero.io/change-storage-class": "RestoreItemAction"}  # by these labels Velero finds its mapping
 DEFAULT_MARK = "storageclass.kubernetes.io/is-default-class"
 DROPPED = ("uid", "resourceVersion", "creationTimestamp", "generation", "managedFields", "selfLink", "ownerReferences", "deletionTimestamp")
 MOST = 1_000_000  # bytes that a Secret can hold
 LOG_LINES = 50
+TOKEN = "kubernetes.io/service-account-token"  # bound to an account by its uid: the cluster makes another one
 
 
 class RestoreClient:
@@ -65,6 +68,13 @@ class RestoreClient:
     def __init__(self, kubernetes: KubernetesClient, namespace: str, velero_namespace: str) -> None:
         self.kubernetes, self.namespace, self.velero = kubernetes, namespace, velero_namespace
         self.mark_name, self.saved_name, self.mapped_name = (f"{name}-{namespace}" for name in (MARKED, SAVED, MAPPED))
+
+    def of_velero(self, read: Callable[[], ReadT]) -> ReadT:
+        """What `read` gives; a cluster that does not know Velero's kinds has no Velero."""
+        try:
+            return read()
+        except NotServed:
+            raise Refused("Velero is not in this cluster: install it on the bucket of the backup (velero_install), with the same credentials") from None
 
     # -- the mark ----------------------------------------------------------------------------------------
 
@@ -101,7 +111,8 @@ class RestoreClient:
 
     def save_console(self) -> None:
         """Keep its objects in a Secret beside Velero, which no restore deletes."""
-        kept = [_bare(one) for kind in KEPT_KINDS for one in self.kubernetes.list(kind, self.namespace, labels=CONSOLE_LABEL).items]
+        listed = [one for kind in KEPT_KINDS for one in self.kubernetes.list(kind, self.namespace, labels=CONSOLE_LABEL).items]
+        kept = [_bare(one) for one in listed if one.get("type") != TOKEN]
         packed = base64.b64encode(gzip.compress(json.dumps(kept).encode(), mtime=0)).decode()
         if len(packed) > MOST:
             raise Refused(f"the console's objects have {len(packed)} bytes, more than a Secret holds; see what carries the label {CONSOLE_LABEL}")
@@ -117,11 +128,21 @@ class RestoreClient:
             raise Refused(f"Secret {self.saved_name} in namespace {self.velero} holds no console of ours") from None
         if self.kubernetes.find(NAMESPACE, "", self.namespace) is None:
             self.kubernetes.create(NAMESPACE, {"metadata": {"name": self.namespace}})
-        kinds = {kind.name: kind for kind in KEPT_KINDS}
-        for one in objects:
-            kind = kinds[one["kind"]]
+        failed = [words for words in map(self._put_back, objects) if words]
+        if failed:
+            raise Refused(f"of the console's objects these did not go back: {'; '.join(failed[:5])}")
+
+    def _put_back(self, one: Json) -> str:
+        """Make it where it is missing; what failed, in words, so that the others go back all the same."""
+        kind = next(kind for kind in KEPT_KINDS if kind.name == one["kind"])
+        try:
             if self.kubernetes.find(kind, self.namespace, one["metadata"]["name"]) is None:
                 self.kubernetes.create(kind, one, self.namespace)
+        except AlreadyExists:
+            return ""
+        except CollectionError as error:
+            return str(error)
+        return ""
 
     # -- Restores and storage ------------------------------------------------------------------------------
 
@@ -135,9 +156,10 @@ class RestoreClient:
         meta = {"name": self.mapped_name, "namespace": self.velero, "labels": {**MAPPER, WORKS: OWNER}}
         self.kubernetes.apply(CONFIG_MAP, {"metadata": meta, "data": dict(classes)}, force=True)
 
-    def is_mapped(self) -> bool:
-        """Whether our mapping is there."""
-        return self.kubernetes.find(CONFIG_MAP, self.velero, self.mapped_name) is not None
+    def is_mapped(self, classes: Mapping[str, str]) -> bool:
+        """Whether our mapping is there, as it is wanted now; of one that is not wanted any more, whether it is there at all."""
+        found = self.kubernetes.find(CONFIG_MAP, self.velero, self.mapped_name)
+        return found is not None and (not classes or (found.get("data") or {}) == dict(classes))
 
     def mappings(self) -> dict[str, Mapping[str, str]]:
         """Others' mappings, by name: Velero takes but one."""
@@ -169,14 +191,22 @@ class RestoreClient:
             return set()
         return {str(one.get("kind")) for one in told.get("resources") or ()}
 
+    def missing_rights(self) -> str:
+        """The sentence on what the CLI and we have to write and may not, asked before the first of it is gone; empty where all is granted."""
+        rights = [Right(verb, kind, self.velero) for kind in (CONFIG_MAP, SECRET) for verb in ("create", "patch", "delete")]
+        rights += [Right(verb, RESTORE, self.velero) for verb in ("create", "delete")]
+        rights += [Right(verb, kind, self.namespace) for kind in (*KEPT_KINDS, POD) for verb in ("list", "delete")]
+        return rights_sentence(self.kubernetes.missing_rights(rights))
+
     # -- pods ------------------------------------------------------------------------------------------------
 
-    def pods(self) -> tuple[tuple[PodState, ...], bool]:
-        """The pods that are not ready, each Vault asked whether it is sealed; and whether there is any pod beside the console's."""
+    def pods(self) -> tuple[tuple[PodState, ...], bool, bool]:
+        """The pods that are not ready, each Vault asked whether it is sealed; whether there is any beside the console's; whether there is anything to lose."""
         items = self.kubernetes.list(POD, self.namespace).items
         raw = {str(one["metadata"]["name"]): one for one in items}
         found = [self._with_seal(one, raw[one.name]) for one in pods_from_api(items)]
-        return tuple(found), any((one["metadata"].get("labels") or {}).get("app") != "kotsadm" for one in items)
+        running = any(map(_is_apps, items))
+        return tuple(found), running, running or any(map(_is_apps, self.kubernetes.list(PVC, self.namespace).items))
 
     def _with_seal(self, pod: PodState, raw: Json) -> PodState:
         if not is_vault(raw) or not says_sealed(self._words_of(pod.name)):
@@ -203,6 +233,10 @@ class RestoreClient:
             self.kubernetes.delete(kind, self.velero, name)
         except NotFound:
             return
+
+
+def _is_apps(one: Json) -> bool:
+    return bool((one["metadata"].get("labels") or {}).get("kots.io/kotsadm") != "true")
 
 
 def _bare(one: Json) -> Json:

@@ -128,6 +128,19 @@ def all_well(state: RestoreState, backup: str) -> RestoreState:
     )
     whole = tuple(one for one in state.volumes if one.phase == "Completed")
     console = Console(True, True, state.console.saved)
-    return replace(
-        state, restores=tuple(made.values()), volumes=(*whole, *volumes), console=console, pods=(), installed=True, program=False, rested=True, velero=""
-    )
+    done = replace(state, restores=tuple(made.values()), volumes=(*whole, *volumes), console=console, pods=(), velero="")
+    return replace(done, running=True, installed=True, program=False, rested=True)
+
+
+def living_words(state: RestoreState, one: Restore) -> str:
+    """A Restore that is worked on; and where Velero has no pod, that."""
+    return f"Restore {one.meta.name} is {one.phase}" + (f"; {state.velero}" if state.velero else "")
+
+
+def why_bad(state: RestoreState, one: Restore) -> str:
+    """What went wrong with it, and the remedy."""
+    if is_stalled(state, one):
+        return f"is {one.phase}, but Velero's pod began anew since: nobody works on it any more; run this again"
+    told = "; ".join((*one.validation_errors, *([one.failure_reason] if one.failure_reason else ())))
+    count = f" with {one.errors} errors" if one.errors else ""
+    return f"is {one.phase}{count}: {told or f'see velero restore logs {one.meta.name}'}; mend the cause and run this again"

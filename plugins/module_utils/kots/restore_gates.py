@@ -34,7 +34,8 @@ class Ground:
     """What is looked at once, before the first step. None: could not be read; `site.blind` then says why, by the field's name.
 
     `mappings` are the ConfigMaps by which Velero maps storage classes, by name; `classes` tell which is the default; `claims` are the uids of claims here.
-    `traces` are objects in the store that a restore of this backup left whose Restore is not here; `lives` is when this cluster's Velero was installed.
+    `traces` are objects in the store that a restore of this backup left whose Restore is not here; `lives` is when this cluster's Velero was installed;
+    `lacking` is the sentence on rights that we have not.
     """
 
     site: Site
@@ -53,6 +54,7 @@ class Ground:
     claim_uids: frozenset[str] = frozenset()
     program: Optional[str] = None
     program_words: str = ""
+    lacking: Optional[str] = None
 
 
 def restore_gates(found: InstanceBackup, spec: RestoreSpec, ground: Ground) -> tuple[Gate, ...]:
@@ -61,6 +63,7 @@ def restore_gates(found: InstanceBackup, spec: RestoreSpec, ground: Ground) -> t
         _backup(found, ground),
         _proofs(spec, ground),
         *_shared(ground),
+        _rights(ground),
         _program(ground),
         _program_version(found, ground),
         _origin(found, spec, ground),
@@ -145,6 +148,12 @@ def _shared(ground: Ground) -> list[Gate]:
     where = ground.site.location
     site = replace(ground.site, location=replace(where, access_mode="ReadWrite") if where else None)
     return [gate for gate in gates(site) if gate.name in SHARED]
+
+
+def _rights(ground: Ground) -> Gate:
+    if ground.lacking is None:
+        return Gate("rights", UNKNOWN_GATE, f"our rights could not be read: {ground.site.blind.get('rights', 'no answer')}")
+    return Gate("rights", FAILED, ground.lacking) if ground.lacking else Gate("rights", PASSED, "we may do what a restore does")
 
 
 # -- the official CLI --------------------------------------------------------------------------------------

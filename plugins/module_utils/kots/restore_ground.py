@@ -12,6 +12,7 @@ from typing import Any, Optional, TypeVar
 from ansible_collections.serverops.circleci.plugins.module_utils.core.errors import CollectionError, NotFound
 from ansible_collections.serverops.circleci.plugins.module_utils.core.shapes import Json
 from ansible_collections.serverops.circleci.plugins.module_utils.kots.client import InstallationClient
+from ansible_collections.serverops.circleci.plugins.module_utils.kots.gates import Site
 from ansible_collections.serverops.circleci.plugins.module_utils.kots.model import InstanceBackup, instance_from_api
 from ansible_collections.serverops.circleci.plugins.module_utils.kots.proofs import PASSED, Evidence, outcome, prove
 from ansible_collections.serverops.circleci.plugins.module_utils.kots.restore_cli_client import ProgramClient
@@ -38,7 +39,7 @@ class Surveyor:
 
     def ground(self, found: InstanceBackup, state: RestoreState, traces: bool) -> Ground:
         """All of it; what cannot be read is told, not guessed."""
-        site = self._client.site()
+        site = self._site(state)
         blind = dict(site.blind)
         ground = Ground(
             site=site,
@@ -56,10 +57,21 @@ class Surveyor:
             claim_uids=frozenset(str(one.meta.labels.get(CLAIM_UID) or "") for one in state.wanted) - {""},
             program=self._cli()[0],
             program_words=self._cli()[1],
+            lacking=_told(blind, "rights", self._own.missing_rights),
         )
         contents = ground.contents
         served = _told(blind, "kinds", lambda: self._own.served(contents.kinds)) if contents is not None else None
         return replace(ground, served=served, site=replace(site, blind=blind))
+
+    def _site(self, state: RestoreState) -> Site:
+        """As for a backup; but a console that is gone or not ready is not asked, since that would only cost time."""
+        if state.console.ready:
+            return self._client.site()
+        client, blind = self._client, {"console": "the console is not ready"}
+        server = _told(blind, "server", client.server)
+        location = _told(blind, "location", client.location)
+        agents = _told(blind, "agents", client.agents)
+        return Site(slug=client.place.app, server=server, location=location, agents=agents, now=client.kubernetes.server_time(), blind=blind)
 
     def _proofs(self, found: InstanceBackup) -> Any:
         """Made anew until they pass."""
@@ -70,7 +82,7 @@ class Surveyor:
 
     def _read(self, found: InstanceBackup) -> Contents:
         if self._contents is None:
-            store, base = self._client.store()
+            store, base = self._client.store_of(found)
             key = f"{base}backups/{found.name}/{found.name}.tar.gz"
             size = store.list(key).get(key)
             if size is None or size > LARGEST:
@@ -84,7 +96,7 @@ class Surveyor:
     def _traces(self, found: InstanceBackup, state: RestoreState) -> tuple[str, ...]:
         """What a restore of this backup left in the store, if it was not made here."""
         mine = {one.meta.name for one in state.restores}
-        store, base = self._client.store()
+        store, base = self._client.store_of(found)
         names = [f"{found.name}.{part}" for part in (CONSOLE, *sorted(found.sequences))]
         return tuple(f"restores/{name}" for name in names if name not in mine and store.list(f"{base}restores/{name}/"))
 

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Optional
@@ -26,6 +27,7 @@ OWNER = "serverops.circleci"
 MARKED, SAVED, MAPPED = "serverops-kots-restore", "serverops-kots-console", "serverops-storage-classes"  # objects in Velero's namespace, for each installation
 CONSOLE_LABEL = "kots.io/kotsadm=true"
 ENDED_PODS = ("Succeeded", "Failed")
+SEALED = re.compile(r"vault is sealed|\bsealed\b[\s:=|\"]+true", re.IGNORECASE)
 WORKS = "app.kubernetes.io/managed-by"
 RESTORE_OPTIONS: dict[str, dict[str, Any]] = {
     "backup": {"type": "str", "required": True},
@@ -111,6 +113,7 @@ class RestoreState:
     """The cluster as of `now` (the API server's clock, epoch s).
 
     `program` is whether the official CLI that the mark names lives, None where that cannot be known from here; `said` is its last word of an error.
+    `running`: there is a pod beside the console's; `installed`: there is one, or a claim, so that something can be lost.
     `sent` are the steps that this task has done. `gates` and `proofs` are None while nothing is to be begun.
     """
 
@@ -126,6 +129,7 @@ class RestoreState:
     said: str = ""
     console: Console = field(default_factory=Console)
     pods: tuple[PodState, ...] = ()
+    running: bool = False
     installed: bool = False
     mapped: bool = False
     server_started: Optional[float] = None
@@ -209,10 +213,15 @@ def volume_restore_from_api(data: Any) -> VolumeRestore:
 
 
 def restores_from_api(items: Iterable[Any], backups: Iterable[str]) -> tuple[Restore, ...]:
-    """The Restores of whole installations, oldest first: kotsadm marks those of apps, the CLI those of the console, and both name them after the backup."""
+    """The Restores of whole installations, oldest first: the CLI and kotsadm name them after the backup. One for trial, into another namespace, is none."""
     known = set(backups)
-    found = [one for one in map(restore_from_api, items) if one.meta.annotations.get(INSTANCE) == "true" or one.backup in known]
+    back = (one for one in items if not (one.get("spec") or {}).get("namespaceMapping"))
+    found = [one for one in map(restore_from_api, back) if one.meta.annotations.get(INSTANCE) == "true" or _is_part(one, known)]
     return tuple(sorted(found, key=lambda one: (one.meta.created or 0.0, one.meta.name)))
+
+
+def _is_part(one: Restore, backups: set[str]) -> bool:
+    return one.backup in backups and one.meta.name.startswith(f"{one.backup}.")
 
 
 def pods_from_api(items: Iterable[Any]) -> tuple[PodState, ...]:
@@ -230,7 +239,7 @@ def is_vault(pod: Any) -> bool:
 
 def says_sealed(texts: Iterable[str]) -> bool:
     """Whether a probe's or a log's words tell that Vault is sealed. The words themselves are shown to nobody: they may hold a key."""
-    return any("vault is sealed" in text.lower() or ("sealed" in text.lower() and "true" in text.lower().partition("sealed")[2][:40]) for text in texts)
+    return any(SEALED.search(text) for text in texts)
 
 
 def last_error(text: str) -> str:

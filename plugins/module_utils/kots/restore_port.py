@@ -16,7 +16,7 @@ from ansible_collections.serverops.circleci.plugins.module_utils.kots.client imp
 from ansible_collections.serverops.circleci.plugins.module_utils.kots.model import InstanceBackup, instance_from_api
 from ansible_collections.serverops.circleci.plugins.module_utils.kots.restore_cli_client import ProgramClient
 from ansible_collections.serverops.circleci.plugins.module_utils.kots.restore_client import RestoreClient
-from ansible_collections.serverops.circleci.plugins.module_utils.kots.restore_course import current, is_restored, lives, under_way
+from ansible_collections.serverops.circleci.plugins.module_utils.kots.restore_course import current, is_restored, lives, lost_volumes, under_way
 from ansible_collections.serverops.circleci.plugins.module_utils.kots.restore_gates import origin_of, restore_gates
 from ansible_collections.serverops.circleci.plugins.module_utils.kots.restore_ground import Surveyor
 from ansible_collections.serverops.circleci.plugins.module_utils.kots.restore_model import (
@@ -29,6 +29,7 @@ from ansible_collections.serverops.circleci.plugins.module_utils.kots.restore_mo
 from ansible_collections.serverops.circleci.plugins.module_utils.velero.model import meta_from_api
 
 SENT = ("restore", "restore_apps", "put_console_back")
+BEAT = 1.0  # s
 PACE = 30.0  # s between two looks at Velero's own pod while it works
 
 
@@ -47,7 +48,7 @@ class RestorePort:
         """All that is seen, and as long as nothing was begun by this task, what must hold before."""
         self._program.check()
         with doing("read the backups and restores"):
-            listed = self._client.backups()
+            listed = self._own.of_velero(self._client.backups)
             raw = self._restores.fresh() if confirming else self._restores.items()
             volumes = self._volumes.fresh() if confirming else self._volumes.items()
         backups = tuple(one for one in map(instance_from_api, listed) if one)
@@ -69,14 +70,16 @@ class RestorePort:
             self._orders(step)[step.name]()
 
     def wait(self, seconds: float) -> None:
-        """Until a Restore or a volume changes."""
+        """Until a Restore or a volume changes; a beat at least, since Velero counts bytes and items aloud."""
+        ends = self._clock.now() + min(seconds, BEAT)
         self._client.wait([self._restores, self._volumes], seconds)
+        self._clock.sleep(max(0.0, ends - self._clock.now()))
 
     # -- reading ---------------------------------------------------------------------------------------------
 
     def _with_console(self, state: RestoreState) -> RestoreState:
         with doing("read the mark and the console"):
-            mark, console, mapped = self._own.mark(), self._own.console(), self._own.is_mapped()
+            mark, console, mapped = self._own.mark(), self._own.console(), self._own.is_mapped(self._spec.storage_classes)
         program = self._program.lives(mark) if mark else False
         said = self._program.said(mark) if mark and program is False else ""
         return replace(state, mark=mark, console=console, mapped=mapped, program=program, said=said)
@@ -92,15 +95,15 @@ class RestorePort:
         parts = current(look)
         if set(parts) == set(state.parts) and all(one.is_terminal for one in parts.values()):
             with doing("read the pods"):
-                pods, installed = self._own.pods()
-            state = replace(state, pods=pods, installed=installed)
+                pods, running, installed = self._own.pods()
+            state = replace(state, pods=pods, running=running, installed=installed)
         return self._with_gates(state, found)
 
     def _with_gates(self, state: RestoreState, found: InstanceBackup) -> RestoreState:
         """Read where a start may be due: nothing lives, and this task began nothing."""
         look = self._look(state)
         idle = not any(lives(state, one) for one in state.restores) and "restore" not in state.sent and state.program is not True
-        if not idle or is_restored(look):
+        if not idle or (is_restored(look) and not (under_way(look) and lost_volumes(look))):
             return state
         with doing("look at what must hold before a restore"):
             ground = self._survey.ground(found, state, traces=not under_way(look))

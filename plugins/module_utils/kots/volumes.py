@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any, Optional
 
 from ansible_collections.serverops.circleci.plugins.module_utils.kots.model import Scope
+from ansible_collections.serverops.circleci.plugins.module_utils.velero.nouns import PodVolumeBackup
 from ansible_collections.serverops.circleci.plugins.module_utils.velero.times import epoch_of
 
 ASKED = "backup.velero.io/backup-volumes"
@@ -17,6 +18,7 @@ EXCLUDED = "backup.velero.io/backup-volumes-excludes"
 # What Velero's file backup never reads: no files of the pod's own, or files of the machine.
 NEVER = ("secret", "configMap", "projected", "downwardAPI", "hostPath")
 ENDED = ("Succeeded", "Failed")
+LISTED = {"v1/Secret": "Secret", "v1/ConfigMap": "ConfigMap", "v1/ServiceAccount": "ServiceAccount"}
 
 
 @dataclass(frozen=True)
@@ -92,6 +94,16 @@ def unasked(scope: Scope, pods: Iterable[Workload]) -> tuple[str, ...]:
     asked = {(pod.namespace, claim) for pod in pods for _name, claim in _wanted(scope, pod) if claim}
     there = {(pod.namespace, claim) for pod in pods for _name, _kind, claim in pod.volumes if claim}
     return tuple(sorted(f"{namespace}/{claim}" for namespace, claim in there - asked))
+
+
+def held_by(listed: Optional[Mapping[str, Any]], volumes: Iterable[PodVolumeBackup], namespace: str) -> dict[str, frozenset[str]]:
+    """The names that must come back, by kind: the pods of the volumes with their claims, and, where Velero's list of the backup can be read, the ground."""
+    volumes = list(volumes)
+    found = {"Pod": frozenset(one.pod for one in volumes), "PersistentVolumeClaim": frozenset(one.claim for one in volumes if one.claim)}
+    for key, kind in LISTED.items():
+        names = [str(entry) for entry in (listed or {}).get(key) or ()]
+        found[kind] = frozenset(name.partition("/")[2] for name in names if name.startswith(f"{namespace}/"))
+    return found
 
 
 def _wanted(scope: Scope, pod: Workload) -> list[tuple[str, str]]:

@@ -24,7 +24,7 @@ class AppPort:
 
     def __init__(self, client: ReplicatedClient, spec: AppSpec, clock: Clock) -> None:
         self._client, self._spec, self._clock = client, spec, clock
-        self.notes = PendingRestarts(spec.pending_directory)
+        self.notes = PendingRestarts(spec.restart_notes)
 
     def read(self, _confirming: frozenset[str]) -> AppState:
         """Notes first: one that is written while we look is not served by what we see."""

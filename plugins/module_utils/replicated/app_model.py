@@ -12,6 +12,7 @@ from typing import Any, Optional
 
 from ansible_collections.serverops.circleci.plugins.module_utils.core.errors import BadInput
 from ansible_collections.serverops.circleci.plugins.module_utils.core.shapes import Json, Look
+from ansible_collections.serverops.circleci.plugins.module_utils.host.options import RESTART_NOTES
 from ansible_collections.serverops.circleci.plugins.module_utils.host.restart import APP, DIRECTORY, Note, is_satisfied, time_text
 from ansible_collections.serverops.circleci.plugins.module_utils.replicated.model import CONTAINERS, STARTED, STOPPED, AppStatus, Container, oldest_start
 
@@ -40,7 +41,7 @@ class AppSpec:
     allow_downtime: bool = False
     health_urls: tuple[str, ...] = HEALTH_URLS
     containers: tuple[str, ...] = CONTAINERS
-    pending_directory: str = DIRECTORY
+    restart_notes: str = DIRECTORY
 
 
 @dataclass(frozen=True)
@@ -90,7 +91,7 @@ APP_OPTIONS: dict[str, dict[str, Any]] = {
     "allow_downtime": {"type": "bool", "default": False},
     "health_urls": {"type": "list", "elements": "str", "default": list(HEALTH_URLS)},
     "containers": {"type": "list", "elements": "str", "default": list(CONTAINERS)},
-    "pending_directory": {"type": "path", "default": DIRECTORY},
+    **RESTART_NOTES,
 }
 
 
@@ -141,7 +142,7 @@ def app_spec(params: Mapping[str, Any]) -> AppSpec:
         allow_downtime=params["allow_downtime"],
         health_urls=tuple(params["health_urls"]),
         containers=tuple(params["containers"]),
-        pending_directory=params["pending_directory"],
+        restart_notes=params["restart_notes"],
     )
 
 

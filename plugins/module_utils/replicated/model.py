@@ -186,13 +186,17 @@ def _json(text: str, command: str) -> Any:
 
 
 def _held(value: Mapping[str, Any]) -> Held:
-    def texts(key: str) -> tuple[Secret, ...]:
-        return tuple(Secret(str(one)) for one in value.get(key) or ())
+    def texts(key: str) -> list[str]:
+        return [str(one) for one in value.get(key) or ()]
 
-    def text(key: str) -> Secret:
-        return Secret(str(value.get(key) or ""))
+    values, datas = texts("multi_value"), texts("multi_data")
+    value_, data = str(value.get("value") or ""), _one_line(str(value.get("data") or ""))
+    return Held(Secret(value_), Secret(data), tuple(map(Secret, values)), tuple(Secret(_one_line(one)) for one in datas))
 
-    return Held(text("value"), text("data"), texts("multi_value"), texts("multi_data"))
+
+def _one_line(data: str) -> str:
+    """Base64 as we write it ourselves, so that equal files are equal texts."""
+    return "".join(data.split())
 
 
 def _item(group: Mapping[str, Any], one: Mapping[str, Any]) -> Item:

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import os
 import shutil
+import socket
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Optional
 
@@ -31,18 +32,28 @@ def find_program(*names: str) -> Optional[str]:
     return next((found for found in map(shutil.which, names) if found), None)
 
 
-def run(argv: Sequence[str], timeout: float = 20.0, fed: Optional[Secret] = None) -> Ran:
-    """Run a program; no terminal, no secret in its arguments, `fed` on its stdin. Whatever goes wrong is an empty answer: whoever asks judges by the texts."""
+def run(argv: Sequence[str], timeout: float = 20.0, fed: Optional[Secret] = None, more: Optional[Mapping[str, str]] = None) -> Ran:
+    """Run a program; no terminal, no secret in its arguments, `fed` on its stdin, `more` in its environment.
+
+    Whatever goes wrong is an empty answer: whoever asks judges by the texts.
+    """
     given: dict[str, Any] = {"stdin": subprocess.DEVNULL} if fed is None else {"input": fed.reveal()}
+    env = {**_environment(), **(more or {})}
     try:
-        done = subprocess.run(
-            list(argv), capture_output=True, text=True, encoding="utf-8", errors="replace", timeout=timeout, check=False, env=_environment(), **given
-        )
+        done = subprocess.run(list(argv), capture_output=True, text=True, encoding="utf-8", errors="replace", timeout=timeout, check=False, env=env, **given)
     except subprocess.TimeoutExpired:
         return Ran(None)
     except OSError as error:
         return Ran(None, err=str(error.strerror or ""))
     return Ran(done.returncode, done.stdout[:LONGEST], done.stderr[:LONGEST])
+
+
+def addresses_of(host: str) -> frozenset[str]:
+    """The addresses that this host finds for a name; none where it finds none."""
+    try:
+        return frozenset(str(found[4][0]) for found in socket.getaddrinfo(host, None))
+    except (OSError, UnicodeError):
+        return frozenset()
 
 
 def _environment() -> dict[str, str]:

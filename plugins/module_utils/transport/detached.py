@@ -21,6 +21,7 @@ from ansible_collections.serverops.circleci.plugins.module_utils.transport.files
 
 LONGEST_TAIL = 20_000  # bytes of the log that are read
 OPTION = "log_directory"
+GONE_WITH_IT = '"$@"; code=$?; rm -f -- "$0"; exit $code'  # what is kept for it goes when it ends, whoever still watches
 BOOT = Path("/proc/sys/kernel/random/boot_id")
 
 
@@ -31,15 +32,25 @@ def place() -> str:
     return socket.gethostname()
 
 
-def must_be_private(folder: str) -> None:
-    """Makes the folder where it is not there. Raises BadInput where it is not for us alone."""
+def check_folder(folder: str) -> None:
+    """Raises BadInput where the folder is there and is not for us alone. Makes nothing."""
+    path = os.path.expanduser(folder)
+    try:
+        found = os.stat(path)
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise BadInput(f"{OPTION} is {folder}, which cannot be looked at: {error.strerror}; give a folder of ours") from None
+    if not os.path.isdir(path) or found.st_uid != os.getuid() or found.st_mode & 0o022:
+        raise BadInput(f"{OPTION} is {folder}, which is no folder of ours alone; give one with mode 0700")
+
+
+def _made(folder: str) -> None:
     try:
         os.makedirs(folder, mode=0o700, exist_ok=True)
-        found = os.stat(folder)
     except OSError as error:
         raise BadInput(f"{OPTION} is {folder}, which cannot be made: {error.strerror}; give a folder of ours") from None
-    if found.st_uid != os.getuid() or found.st_mode & 0o022:
-        raise BadInput(f"{OPTION} is {folder}, where others may write; give a folder of ours with mode 0700")
+    check_folder(folder)
 
 
 class Detached:
@@ -63,13 +74,14 @@ class Detached:
 
     def start(self, argv: Sequence[str], environment: Mapping[str, str], kept: Optional[Secret] = None) -> None:
         """Start it, in a session of its own; no terminal, no secret in its arguments. Raises Refused where it lives already, or cannot be started."""
-        must_be_private(self._folder)
+        _made(self._folder)
         lock = self._locked()
         if lock < 0:
             raise Refused(f"{os.path.basename(argv[0])} runs already, as {self._base}.lock tells")
         try:
             if kept is not None:
                 write_secret(self.kept, kept, OPTION)
+                argv = ["/bin/sh", "-c", GONE_WITH_IT, self.kept, *argv]
             self._child = self._born(list(argv), dict(environment), lock)
             os.ftruncate(lock, 0)
             os.pwrite(lock, f"{self._child.pid}\n".encode(), 0)
@@ -97,6 +109,8 @@ class Detached:
             pid = int(file.read())
             if pid > 1:
                 os.killpg(pid, signal.SIGTERM)
+        with suppress(OSError):
+            os.unlink(self.kept)
 
     def tail(self) -> str:
         """The end of what it said; empty where it said nothing."""

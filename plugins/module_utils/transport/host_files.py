@@ -30,6 +30,7 @@ REASONS = {
     errno.ENOSPC: "its disk is full; make room there",
     errno.EDQUOT: "the quota of its disk is used up; make room there",
     errno.EROFS: "it is on a file system that is mounted read-only; mount it for writing",
+    errno.EBUSY: "something is mounted on it (a container's file); change it where it comes from",
     errno.EACCES: "we may not; run as root (become)",
     errno.EPERM: "the system does not allow it; run as root (become), and look at it with lsattr",
 }
@@ -81,6 +82,13 @@ class HostFiles:
                 return _seen(path, handle, hindrance)
             finally:
                 os.close(handle)
+
+    def changed(self, path: str) -> float:
+        """When a file or folder was changed last, in seconds of the epoch; 0 where there is none."""
+        try:
+            return os.stat(path).st_mtime
+        except FileNotFoundError:
+            return 0.0
 
     def update(self, path: str, change: Change, asked: Access = Access()) -> None:
         """Give it the content that `change` makes of what is there when nobody else can write (None: no file), with owner, mode, ACL and label kept.

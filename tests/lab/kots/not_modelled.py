@@ -16,5 +16,7 @@ SUBJECTS = (
     "partial snapshots of one application (/app/{slug}/snapshot...)",
     "a console that answers the CLI 1.40.0 or 1.65.0: their outputs after a success are those of 1.124.18 or guessed",
     "a successful update check, licence sync, support bundles, PUT of the store: from documentation, not from recordings",
+    "what is beside name, type, title, default, value and required of a key; validation errors; preflights: by KOTS' types, not from recordings",
+    "repeatable keys and files: shown, not changed",
     "git ops, identity service, kURL and embedded cluster",
 )

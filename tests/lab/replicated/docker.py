@@ -56,10 +56,12 @@ def _filled(template: str, fields: Json) -> str:
     return re.sub(r"\{\{\s*\.(\w+)\s*\}\}", lambda found: str(fields.get(found.group(1), "<no value>")), template) + "\n"
 
 
-def inspected(host: Host, name: str) -> Json:
+def inspected(host: Host, name: str, there: dict[str, Json]) -> Json:
     """As docker inspect tells of one container."""
-    one = host.container(name)
-    key = next(key for key, found in host.containers().items() if found["id"] == one["id"])
+    key = name if name in there else next((key for key, found in there.items() if len(name) >= 12 and found["id"].startswith(name)), "")
+    if not key:
+        raise Failed(f"Error: No such object: {name}")
+    one = there[key]
     state = {"Status": "running" if one["running"] else "exited", "Running": one["running"], "StartedAt": _time(host, one["started"])}
     state["FinishedAt"] = _time(host, one["finished"]) if one.get("finished") is not None else "0001-01-01T00:00:00Z"
     env = [f"{name}={value}" for name, value in one.get("base", {}).items()]
@@ -85,18 +87,18 @@ def _inspect(host: Host, words: list[str]) -> str:
     parser.add_argument("--type", choices=("container",))
     parser.add_argument("names", nargs="+")
     given = parser.parse_args(words)
-    found, missing = [], ""
+    found, missing, there = [], [], host.containers()
     for name in given.names:
         try:
-            found.append(inspected(host, name))
-        except Failed:
-            missing = missing or f"Error: No such object: {name}"
+            found.append(inspected(host, name, there))
+        except Failed as failure:
+            missing.append(str(failure))
     if given.format:
         text = "".join(_go(given.format, one) for one in found)
     else:
         text = json.dumps(found, indent=4) + "\n"
     if missing:
-        raise Failed(missing, text)
+        raise Failed("\n".join(missing), text)
     return text
 
 

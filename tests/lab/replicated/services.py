@@ -41,12 +41,12 @@ class Done:
 class ServicesHost:
     """`with ServicesHost(folder) as host`. A virtual clock: nothing is on PATH or on a port, `run` and `health` are the only ways in."""
 
-    def __init__(self, directory: Path, pace: float = PACE, clock: VirtualClock | None = None) -> None:
+    def __init__(self, directory: Path, pace: float | None = None, clock: VirtualClock | None = None) -> None:
         self.directory, self.clock = directory, clock
         self.bin, self.root = directory / "bin", directory / "root"
         self.bin.mkdir(parents=True, exist_ok=True)
         (self.root / "etc/circleconfig/telegraf").mkdir(parents=True, exist_ok=True)
-        self._state = first_state(1.0 if clock else pace, clock.wall() if clock else datetime.now(UTC))
+        self._state = first_state(pace or (1.0 if clock else PACE), clock.wall() if clock else datetime.now(UTC))
         settle(self._state, self.root)
         self._listeners: list[Listener] = []
         if not clock:

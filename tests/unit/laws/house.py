@@ -28,7 +28,9 @@ NOT_IN_3_9 = ("tomllib",)
 # Which systems may use which others (semantics.md); kubernetes and cloud are shared ground for every client.
 MAY_USE = {"fleet": {"nomad", "cloud"}, "kots": {"velero"}, "replicated": {"host"}, "server": {"*"}}
 # Modules that change files of a managed host are called after what they change; by the first word of their names.
-HOST_WORDS = ("ca", "proxy", "service", "telegraf", "tls")
+HOST_WORDS = ("ca", "proxy", "service", "telegraf")
+OTHER_WORDS = {"tls": "replicated"}
+NAMES_OF_2 = ("server_names_info",)  # about the server, but of a 2.x host
 SHARED = ("kubernetes", "cloud")
 SHARED_DATA = ("module_utils/kubernetes/kinds",)  # names alone, which every file of a system may have
 LINES, DOOR_LINES, ACTION_LINES, FUNCTION_LINES, PARAMETERS = 300, 50, 20, 25, 5
@@ -69,7 +71,9 @@ class File:
 def system_of(module: str) -> str:
     """The system of a module by its name."""
     word = module.partition("_")[0]
-    return "host" if word in HOST_WORDS else word
+    if module.removesuffix(".py") in NAMES_OF_2:
+        return "replicated"
+    return "host" if word in HOST_WORDS else OTHER_WORDS.get(word, word)
 
 
 @dataclass(frozen=True)

@@ -25,8 +25,10 @@ VERSIONS = ("1.6.3", "1.14.0")
 # kotsadm puts no mark of ours on a backup, so that running again finds one by its age alone.
 PARAMS: Json = {"max_age": 86400.0}
 VOLATILE = ("waited", "backup.name", "backup.uid", "backup.started", "backup.completed", "backup.expires", "backup.age", "reason", "trigger", "gates")
-IMAGINED = (*VOLATILE, "backup.volumes", "backup.sequences", "backup.not_asked_for", "joined", "reused")
-PLAN: Json = {"cron": "", "retention": ["", ""]}
+IMAGINED_TRIED = (*VOLATILE, "backup.volumes", "backup.sequences", "backup.not_asked_for", "backup.restored", "backup.restorable", "joined", "reused")
+IMAGINED = (*VOLATILE, "backup.volumes", "backup.sequences", "backup.not_asked_for", "backup.restorable", "joined", "reused")
+PLAN: Json = {"cron": "", "retention": ["", ""], "left": []}
+TRIED: Json = {**PARAMS, "required_proofs": ["phase", "volumes", "files", "restored"]}
 
 
 def _fresh(version: str) -> Installation:
@@ -77,13 +79,13 @@ TROUBLES = (
 )
 
 
-def _subject(name: str, make: Callable[[], Installation], short: float | None = None, volatile: tuple[str, ...] = IMAGINED) -> Subject:
+def _subject(name: str, make: Callable[[], Installation], short: float | None = None, volatile: tuple[str, ...] = IMAGINED, params: Json = PARAMS) -> Subject:
     ends = {"backups": ["Completed"], **PLAN}
-    return Subject(f"kots_backup {name}", BACKUP, make, PARAMS, ends, CANARY, short, volatile, troubles=TROUBLES)
+    return Subject(f"kots_backup {name}", BACKUP, make, params, ends, CANARY, short, volatile, troubles=TROUBLES)
 
 
 def _plan(name: str, make: Callable[[], Installation], ends: Json, **params: Any) -> Subject:
-    return Subject(f"kots_snapshot_schedule {name}", SCHEDULE, make, params, {"backups": [], **ends}, CANARY, troubles=TROUBLES)
+    return Subject(f"kots_snapshot_schedule {name}", SCHEDULE, make, params, {"backups": [], "left": [], **ends}, CANARY, troubles=TROUBLES)
 
 
 def subjects() -> list[Subject]:
@@ -97,6 +99,8 @@ def subjects() -> list[Subject]:
         ]
     return [
         *found,
+        _subject("a new one restored for trial", lambda: _fresh("1.14.0"), 50.0, IMAGINED_TRIED, TRIED),
+        _subject("a proven one restored for trial", lambda: _proven("1.6.3"), 1.0, IMAGINED_TRIED, TRIED),
         _plan("on", lambda: _fresh("1.6.3"), {"cron": "0 3 * * *", "retention": ["60", "days"]}, cron="0 3 * * *", retention="60d"),
         _plan("off", _scheduled, {"cron": "", "retention": ["", ""]}, enabled=False),
     ]

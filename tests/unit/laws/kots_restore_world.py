@@ -6,7 +6,9 @@
 from __future__ import annotations
 
 import base64
+import io
 import json
+import tarfile
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager, nullcontext
 from types import SimpleNamespace
@@ -18,14 +20,15 @@ from ansible_collections.serverops.circleci.plugins.module_utils.core.errors imp
 from ansible_collections.serverops.circleci.plugins.module_utils.core.shapes import Json
 from ansible_collections.serverops.circleci.plugins.module_utils.kots import client, connection, console_client, restore_cli_client
 from ansible_collections.serverops.circleci.plugins.module_utils.kubernetes import calls_client
-from unit.laws.killing import Tap
+from unit.laws.killing import Killed, Tap
 
-from lab.installation.installation import NAMESPACE, install, settle
+from lab.installation.installation import NAMESPACE, Installation, install, settle
 from lab.installation.parts import PARTS
 from lab.kots.adapter import ConsoleAdapter
 from lab.kots.beside import Beside, alternating_clock
 from lab.kots.world import Entitlement, KotsWorld
 from lab.kubernetes.api import Api
+from lab.kubernetes.controllers.control import Control
 from lab.kubernetes.controllers.podstatus import is_ready
 from lab.kubernetes.link import LabLink
 from lab.kubernetes.request import Request
@@ -57,9 +60,14 @@ class MortalTap(Tap):
 
 
 class RestoreWorld:
-    """An installation with a proven backup, some of whose data was lost since. `dies`: a program ends with the run that started it."""
+    """An installation with a proven backup, some of whose data was lost since. `dies`: a program ends with the run that started it.
 
-    def __init__(self, velero: str = "1.14.0", kots: str = "1.124.18", dies: bool = False, apps: tuple[str, ...] = APPS, seconds: float = 10.0) -> None:
+    `lost`: this is the new cluster of another one that is gone, on the same bucket.
+    """
+
+    def __init__(
+        self, velero: str = "1.14.0", kots: str = "1.124.18", dies: bool = False, lost: RestoreWorld | None = None, classes: tuple[str, ...] = ("gp2",)
+    ) -> None:
         self.state = State(alternating_clock())
         self.clock: Any = self.state.clock
         self.dies, self.cli, self.place, self.speaks = dies, kots, "lab-host/boot", True
@@ -68,20 +76,34 @@ class RestoreWorld:
         self.programs: dict[str, Beside] = {}
         self.started: list[list[str]] = []
         self.crowd = 0
-        self.made = settle(install(self.state, parts=[part for part in PARTS if part.name in apps]))
+        self.mortal = False  # whoever starts the CLI dies of it
         self.state.users[CANARY] = ADMIN
         self.api = Api(self.state)
-        self.store = MemoryStore()
+        self.store = lost.store if lost else MemoryStore()
         self.store.bucket(BUCKET)
+        self.made = self._empty(lost, classes) if lost else settle(install(self.state, parts=[part for part in PARTS if part.name in APPS]))
         self.velero = VeleroWorld(self.state, velero, self.store)
         self.velero.install(BUCKET)
-        self.velero.volumes.least = seconds
-        self.console = KotsWorld(self.state, version=kots, namespace=NAMESPACE, authstring=self._auth()).install()
+        self.velero.volumes.least = 10.0
+        self.console = KotsWorld(self.state, version=kots, namespace=NAMESPACE, authstring=lost.console.authstring if lost else self._auth())
         self.app = self.console.add_app(labels=("3.4.0",))
         self.app.entitlements = (Entitlement("isSnapshotSupported", "Snapshots", True),)
+        if lost is None:
+            self.console.install()
         self.clock.sleep(90)
-        self.backup = self.make_backup()
-        self.before = self.made.remember()
+        self.backup = lost.backup if lost else self.make_backup()
+        self.before = lost.before if lost else self.made.remember()
+
+    def _empty(self, lost: RestoreWorld, classes: tuple[str, ...]) -> Installation:
+        """A new cluster, later: nodes and storage classes, nothing else."""
+        self.clock.sleep(lost.clock.now() + 3600)
+        control = Control(self.state)
+        for number in (1, 2, 3):
+            control.node(f"new-node-{number}", cpu="4", memory="16Gi")
+        control.storage.classes = {"", *classes}
+        for name in classes:
+            self.state.put("storageclasses.storage.k8s.io", "", name, {"metadata": {}, "provisioner": "ebs.csi.aws.com"})
+        return Installation(self.state, control, NAMESPACE, lost.made.claims)
 
     def _auth(self) -> str:
         return base64.b64decode(self.state.objects["secrets", NAMESPACE, "kotsadm-authstring"]["data"]["kotsadm-authstring"]).decode()
@@ -107,6 +129,22 @@ class RestoreWorld:
         volume.write("base/since", b"after the backup")
         return self
 
+    def add_to_archive(self, path: str, body: Json) -> None:
+        """One more object in the archive of the backup."""
+        key = f"backups/{self.backup}/{self.backup}.tar.gz"
+        out = io.BytesIO()
+        with (
+            tarfile.open(fileobj=io.BytesIO(self.store.get(BUCKET, key)), mode="r:gz") as old,
+            tarfile.open(fileobj=out, mode="w:gz") as new,
+        ):
+            for member in old:
+                new.addfile(member, old.extractfile(member))
+            raw = json.dumps(body).encode()
+            entry = tarfile.TarInfo(path)
+            entry.size = len(raw)
+            new.addfile(entry, io.BytesIO(raw))
+        self.store.put(BUCKET, key, out.getvalue())
+
     def settle_in(self) -> RestoreWorld:
         self.journal.clear()
         self.tap.kill(None)
@@ -129,6 +167,8 @@ class RestoreWorld:
             self.started.append(list(argv))
             self.programs[name] = Beside(self.state, self.console, self.cli, list(argv[1:]))
             self.crowd = max(self.crowd, len(self.alive()))
+        if self.mortal:
+            raise Killed("right after the start of the CLI")
 
     def _detached(self) -> Any:
         world = self
@@ -154,7 +194,7 @@ class RestoreWorld:
             def forget(self) -> None:
                 return None
 
-        return SimpleNamespace(Detached=Detached, place=lambda: self.place, environment=lambda _names: {})
+        return SimpleNamespace(Detached=Detached, place=lambda: self.place, environment=lambda _names: {}, check_folder=lambda _folder: None)
 
     def _commands(self) -> Any:
         said = SimpleNamespace(out=json.dumps({"version": f"v{self.cli}"}), err="", code=0)

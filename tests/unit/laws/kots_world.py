@@ -21,10 +21,15 @@ from ansible_collections.serverops.circleci.plugins.module_utils.core.errors imp
 from ansible_collections.serverops.circleci.plugins.module_utils.core.shapes import Json
 from ansible_collections.serverops.circleci.plugins.module_utils.kots import client, connection, console_client
 from ansible_collections.serverops.circleci.plugins.module_utils.kubernetes.answers import Listing
+from ansible_collections.serverops.circleci.plugins.module_utils.kubernetes.client import KubernetesClient
+from ansible_collections.serverops.circleci.plugins.module_utils.kubernetes.connection import KubernetesConnection
 from unit.laws.killing import Tap
 
 from lab.kots.world import Entitlement, KotsWorld
-from lab.kubernetes.state import State
+from lab.kubernetes.api import Api
+from lab.kubernetes.link import LabLink
+from lab.kubernetes.request import Request
+from lab.kubernetes.state import ADMIN, State
 from lab.velero.store import MemoryStore
 from lab.velero.world import VeleroWorld
 
@@ -32,6 +37,7 @@ NAMESPACE, VELERO = "circleci-server", "velero"
 CANARY = "Kots c4a1f0de-5ec2-e7ca-9a2b-70ad1e5ca9e5"  # the auth string that no output may show
 STORE_KEY = "c4a1f0de5ec2e7ca9a2b70ad1e5ca9e5/cloud"
 BUCKET = "lab-bucket"
+TOKEN = "a-token-of-the-lab"
 STEP = 0.25  # s between two looks of a watch
 
 
@@ -40,6 +46,7 @@ class Installation:
 
     def __init__(self, velero: str = "1.6.3", kots: str = "1.124.18", seconds: float = 30.0) -> None:
         self.state = State()
+        self.state.users[TOKEN] = ADMIN
         self.clock: Any = self.state.clock
         self.tap = Tap()
         self.store = MemoryStore()
@@ -133,7 +140,15 @@ class Installation:
 
     def end(self) -> Json:
         plan = self.console
-        return {"backups": sorted(str((one.get("status") or {}).get("phase")) for one in self.backups()), "cron": plan.cron, "retention": list(plan.retention)}
+        phases = sorted(str((one.get("status") or {}).get("phase")) for one in self.backups())
+        return {"backups": phases, "cron": plan.cron, "retention": list(plan.retention), "left": self.left()}
+
+    def left(self) -> list[str]:
+        """What a trial restore left behind; not what Kubernetes' garbage collector, which nobody plays here, takes for want of its owner."""
+        uids = {body["metadata"]["uid"] for body in self.state.objects.values()}
+        trials = [(key, body) for key, body in self.state.objects.items() if "trial-" in key[2] or key[1].startswith("trial-")]
+        owned = [(key, [one["uid"] for one in body["metadata"].get("ownerReferences") or ()]) for key, body in trials]
+        return sorted(" ".join(key) for key, owners in owned if not owners or uids & set(owners))
 
     def harm(self) -> list[str]:
         asked = [one for one in self.writes() if one == ("POST", "/api/v1/snapshot/backup")]
@@ -196,6 +211,24 @@ class LabKubernetes:
             chosen = [one for one in items if wanted.items() <= (one["metadata"].get("labels") or {}).items()]
             return Listing(tuple({"kind": kind.name, **copy.deepcopy(one)} for one in chosen), str(self.world.state.version))
 
+    def create(self, kind: Any, manifest: Json, namespace: str = "") -> Json:
+        return self._writes().create(kind, manifest, namespace)
+
+    def patch(self, kind: Any, namespace: str, name: str, merge: Json) -> Json:
+        return self._writes().patch(kind, namespace, name, merge)
+
+    def delete(self, kind: Any, namespace: str, name: str, uid: str = "") -> Json:
+        return self._writes().delete(kind, namespace, name, uid)
+
+    def _writes(self) -> KubernetesClient:
+        """Writes go the whole way, through the client and the lab's API: its refusals count."""
+        return KubernetesClient(KubernetesConnection(), self.world.clock, LabLink(Api(self.world.state), TOKEN, self._around))  # type: ignore[arg-type]
+
+    def _around(self, asked: Request) -> Any:
+        if asked.method != "GET":
+            self.world.told.append((asked.method, asked.path))
+        return self.world.tap.around(f"{asked.method} {asked.path}", before=asked.method != "GET")
+
     def server_time(self) -> float:
         return float(self.world.clock.wall().timestamp())
 
@@ -232,3 +265,11 @@ class LabStore:
             if self._world.store.fault:
                 raise Unreachable(f"bucket {self._bucket} does not answer")
             return self._world.store.objects(self._bucket, prefix)
+
+    def get(self, key: str) -> bytes:
+        with self._world.tap.around(f"GET {key}", before=False):
+            if self._world.store.fault:
+                raise Unreachable(f"bucket {self._bucket} does not answer")
+            if key not in self._world.store.objects(self._bucket, key):
+                raise NotFound(f"bucket {self._bucket} has no {key}")
+            return self._world.store.get(self._bucket, key)

@@ -15,9 +15,13 @@ from unit.laws.subject import Reading, Subject
 
 MODULES = "ansible_collections.serverops.circleci.plugins.modules."
 APP = import_module(MODULES + "replicated_app").DOOR
-VOLATILE = ("waited", "app.started")
-UP: Json = {"state": "started", "moving": False, "healthy": True, "notes": []}
-DOWN: Json = {"state": "stopped", "moving": False, "healthy": False, "notes": []}
+CONFIG = import_module(MODULES + "replicated_config").DOOR
+INFO = import_module(MODULES + "replicated_config_info").DOOR
+VOLATILE = ("waited", "app.started", "pending.time")
+OLD, NEW = "circleci.example.com", "new.example.com"
+UP: Json = {"state": "started", "moving": False, "healthy": True, "notes": [], "hostname": [OLD, OLD]}
+DOWN: Json = {**UP, "state": "stopped", "healthy": False}
+PASSPHRASE = "canary-passphrase-5b1"  # on the host, in the settings and in the environment of every container
 
 
 def _noted() -> ServicesWorld:
@@ -61,13 +65,25 @@ def _loses(said: str) -> Callable[[Any], None]:
 TROUBLES = (_daemon, _programs, _loses("replicatedctl app start"), _loses("replicatedctl app stop"), _loses("docker inspect"))
 
 
-def _app(name: str, make: Callable[[], ServicesWorld], ends: Json, short: float | None = 20.0, **params: Any) -> Subject:
+def _app(name: str, make: Callable[[], ServicesWorld], ends: Json, short: float | None = 5.0, **params: Any) -> Subject:
     more = {key: params.pop(key) for key in ("quiet", "foreseeable", "fails") if key in params}
     given = {"wait_timeout": 900.0, "health_urls": ["http://127.0.0.1:80/health-check"], **params}
-    return Subject(f"replicated_app {name}", APP, make, given, ends, "canary-passphrase-5b1", short, VOLATILE, troubles=TROUBLES, **more)
+    return Subject(f"replicated_app {name}", APP, make, given, ends, PASSPHRASE, short, VOLATILE, troubles=TROUBLES, **more)
 
 
-def subjects() -> list[Subject]:
+def _config(name: str, make: Callable[[], ServicesWorld], ends: Json, short: float | None = None, **params: Any) -> Subject:
+    given = {"wait_timeout": 900.0, "settings": {"hostname": NEW}, "secrets": {"ghe_client_secret": CANARY}, **params}
+    troubles = (*TROUBLES, _loses("replicatedctl app-config import"), _refuses)
+    return Subject(f"replicated_config {name}", CONFIG, make, given, ends, CANARY, short, VOLATILE, troubles=troubles)
+
+
+def _refuses(world: Any) -> None:
+    """Replicated takes no import, since something else that is required is missing."""
+    with world.host.look() as now:
+        now.state["stored"]["secret_passphrase"] = {}
+
+
+def app_subjects() -> list[Subject]:
     """One restart for two notes; none where another's has served them; a start, a stop, a start that fails."""
     pending = {"restart_if_pending": True, "allow_downtime": True}
     return [
@@ -81,8 +97,16 @@ def subjects() -> list[Subject]:
     ]
 
 
+def subjects() -> list[Subject]:
+    """The app; and settings, stored for later or applied now, with and without consent."""
+    later = {**UP, "hostname": [NEW, OLD], "notes": ["settings"]}
+    return [
+        *app_subjects(),
+        _config("for later", ServicesWorld, later),
+        _config("applied now", lambda: ServicesWorld().allow(1), {**UP, "hostname": [NEW, NEW]}, 5.0, apply="now", allow_downtime=True),
+    ]
+
+
 def readings() -> list[Reading]:
-    return []
-
-
-__all__ = ["CANARY", "readings", "subjects"]
+    """replicated_config_info."""
+    return [Reading("replicated_config_info", INFO, ServicesWorld, {}, PASSPHRASE, TROUBLES)]

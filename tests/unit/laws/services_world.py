@@ -8,7 +8,6 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from datetime import timedelta
 from pathlib import Path
 from typing import Any
 from unittest import mock
@@ -26,6 +25,7 @@ from lab.nomad.clock import VirtualClock
 from lab.replicated.services import ServicesHost
 
 CANARY = "canary-5ec2e7ca9a2b70ad"
+PACE = 0.2  # a restart takes half a minute: the sooner the laws are tried
 ORDERS = ("start", "stop", "apply-config", "import", "set")
 
 
@@ -52,7 +52,7 @@ class ServicesWorld:
     def __init__(self) -> None:
         self._folder = tempfile.TemporaryDirectory()
         self.clock: Any = VirtualClock()
-        self.host = ServicesHost(Path(self._folder.name), clock=self.clock)
+        self.host = ServicesHost(Path(self._folder.name), pace=PACE, clock=self.clock)
         self.notes_path = str(Path(self._folder.name) / "pending")
         self.tap = Tap()
         self.journal: list[str] = []
@@ -127,12 +127,9 @@ class ServicesWorld:
         """State, settings and notes; whether the app was made anew is harm's."""
         pending = [note.what for note in PendingRestarts(self.notes_path).notes()]
         with self.host.look() as now:
-            return {"state": now.app["state"], "moving": now.app["moving"], "healthy": now.is_healthy(), "notes": pending}
+            held = [now.state[kind].get("hostname", {}).get("value") for kind in ("stored", "live")]
+            return {"state": now.app["state"], "moving": now.app["moving"], "healthy": now.is_healthy(), "notes": pending, "hostname": held}
 
     def harm(self) -> list[str]:
         made = self.host.count("create")
         return [f"the app was made anew {made} times, {self.restarts} at most"] if made > self.restarts else []
-
-    def later(self, seconds: float) -> timedelta:
-        self.clock.sleep(seconds)
-        return timedelta(seconds=seconds)

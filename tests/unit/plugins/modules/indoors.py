@@ -102,7 +102,7 @@ def check_options(name: str, options: Json) -> None:
             assert f"E({code['env']})" in " ".join(said["description"]), option
 
 
-def process(name: str, environment: dict[str, str] | None = None, **params: Any) -> Json:
+def process(name: str, environment: dict[str, str] | None = None, /, **params: Any) -> Json:
     """What a real process of the module prints."""
     kept = {key: value for key, value in os.environ.items() if not key.startswith("NOMAD_")}
     ran = subprocess.run(

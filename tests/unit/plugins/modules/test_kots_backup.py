@@ -43,7 +43,7 @@ def test_documentation_and_code_tell_the_same_options() -> None:
 def test_a_new_backup_is_made_waited_for_and_proven(world: Installation) -> None:
     result, failure = change(world, NAME)
     assert failure == "" and (result["verdict"], result["verified"], result["changed"]) == ("verified", True, True)
-    assert result["backup"]["proofs"] == {"phase": "passed", "volumes": "passed", "files": "passed", "repository": "not_asked"}
+    assert result["backup"]["proofs"] == {"phase": "passed", "volumes": "passed", "files": "passed", "repository": "not_asked", "restored": "not_asked"}
     assert [(one["claim"], one["bytes"]) for one in result["backup"]["volumes"]] == [("data-postgresql-0", 4096)]
     assert (result["joined"], result["reused"], result["steps"]) == (False, False, [{"step": "backup", "id": "backup"}])
     assert {gate["state"] for gate in result["gates"]} <= {"passed", "unknown"} and len(result["gates"]) == 10

@@ -9,13 +9,18 @@ import json
 from typing import Any
 
 import pytest
+from ansible_collections.serverops.circleci.plugins.module_utils import door
 from unit.laws.kots_world import Installation
+from unit.laws.server_addresses import AddressesWorld
+from unit.laws.server_world import CANARY as TOKEN
+from unit.laws.server_world import PARAMS
 from unit.plugins.modules.indoors import check_options, module, process, returned
 from unit.plugins.modules.kots_doors import change
 from unit.plugins.modules.kots_keys import CANARY, keyed
 
 from lab.kots import vault
 from lab.kots.model import Answer, Check, Version
+from lab.kubernetes.state import Rule, User
 
 NAME = "kots_config"
 MAKE = ("POST", "/api/v1/app/circleci-server/config/values")
@@ -123,6 +128,17 @@ def test_a_secret_that_is_refused_is_not_told(world: Installation) -> None:
     assert failure and CANARY not in failure and "provider" in failure and "ca" in failure
 
 
+def test_what_was_given_as_a_secret_is_one_whatever_its_key_is_called(world: Installation) -> None:
+    """Also what is handed from slice to slice."""
+    change(world, NAME, secret_values={"notes": CANARY})
+    made = module(NAME).DOOR
+    full = {key: option.get("default") for key, option in {**made.options, **door.WAIT_OPTIONS}.items()}
+    with world.open():
+        outcome = door.reconcile(made, {**full, "_run": {"run": "1"}, "secret_values": {"notes": "another"}, "values": {"workers": 6}}, False, world.clock)
+    told = json.dumps([door.result_of(outcome), outcome.task])
+    assert outcome.failure == "" and CANARY not in told and "another" not in told and values_of(world)["notes"] == "another"
+
+
 def test_a_secret_is_hidden_by_its_name_too(world: Installation) -> None:
     text = "-----BEGIN PRIVATE KEY-----\nabc\n"
     result, failure = change(world, NAME, values={"nomad_server_key": text})
@@ -183,6 +199,14 @@ def test_somebody_elses_change_that_waits_is_let_alone_and_told(world: Installat
     assert failure == "" and result["deployed_sequence"] == 2 and values_of(world)["notes"] == ""
 
 
+def test_somebody_elses_change_with_ours_in_it_is_not_taken_for_ours(world: Installation) -> None:
+    """It has what is wanted, and more: deploying it would bring that along."""
+    theirs = {**world.app.versions[0].values, "notes": "theirs", "workers": "6"}
+    world.app.versions.append(Version(1, "3.4.0", world.state.stamp(), source="Config Change", values=theirs))
+    result, failure = change(world, NAME, values={"workers": 6})
+    assert failure == "" and result["deployed_sequence"] == 2 and (values_of(world)["notes"], values_of(world)["workers"]) == ("", "6")
+
+
 def test_a_version_that_an_earlier_run_made_is_deployed_and_no_second_made(world: Installation) -> None:
     first, failure = change(world, NAME, values={"workers": 6}, wait=False)
     assert failure == "" and [step["step"] for step in first["steps"]] == ["version"] and world.app.current == 0
@@ -195,6 +219,23 @@ def test_without_deploy_a_version_is_left_for_somebody(world: Installation) -> N
     assert failure == "" and result["changed"] and (result["sequence"], result["deployed_sequence"], result["deployed"]) == (1, 0, False)
     again, failure = change(world, NAME, values={"workers": 6}, deploy=False)
     assert failure == "" and not again["changed"] and len(world.app.versions) == 2
+
+
+def test_an_app_of_which_nothing_is_deployed_is_left_to_its_installation(world: Installation) -> None:
+    world.app.current = -1
+    world.app.versions[0].status = "pending_config"
+    result, failure = change(world, NAME, values={"workers": 6})
+    assert "no version of the app is deployed yet" in failure and result == {} and world.writes() == []
+
+
+def test_a_deploy_of_somebody_else_is_waited_for_first(world: Installation) -> None:
+    world.app.deploy_seconds = 30.0
+    theirs = Version(1, "3.4.0", world.state.stamp(), source="Config Change", values={**world.app.versions[0].values, "notes": "theirs"})
+    world.app.versions.append(theirs)
+    world.console.call("POST", "/api/v1/app/circleci-server/sequence/1/deploy", {})
+    world.settle_in()
+    result, failure = change(world, NAME, values={"workers": 6})
+    assert failure == "" and result["steps"][0]["built_on"] == 1 and (values_of(world)["notes"], values_of(world)["workers"]) == ("theirs", "6")
 
 
 def test_a_deploy_that_fails_is_told_and_not_tried_for_ever(world: Installation) -> None:
@@ -240,6 +281,22 @@ def test_an_answer_that_is_lost_makes_no_second_version(world: Installation) -> 
     assert failure == "" and result["deployed"] and world.writes().count(MAKE) == 1
 
 
+def test_an_answer_that_is_lost_while_kotsadm_goes_on_makes_no_second_version(world: Installation) -> None:
+    """It renders for a while before the version can be seen."""
+    real, late = world.console.ask, []
+
+    def slow(method: str, path: str, headers: dict[str, str], body: bytes) -> Answer:
+        if method == "POST" and path.endswith("/config/values") and not late:
+            late.append(body)
+            world.clock.after(6.0, lambda: real(method, path, headers, body))
+            return Answer(0, close=True)
+        return real(method, path, headers, body)
+
+    world.console.ask = slow  # type: ignore[method-assign]
+    result, failure = change(world, NAME, values={"workers": 6})
+    assert failure == "" and result["deployed"] and world.writes().count(MAKE) == 1 and len(world.app.versions) == 2
+
+
 def test_an_order_that_never_arrived_is_sent_again(world: Installation) -> None:
     world.console.fault("POST .*config/values", Answer(0, close=True), count=1)
     result, failure = change(world, NAME, values={"workers": 6})
@@ -280,3 +337,30 @@ def test_what_other_keys_switch_on_is_asked_for(world: Installation) -> None:
 def test_a_process_says_what_it_needs() -> None:
     found = process(NAME, host="http://127.0.0.1:9", values={"workers": 1.5})
     assert found["failed"] and "values.workers" in found["msg"]
+
+
+def test_it_waits_until_what_the_change_rolls_is_made_anew_and_ready() -> None:
+    """The old pods are ready all the while, and the new ones take their time."""
+    world = AddressesWorld()
+    world.app.rolls = ("output-processor",)
+    world.control.images.set("registry.example/circleci/output-processor", ready_after=40.0)
+    before = set(world.pods_of("output-processor"))
+    result, failure = change(world, NAME, **PARAMS, values={"domain": "new.example.com"})  # type: ignore[arg-type]
+    assert failure == "" and result["deployed"] and result["not_ready"] == []
+    assert world.pods_of("output-processor") and not before & set(world.pods_of("output-processor")) and world.made.unready() == []
+
+
+def test_what_rolls_and_does_not_become_ready_is_named() -> None:
+    world = AddressesWorld()
+    world.app.rolls = ("output-processor",)
+    world.control.images.set("registry.example/circleci/output-processor", ready_after=None)
+    result, failure = change(world, NAME, **PARAMS, values={"domain": "new.example.com"}, wait_timeout=120.0)  # type: ignore[arg-type]
+    assert "Deployment output-processor" in failure and any(one.startswith("pod output-processor-") for one in result["not_ready"])
+    assert result["deployed"] and [step["step"] for step in result["steps"]] == ["version", "deploy"]
+
+
+def test_rights_that_are_missing_are_told() -> None:
+    world = AddressesWorld()
+    world.state.users[TOKEN] = User("reader", (Rule(("pods",), ("get", "list")),))
+    result, failure = change(world, NAME, **PARAMS, values={"domain": "new.example.com"})  # type: ignore[arg-type]
+    assert result == {} and "secrets" in failure and world.console.requests == []

@@ -40,6 +40,11 @@ def test_info_lists_keys_and_shows_no_secret(world: Installation) -> None:
     assert (found["sequence"], found["deployed_sequence"], found["pending"], found["secrets_comparable"]) == (1, 1, [], True)
 
 
+def test_what_is_in_a_value_makes_it_a_secret_too(world: Installation) -> None:
+    change(world, "kots_config", values={"notes": f"-----BEGIN CERTIFICATE-----\n{CANARY}\n"})
+    assert CANARY not in json.dumps(read(world, NAME))
+
+
 def test_info_chooses_by_name_word_and_sequence(world: Installation) -> None:
     change(world, "kots_config", values={"workers": 6})
     assert [one["name"] for one in read(world, NAME, search="CLIENTS")["config"]] == ["autoscale_max"]

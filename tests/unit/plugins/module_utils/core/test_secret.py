@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.serverops.circleci.plugins.module_utils.core.errors import CollectionError
-from ansible_collections.serverops.circleci.plugins.module_utils.core.secret import HIDDEN, Secret
+from ansible_collections.serverops.circleci.plugins.module_utils.core.secret import HIDDEN, Secret, passwords_in, without_passwords
 
 CANARY = "s3cr3t-canary"
 
@@ -91,3 +91,25 @@ def test_equal_secrets_are_equal_and_nothing_else_is() -> None:
 def test_no_value_is_no_secret(nothing: str | None) -> None:
     assert Secret.maybe(nothing) is None
     assert Secret.maybe("a") == Secret("a")
+
+
+@pytest.mark.parametrize(
+    ("value", "found"),
+    [
+        (f"http://me:{CANARY}@10.0.0.33:3128/x", [CANARY]),
+        (f"me:{CANARY}@10.0.0.33:3128", [CANARY]),
+        ({"a": [f"see amqp://u:{CANARY}@h and http://x", 1, None]}, [CANARY]),
+        ("http://me@10.0.0.33:3128", []),
+        ("http://me:@10.0.0.33:3128", []),
+        ("git@github.com:me/repository", []),
+        ("10.0.0.33:3128", []),
+        (True, []),
+    ],
+)
+def test_passwords_in_addresses_are_found_at_any_depth(value: Any, found: list[str]) -> None:
+    assert list(passwords_in(value)) == found
+
+
+def test_addresses_are_shown_without_name_and_password() -> None:
+    text = f'urls = ["http://me:{CANARY}@h:1", "http://h:2"]'
+    assert without_passwords(text) == f'urls = ["http://{HIDDEN}@h:1", "http://h:2"]'

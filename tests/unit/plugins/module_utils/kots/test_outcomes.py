@@ -184,6 +184,7 @@ CHOICES = [
     Row("one that was there before is not ours", look(state(instance(), sent=True), {**following(known=("instance-a",)), "uid": "", "name": ""}), "asked"),
 ]
 OLD = (App("circleci-server", deployed=1, deployed_label="3.0.2", snapshots=True),)
+SILENT = (App("circleci-server", "CircleCI server", "ready", "prod", 4, "3.4.0", "deployed", None, "", None),)
 REFUSALS = [
     Row("the location is Unavailable", server(location=location("Unavailable", message="no such bucket")), "refused", "no such bucket"),
     Row("the location has no phase (1.6: no plugin)", server(location=location(None, None)), "refused", "without a phase"),
@@ -203,7 +204,11 @@ REFUSALS = [
     Row("minimal rights", server(minimal=True), "refused", "ensure-permissions"),
     Row("a Velero that is too new for this KOTS", server(console="1.124.18", server=Server(True, "1.18.3", True)), "refused", "1.15.2 is the newest"),
     Row("a Backup with a ttl that Go cannot read", fresh(None, bad={"by-hand": "30d"}), "refused", "by-hand (30d)"),
-    Row("a gate that could not be looked at does not refuse", server(agents=None, blind={"agents": "refused (403)"}), "due"),
+    Row("a gate that could not be looked at: none is begun", server(agents=None, blind={"agents": "refused (403)"}), "unknown", "refused (403)"),
+    Row("kotsadm could not be asked: none is begun", server(console=None, apps=None, blind={"console": "lost"}), "unknown", "kotsadm could not be asked: lost"),
+    Row("a gate that failed is told before one that could not be looked at", server(minimal=True, agents=None), "refused", "ensure-permissions"),
+    Row("a version of which no table tells hinders nothing", server(console="1.65.0", server=Server(True, "1.9.0", True)), "due"),
+    Row("a licence that does not say hinders nothing", server(licence=None, apps=SILENT), "due"),
 ]
 ROWS = [*PHASES, *VOLUMES, *FILES, *REPOSITORIES, *CHOICES, *REFUSALS]
 
@@ -236,7 +241,7 @@ def test_only_a_proven_backup_is_called_verified_and_only_then_is_the_task_done(
 def test_there_are_enough_of_them_and_each_has_its_own_name() -> None:
     assert len(ROWS) >= 60
     assert len({row.name for row in ROWS}) == len(ROWS)
-    assert {row.verdict for row in ROWS} == {"verified", "unverified", "unproven", "running", "stalled", "asked", "gone", "due", "refused"}
+    assert {row.verdict for row in ROWS} == {"verified", "unverified", "unproven", "running", "stalled", "asked", "gone", "due", "refused", "unknown"}
 
 
 def test_times_are_those_of_the_api_server() -> None:

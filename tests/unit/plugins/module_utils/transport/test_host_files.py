@@ -230,7 +230,7 @@ def test_a_change_is_lock_create_write_allow_sync_rename_sync(tmp_path: Path) ->
     assert calls(tmp_path) == ["lock", "create", "write", "allow", "sync", "rename", "sync"]
 
 
-@pytest.mark.parametrize("code", [errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO])
+@pytest.mark.parametrize("code", [errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO, errno.EBUSY])
 def test_an_error_of_any_call_leaves_the_old_file(tmp_path: Path, code: int) -> None:
     for at, name in enumerate(calls(tmp_path)):
         folder = tmp_path / f"{at}"

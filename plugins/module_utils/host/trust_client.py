@@ -1,0 +1,121 @@
+# Copyright (c) 2026, the serverops.circleci authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The way to the authorities that a host trusts: its files, its store, the program that makes the store, and the hosts that must be trusted."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any, Optional
+
+from ansible_collections.serverops.circleci.plugins.module_utils.core.clock import Clock
+from ansible_collections.serverops.circleci.plugins.module_utils.core.errors import BadInput, Refused, doing
+from ansible_collections.serverops.circleci.plugins.module_utils.host import trust
+from ansible_collections.serverops.circleci.plugins.module_utils.host.certificates_chain import Asked, Judged, judge_authorities
+from ansible_collections.serverops.circleci.plugins.module_utils.host.certificates_client import authorities_above, fingerprints, read_material, without
+from ansible_collections.serverops.circleci.plugins.module_utils.host.restart_client import PendingRestarts
+from ansible_collections.serverops.circleci.plugins.module_utils.host.trust import Anchor, RefreshStore, Store, TrustSpec, TrustState, WriteAnchor
+from ansible_collections.serverops.circleci.plugins.module_utils.transport import commands, handshakes
+from ansible_collections.serverops.circleci.plugins.module_utils.transport.host_files import Access, HostFiles
+from ansible_collections.serverops.circleci.plugins.module_utils.transport.stamps import changed_at
+
+LONGEST = 25.0  # s that a store may take to be made
+
+
+def store_of(name: str, root: str) -> tuple[Store, list[str]]:
+    """The family's way and the command that refreshes its store. Raises BadInput where no such program is on PATH."""
+    for family, store in trust.STORES.items():
+        program = commands.find_program(store.program) if name in ("auto", family) else None
+        if not program:
+            continue
+        if root == "/":
+            return store, [program, *store.refresh]
+        if store.refresh_below:
+            return store, [program, *store.refresh_below, root]
+        return store, [commands.find_program("chroot") or "chroot", root, store.program, *store.refresh]
+    wanted = " or ".join(store.program for family, store in trust.STORES.items() if name in ("auto", family))
+    raise BadInput(f"store is {name!r}, but {wanted} is not on PATH; install the package ca-certificates")
+
+
+class TrustPort:
+    """One host."""
+
+    def __init__(self, spec: TrustSpec, notes: PendingRestarts, clock: Clock, files: Optional[HostFiles] = None) -> None:
+        self._spec, self._notes, self._clock = spec, notes, clock
+        self._files = files or HostFiles()
+        self._store, self._refresh = store_of(spec.store, spec.root)
+        self._what = f"authorities {spec.name}"
+
+    def read(self, _confirming: frozenset[str]) -> TrustState:
+        """Files, store and hosts."""
+        bundle = self._files.look(self._at(self._store.bundle)).data or b""
+        judged = self._judged(bundle)
+        state = TrustState(
+            wanted=judged.papers,
+            faults=judged.faults,
+            mended=judged.mended,
+            anchors=tuple(self._anchor(f"{folder}/{name}") for folder in self._folders() for name in trust.anchor_names(self._spec.name)),
+            trusted=fingerprints(bundle),
+            behind=changed_at(self._at(self._store.bundle)) < changed_at(self._at(self._store.folder)),
+            pending=any(note.what == self._what for note in self._notes.notes()),
+            folders=self._folders(),
+        )
+        return state if state.faults else replace(state, hosts=self._hosts(state, bundle))
+
+    def apply(self, step: Any) -> None:
+        """Write or remove one file, or make the store anew."""
+        if isinstance(step, RefreshStore):
+            with doing("refresh the store"):
+                self._make_store(step.fingerprints)
+            return
+        self._leave_note()
+        data = step.paper.pem.encode() if isinstance(step, WriteAnchor) else None
+        self._files.update(step.path, lambda _old: data, Access(0o644))
+        self._leave_note()
+
+    def wait(self, seconds: float) -> None:
+        """Nothing tells of changes."""
+        self._clock.sleep(min(1.0, seconds))
+
+    def _judged(self, bundle: bytes) -> Judged:
+        if self._spec.certificates is None:
+            return Judged()
+        text = self._spec.certificates.reveal()
+        known = authorities_above(bundle, read_material(text).papers)
+        return judge_authorities(read_material(text, known), Asked(self._clock.wall(), order=self._spec.order, min_days=self._spec.min_days, known=known))
+
+    def _anchor(self, path: str) -> Anchor:
+        found = self._files.look(path)
+        if found.data is None:
+            return Anchor(path, None, found.hindrance)
+        read = read_material(found.data)
+        plain = len(read.papers) == 1 and not read.faults and not read.keys
+        return Anchor(path, read.papers[0].fingerprint if plain else "", found.hindrance)
+
+    def _hosts(self, state: TrustState, bundle: bytes) -> tuple[tuple[str, str], ...]:
+        """Each host asked with the store as it would be: without what is to go, and with what is to come."""
+        text = without(bundle, trust.lost(state)) + "".join(paper.pem for paper in state.wanted) if self._spec.hosts else ""
+        found = [(str(host), handshakes.vouched(host.host, host.port, text)) for host in self._spec.hosts]
+        return tuple((host, one.why if one.reached else f"nothing is known of it, {one.why}") for host, one in found)
+
+    def _make_store(self, wanted: frozenset[str]) -> None:
+        """The store itself tells whether it was made, not the program's exit code."""
+        ran = commands.run(self._refresh, LONGEST)
+        bundle = self._at(self._store.bundle)
+        said = (ran.err or ran.out).strip().splitlines()[-1:] or ["nothing"]
+        if changed_at(bundle) < changed_at(self._at(self._store.folder)):
+            raise Refused(f"{self._store.program} did not make {bundle} anew; it said: {said[0][:300]}")
+        if not wanted <= fingerprints(self._files.look(bundle).data or b""):
+            raise Refused(f"{self._store.program} left certificates of {self._store.folder} out of {bundle}; it said: {said[0][:300]}")
+
+    def _leave_note(self) -> None:
+        if self._spec.restart != "none":
+            why = f"the authorities {self._spec.name} were changed"
+            self._notes.leave(self._what, why, self._clock.wall(), self._spec.restart)
+
+    def _folders(self) -> tuple[str, ...]:
+        own = [self._store.folder, *([trust.SERVICES] if self._spec.services else [])]
+        return tuple(dict.fromkeys(self._at(folder) for folder in own))
+
+    def _at(self, path: str) -> str:
+        return path if self._spec.root == "/" else self._spec.root + path

@@ -1,0 +1,109 @@
+# Copyright (c) 2026, the serverops.circleci authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The way to the certificate of the app or of the console: what is wanted judged, what is stored, kept and served read, and changed with a note."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any, Optional
+
+from ansible_collections.serverops.circleci.plugins.module_utils.core.clock import Clock
+from ansible_collections.serverops.circleci.plugins.module_utils.core.errors import BadInput, Unreachable, doing
+from ansible_collections.serverops.circleci.plugins.module_utils.core.shapes import UNKNOWN
+from ansible_collections.serverops.circleci.plugins.module_utils.host.certificates import Paper
+from ansible_collections.serverops.circleci.plugins.module_utils.host.certificates_chain import Asked, Judged, judge_key, judge_server
+from ansible_collections.serverops.circleci.plugins.module_utils.host.certificates_client import authorities_above, key_text, read_der, read_material
+from ansible_collections.serverops.circleci.plugins.module_utils.host.restart_client import PendingRestarts
+from ansible_collections.serverops.circleci.plugins.module_utils.host.trust import STORES
+from ansible_collections.serverops.circleci.plugins.module_utils.replicated.certificate import APP, KeepPair, PairSpec, PairState, pair_faults
+from ansible_collections.serverops.circleci.plugins.module_utils.replicated.certificate_places_client import PLACES, KeptPairs, Pair, pair_of
+from ansible_collections.serverops.circleci.plugins.module_utils.replicated.client import ReplicatedClient
+from ansible_collections.serverops.circleci.plugins.module_utils.transport import handshakes
+from ansible_collections.serverops.circleci.plugins.module_utils.transport.host_files import HostFiles
+
+WHAT = "certificate of the app"
+
+
+class CertificatePort:
+    """One of the two on a Services host."""
+
+    def __init__(self, spec: PairSpec, notes: PendingRestarts, clock: Clock) -> None:
+        self._spec, self._notes, self._clock = spec, notes, clock
+        self._files = HostFiles()
+        self._kept = KeptPairs(spec.kept, self._files)
+        self._place = PLACES[spec.target](ReplicatedClient(), self._kept)
+        self._name = ""
+        self._pair: Optional[Pair] = None
+
+    def read(self, _confirming: frozenset[str]) -> PairState:
+        """What is wanted and what there is."""
+        with doing("read the certificates"):
+            pending = self._spec.target == APP and any(note.what == WHAT for note in self._notes.notes())
+            state = self._served(PairState(pending=pending))
+            stored, pair = self._place.stored(state.served if isinstance(state.served, str) else "")
+            kept = self._kept.read(self._spec.target)
+            state = replace(state, stored=stored, keepable=pair is not None, kept=kept.identity if kept else state.kept)
+            self._name = self._spec.host_names[0] if self._spec.host_names else self._place.host_name()
+            return self._given(state) if self._spec.present else self._earlier(state, kept)
+
+    def apply(self, step: Any) -> None:
+        """Keep the old one, or install."""
+        if isinstance(step, KeepPair):
+            with doing("keep the old pair"):
+                pair = self._place.stored(step.fingerprint)[1]
+                if pair is not None:
+                    self._kept.write(self._spec.target, pair)
+            return
+        self._leave_note()
+        with doing("install the certificate"):
+            if self._pair is not None:
+                self._place.install(self._pair, self._name)
+        self._leave_note()
+
+    def wait(self, seconds: float) -> None:
+        """Nothing tells of changes."""
+        self._clock.sleep(min(2.0, seconds))
+
+    def _served(self, state: PairState) -> PairState:
+        """The leaf that is served; not asked while a restart is due, since it is the old one then."""
+        at, name = self._spec.endpoint, self._spec.host_names[0] if self._spec.host_names else ""
+        if state.pending:
+            return state
+        try:
+            return replace(state, served=read_der(handshakes.served_certificate(at.host, at.port, name)).fingerprint)
+        except Unreachable as error:
+            return replace(state, served=UNKNOWN, unserved=str(error))
+
+    def _given(self, state: PairState) -> PairState:
+        """The pair of the options, with its faults."""
+        if not self._name:
+            raise BadInput("host_names is empty and the setting hostname too; give the name that the certificate is for")
+        spec, certificate, key = self._spec, self._spec.certificate.reveal(), self._spec.private_key.reveal()
+        judged = self._judged(certificate)
+        leaf = judged.papers[0] if judged.papers else None
+        state = replace(state, leaf=leaf, mended=judged.mended, faults=pair_faults(judged.faults, judge_key(read_material(key), leaf)))
+        if leaf is None or state.faults:
+            return state
+        self._pair = pair_of("".join(paper.pem for paper in judged.papers), key_text(key))
+        return replace(state, wanted=self._pair.identity) if spec.present else state
+
+    def _judged(self, certificate: str) -> Judged:
+        spec = self._spec
+        near = read_material(certificate).papers
+        known: tuple[Paper, ...] = read_material(spec.authorities).papers if spec.authorities else ()
+        for store in STORES.values():
+            known += authorities_above(self._files.look(store.bundle).data or b"", (*near, *known))
+        names = spec.host_names or (self._name,)
+        asked = Asked(self._clock.wall(), names, spec.min_days, spec.order, spec.self_signed, known)
+        return judge_server(read_material(certificate, known), asked)
+
+    def _earlier(self, state: PairState, kept: Optional[Pair]) -> PairState:
+        """The pair that was kept; it is put back as it was, and not judged."""
+        self._pair = kept
+        papers = read_material(kept.pem()).papers if kept else ()
+        return replace(state, wanted=kept.identity if kept else None, leaf=papers[0] if papers else None)
+
+    def _leave_note(self) -> None:
+        if self._spec.target == APP:
+            self._notes.leave(WHAT, "another certificate was installed", self._clock.wall())

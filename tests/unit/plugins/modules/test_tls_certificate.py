@@ -1,0 +1,199 @@
+# Copyright (c) 2026, the serverops.circleci authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The door of tls_certificate on a Services host of the lab: programs on PATH, ports with TLS, restarts in between."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from ansible_collections.serverops.circleci.plugins.module_utils import door
+from ansible_collections.serverops.circleci.plugins.module_utils.core.errors import CollectionError
+from unit.laws.certificates_world import MIDDLE, ONE, THREE, TWO, CertificateWorld, given
+from unit.plugins.modules.indoors import check_options, module, process, returned
+
+from lab.certificates import NOW, Made, key_of, server
+
+NAME = "tls_certificate"
+HOST = "circleci.example.com"
+Change = Callable[..., tuple[dict[str, Any], str]]
+
+
+@pytest.fixture
+def host() -> CertificateWorld:
+    return CertificateWorld()
+
+
+@pytest.fixture
+def change(host: CertificateWorld) -> Change:
+    return lambda made=None, check=False, **params: changed(host, made, check, **params)
+
+
+def changed(host: CertificateWorld, made: Made | None = None, check: bool = False, **params: Any) -> tuple[dict[str, Any], str]:
+    found = module(NAME).DOOR
+    full = {key: option.get("default") for key, option in {**found.options, **door.WAIT_OPTIONS}.items()}
+    with host.open():
+        try:
+            outcome = door.reconcile(found, {**full, "_run": None, **given(made, **params)}, check, host.clock)
+        except CollectionError as error:
+            return {}, str(error)
+    return door.result_of(outcome), outcome.failure
+
+
+def restart(host: CertificateWorld) -> None:
+    """As replicated_app does, the notes cleared after it."""
+    host.restarted()
+    host.clear()
+
+
+def test_documentation_and_code_tell_the_same_options() -> None:
+    check_options(NAME, {**module(NAME).DOOR.options, **door.WAIT_OPTIONS})
+
+
+def test_a_pair_is_installed_served_after_the_restart_and_then_left_alone(host: CertificateWorld, change: Change) -> None:
+    result, failure = change(ONE)
+    assert failure == "" and [step["step"] for step in result["steps"]] == ["install"] and result["restart_required"]
+    assert set(result) - {"changed", "diff"} == set(returned(NAME)) and result["served"] is None
+    assert imports(host) == 1 and host.host.count("stop") == 0
+    waiting, failure = change(ONE)
+    assert (failure, waiting["changed"], waiting["restart_required"], waiting["reason"]) == ("", False, True, result["reason"])
+    restart(host)
+    served, failure = change(ONE)
+    assert (failure, served["changed"], served["restart_required"]) == ("", False, False)
+    assert served["served"] == ONE.fingerprint == served["certificate"]["fingerprint"]
+    assert imports(host) == 0, "since the restart"
+
+
+def test_check_mode_predicts_and_writes_nothing(host: CertificateWorld, change: Change) -> None:
+    check, failure = change(ONE, check=True)
+    assert failure == "" and imports(host) == 0 and host.end()["kept"] == [] and noted(host) == []
+    real, _failure = change(ONE)
+    for key in ("steps", "diff", "restart_required", "served", "reason", "previous", "certificate"):
+        assert check[key] == real[key], key
+
+
+def test_the_old_pair_is_kept_for_its_owner_alone_and_can_be_put_back(host: CertificateWorld, change: Change) -> None:
+    change(ONE)
+    restart(host)
+    result, failure = change(TWO)
+    assert failure == "" and [step["step"] for step in result["steps"]] == ["keep", "install"] and result["previous"] == ONE.fingerprint
+    kept = host.kept / "app.json"
+    assert stat.S_IMODE(kept.stat().st_mode) == 0o600 and kept.stat().st_uid == os.geteuid()
+    change(THREE)
+    assert change(THREE)[0]["previous"] == ONE.fingerprint, "the second was never served, so the first stays kept"
+    back, failure = change(state="previous")
+    assert failure == "" and back["changed"] and back["certificate"]["fingerprint"] == ONE.fingerprint and back["restart_required"]
+    restart(host)
+    again, failure = change(state="previous")
+    assert (failure, again["changed"], again["served"]) == ("", False, ONE.fingerprint)
+
+
+def test_without_an_earlier_pair_there_is_none_to_put_back(host: CertificateWorld, change: Change) -> None:
+    result, failure = change(state="previous")
+    assert result == {} and "there is no earlier pair of the app" in failure and imports(host) == 0
+
+
+def test_what_is_installed_but_not_served_after_a_restart_is_a_failure(host: CertificateWorld, change: Change) -> None:
+    change(ONE)
+    restart(host)
+    change(TWO)
+    host.clear()
+    result, failure = change(TWO)
+    assert "serves another one" in failure and ONE.fingerprint[:16] in failure and "state previous" in failure
+    assert result["served"] == ONE.fingerprint
+    host.deaf = True
+    result, failure = change(TWO)
+    assert "shows no certificate" in failure and result["served"] is None and host.clock.now() > 60
+
+
+@pytest.mark.parametrize(
+    ("params", "kinds"),
+    [
+        ({"private_key": TWO.key_pem}, ["private_key", "key_mismatch"]),
+        ({"certificate": ONE.pem}, ["certificate", "missing_intermediate"]),
+        ({"certificate": ONE.pem + MIDDLE.pem + ONE.key_pem}, ["certificate", "key_inside"]),
+        ({"host_names": ["other.example.com"]}, ["name_not_in_san", "other.example.com"]),
+        ({"min_days": 200}, ["expires_soon", "min_days is 200"]),
+        ({"certificate": MIDDLE.pem + ONE.pem, "chain_order": "refuse"}, ["wrong_order"]),
+        ({"certificate": ""}, ["certificate is needed"]),
+        ({"private_key": ""}, ["private_key is needed"]),
+        ({"host_names": ["https://x"]}, ["host_names has 'https://x'"]),
+        ({"endpoint": "a b"}, ["endpoint has 'a b'"]),
+        ({"min_days": -1}, ["min_days is -1"]),
+    ],
+)
+def test_what_cannot_be_right_is_refused_and_nothing_is_changed(host: CertificateWorld, change: Change, params: dict[str, Any], kinds: list[str]) -> None:
+    result, failure = change(ONE, **params)
+    assert result == {} and all(kind in failure for kind in kinds), failure
+    assert imports(host) == 0 and noted(host) == []
+    assert not any(line in failure for line in ONE.key_pem.splitlines()[1:-1])
+
+
+def test_the_name_of_the_installation_is_what_the_certificate_must_be_for(host: CertificateWorld, change: Change) -> None:
+    with host.host.look() as now:
+        now.state["stored"]["hostname"] = {"value": "ci.example.org"}
+    assert "ci.example.org" in change(ONE)[1] and imports(host) == 0
+    with host.host.look() as now:
+        now.state["stored"]["hostname"] = {}
+    assert "host_names is empty" in change(ONE)[1]
+
+
+def test_one_that_signed_itself_is_taken_behind_a_load_balancer(host: CertificateWorld, change: Change) -> None:
+    own = server(HOST, key=key_of("p256", 8), ends=NOW.replace(year=2036))
+    assert "(self_signed)" in change(own, certificate=own.pem)[1]
+    assert change(own, certificate=own.pem, self_signed=True)[1] == ""
+
+
+def test_other_settings_stay_as_they_are(host: CertificateWorld, change: Change) -> None:
+    with host.host.look() as now:
+        before = {name: value for name, value in now.state["stored"].items() if not name.startswith("ssl_")}
+    change(ONE)
+    with host.host.look() as now:
+        assert {name: value for name, value in now.state["stored"].items() if not name.startswith("ssl_")} == before
+
+
+def test_what_stands_in_the_settings_and_is_no_certificate_can_be_replaced_and_put_back(host: CertificateWorld, change: Change) -> None:
+    with host.host.look() as now:
+        now.state["stored"] |= {"ssl_cert": {"value": "x", "data": "bm8="}, "ssl_private_key": {"value": "y", "data": "bm8="}}
+    assert change(ONE)[1] == ""
+    assert change(state="previous")[1] == "" and host.host.stored("ssl_cert")["data"] == "bm8="
+
+
+def test_the_console_serves_it_at_once_and_has_no_note(host: CertificateWorld, change: Change) -> None:
+    result, failure = change(ONE, target="console")
+    assert failure == "" and result["changed"] and result["served"] == ONE.fingerprint and not result["restart_required"]
+    assert noted(host) == [] and imports(host) == 0
+    assert sorted(path.name for path in host.kept.iterdir()) == ["console-current.json"]
+    assert not change(ONE, target="console")[0]["changed"]
+    second, failure = change(TWO, target="console")
+    assert failure == "" and second["previous"] == ONE.fingerprint and second["served"] == TWO.fingerprint
+    back, failure = change(state="previous", target="console")
+    assert failure == "" and back["served"] == ONE.fingerprint
+    assert not change(state="previous", target="console")[0]["changed"]
+    assert all(stat.S_IMODE(path.stat().st_mode) == 0o600 for path in host.kept.iterdir())
+
+
+def test_a_host_without_replicated_is_told(host: CertificateWorld, change: Change) -> None:
+    host.broken = True
+    assert "replicatedctl is neither on PATH" in change(ONE)[1]
+
+
+def test_a_real_process_shows_no_key_and_says_what_is_wrong_with_it() -> None:
+    ran = process(NAME, {"PATH": "/nowhere"}, certificate=ONE.pem + ONE.key_pem, private_key=TWO.key_pem, kept_directory="/nowhere")
+    assert ran["failed"]
+    for key in (ONE.key_pem, TWO.key_pem):
+        assert not [line for line in key.splitlines()[1:-1] if line in str(ran)]
+
+
+def imports(host: CertificateWorld) -> int:
+    """How often settings were imported."""
+    return host.host.count("import")
+
+
+def noted(host: CertificateWorld) -> list[str]:
+    """What waits for a restart."""
+    return list(host.end()["notes"])
