@@ -58,6 +58,7 @@ options:
   region:
     description:
       - Region in which to build.
+      - The environment variable E(AWS_REGION) is used where the option is not set.
     type: str
     required: true
   regions:
@@ -184,6 +185,7 @@ run:
 
 from typing import Any
 
+from ansible_collections.serverops.circleci.plugins.module_utils.cloud.options import CLOUD_OPTIONS
 from ansible_collections.serverops.circleci.plugins.module_utils.core.clock import Clock
 from ansible_collections.serverops.circleci.plugins.module_utils.core.reconcile import Task
 from ansible_collections.serverops.circleci.plugins.module_utils.door import Door, Params, run_door
@@ -207,6 +209,7 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "log_directory": {"type": "path", "default": "~/.serverops/images"},
     "packer": {"type": "str", "default": "packer"},
     **FAMILY_OPTIONS,
+    **CLOUD_OPTIONS,
 }
 
 

@@ -21,6 +21,7 @@ options:
   region:
     description:
       - Region to look in.
+      - The environment variable E(AWS_REGION) is used where the option is not set.
     type: str
     required: true
   regions:
@@ -65,13 +66,14 @@ images:
 
 from typing import Any
 
+from ansible_collections.serverops.circleci.plugins.module_utils.cloud.options import CLOUD_OPTIONS
 from ansible_collections.serverops.circleci.plugins.module_utils.core.clock import Clock
 from ansible_collections.serverops.circleci.plugins.module_utils.core.shapes import Json
 from ansible_collections.serverops.circleci.plugins.module_utils.door import InfoDoor, Params, run_info_door
 from ansible_collections.serverops.circleci.plugins.module_utils.image.info_client import read_images
 from ansible_collections.serverops.circleci.plugins.module_utils.image.options import FAMILY_OPTIONS
 
-OPTIONS: dict[str, dict[str, Any]] = {**FAMILY_OPTIONS}
+OPTIONS: dict[str, dict[str, Any]] = {**FAMILY_OPTIONS, **CLOUD_OPTIONS}
 
 
 def read(params: Params, _clock: Clock) -> Json:

@@ -113,7 +113,8 @@ class ImagePort:
         spec = self._spec
         machines = [Leftover("instance", one["InstanceId"]) for one in builders if one["State"]["Name"] in LIVING]
         names = [name for one in builders for name in names_of(one)] + self._packer.named(self._digest)
-        return machines + self._ec2.named(spec.region, names) + self._ec2.disks(spec.name, spec.region)
+        files = self._packer.dead_files([self._digest, *(tags_of(one).get(DIGEST, "") for one in builders)])
+        return machines + files + self._ec2.named(spec.region, names) + self._ec2.disks(spec.name, spec.region)
 
     def _used(self, images: list[Image]) -> frozenset[str]:
         if not self._spec.keep:
@@ -148,9 +149,12 @@ class ImagePort:
             raise Refused("a build has begun meanwhile")
         machines = [one for one in leftovers if one.kind == "instance"]
         for one in leftovers:
-            if one in state.leftovers and (not machines or one.kind not in LATER):
+            if one not in state.leftovers or (machines and one.kind in LATER):
+                continue
+            if one.kind == "variables":
+                self._packer.forget(one.id)
+            else:
                 self._ec2.sweep(self._spec.region, one)
-        self._packer.forget(self._own_digest())
 
 
 def image_spec(params: Mapping[str, Any]) -> ImageSpec:

@@ -72,9 +72,10 @@ class Ec2:
         tagged = {"Name": f"tag:{FAMILY}", "Values": [family]}
         free = [tagged, {"Name": "status", "Values": ["available"]}]
         volumes = [Leftover("volume", one["VolumeId"]) for one in self._pages(region, "describe_volumes", "Volumes", Filters=free)]
-        kept = {one for image in self.images(family, region, NO_DIGEST) for one in image.snapshots}
-        snapshots = self._pages(region, "describe_snapshots", "Snapshots", OwnerIds=["self"], Filters=[tagged])
-        return volumes + [Leftover("snapshot", one["SnapshotId"]) for one in snapshots if one["SnapshotId"] not in kept]
+        snapshots = [one["SnapshotId"] for one in self._pages(region, "describe_snapshots", "Snapshots", OwnerIds=["self"], Filters=[tagged])]
+        # Images after snapshots: one that is registered meanwhile has its snapshot then.
+        kept = {one for image in self.images(family, region, NO_DIGEST) for one in image.snapshots} if snapshots else set()
+        return volumes + [Leftover("snapshot", one) for one in snapshots if one not in kept]
 
     def named(self, region: str, things: Sequence[Leftover]) -> list[Leftover]:
         """Of key pairs and security groups, known by name, those that are there; groups by their ids."""

@@ -153,7 +153,7 @@ def tags_of(body: Mapping[str, Any]) -> dict[str, str]:
     return {one["Key"]: one["Value"] for one in body.get("Tags", ())}
 
 
-SAYS = re.compile(r"^(?:==>|\s{4}) [\w.-]+: (.*)$")
+SAYS = re.compile(r"^(?:==>|   ) [\w.-]+: (.*)$")
 TEMPORARY = re.compile(r"Creating temporary (keypair|security group for this instance): (\S+)")
 
 

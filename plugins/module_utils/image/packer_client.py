@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from ansible_collections.serverops.circleci.plugins.module_utils.core.errors import BadInput, Refused
@@ -78,6 +78,10 @@ class Packer:
         text = json.dumps({name: value if isinstance(value, str) else json.dumps(value) for name, value in given.items()})
         argv = [program, "build", "-color=false", f"-var-file={build.kept}", os.path.abspath(os.path.expanduser(self._spec.template))]
         build.start(argv, self._environment(), Secret(text))
+
+    def dead_files(self, digests: Iterable[str]) -> list[Leftover]:
+        """Files with variables, by the digests of their builds. A build that ends takes its own away; one that was killed did not come to it."""
+        return [Leftover("variables", one) for one in sorted(set(digests)) if self._build(one).keeps() and not self.is_alive(one)]
 
     def forget(self, digest: str) -> None:
         """Remove the file with the variables of a build that has ended."""

@@ -120,6 +120,10 @@ class Detached:
             return file.read().decode("utf-8", "replace")
         return ""
 
+    def keeps(self) -> bool:
+        """Whether what was kept for it is still there."""
+        return os.path.exists(self.kept)
+
     def forget(self) -> None:
         """Remove what was kept for it; the log stays."""
         for path in (self.kept, f"{self._base}.lock"):

@@ -107,7 +107,7 @@ class Client:
         return self._account.region(self._name)
 
     def _call(self, act: str, given: Json, work: Callable[[], Json], write: bool = False) -> Json:
-        with self._account.around(act):
+        with self._account.around(act, before=write):
             if act in self._account.fails:
                 self._account.fails[act]()
             self._account.pass_time(self._name)

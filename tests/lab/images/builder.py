@@ -29,6 +29,7 @@ class Build:
     key: str
     done: int = 0
     alive: bool = True
+    kept: bool = True  # the file with its variables; what ends by itself takes it away
     log: str = ""
     made: dict[str, str] = field(default_factory=dict)
 
@@ -109,4 +110,4 @@ class Builder:
             self.account.end_machine(build.variables["region"], build.made["machine"])
         here["keys"].pop(build.key, None)
         here["groups"].pop(build.made.get("group", ""), None)
-        build.alive = False
+        build.alive = build.kept = False

@@ -77,11 +77,12 @@ class ImageWorld:
             if not kinds["images"]:
                 continue  # asked, and nothing there
             found[region] = {
-                "images": sorted((one["Name"].partition("-linux-")[0], one["State"], tuple(one.get("permissions", ()))) for one in kinds["images"].values()),
+                "images": sorted(map(_seen, kinds["images"].values()), key=str),
                 "machines": sum(one["State"]["Name"] == "running" for one in kinds["instances"].values()),
                 "others": {kind: len(kinds[kind]) for kind in ("volumes", "keys", "groups")},
             }
-        return found
+        kept = [name for name, build in self.builder.builds.items() if build.kept]
+        return {**found, "files": kept} if kept else found
 
     def harm(self) -> list[str]:
         """Never two machines at once, never a public image."""
@@ -93,6 +94,10 @@ class ImageWorld:
 
     def build(self, name: str) -> Any:
         return self.builder.look(name)
+
+
+def _seen(image: Json) -> tuple[str, str, tuple[Any, ...]]:
+    return image["Name"].partition("-linux-")[0], image["State"], tuple(image.get("permissions", ()))
 
 
 class Process:
@@ -115,8 +120,12 @@ class Process:
         build = self._world.builder.look(self._name)
         return build.log if build is not None else ""
 
+    def keeps(self) -> bool:
+        build = self._world.builder.look(self._name)
+        return build is not None and build.kept
+
     def forget(self) -> None:
-        return None
+        self._world.builder.builds[self._name].kept = False
 
 
 Trouble = Callable[[Any], None]

@@ -33,7 +33,7 @@ BASE = ("ubuntu", "available", ())
 
 
 def _ends(*images: Any) -> Json:
-    return {"images": sorted([BASE, *images]), **CLEAN}
+    return {"images": sorted([BASE, *images], key=str), **CLEAN}
 
 
 BUILT: Json = {HOME: _ends(("circleci", "available", SHARED))}
@@ -143,6 +143,22 @@ def subjects() -> list[Subject]:
     ]
 
 
+def listed() -> ImageWorld:
+    """Three images: one that a launch template names, one that a machine runs on, a public one without tags that nothing uses."""
+    world = ImageWorld()
+    here = world.account.region(HOME)
+    for number in range(3):
+        one = world.account.image(HOME, f"circleci-linux-{number}", {"serverops_digest": str(number)} if number < 2 else {})
+        if number == 0:
+            here["templates"]["lt-1"] = {"LaunchTemplateId": "lt-1", "versions": [{"LaunchTemplateData": {"ImageId": one}}]}
+        if number == 1:
+            here["instances"]["i-1"] = {"InstanceId": "i-1", "ImageId": one, "State": {"Name": "stopped"}}
+        here["images"][one]["permissions"] = [[], list(SHARED), [{"Group": "all"}]][number]
+        world.clock.sleep(50)
+    return world.settle_in()
+
+
 def readings() -> list[Reading]:
     """The module that reads."""
-    return []
+    params = {"name": "circleci-linux", "region": HOME, "regions": [AWAY], "cloud": {"access_key": "lab", "secret_key": CANARY}}
+    return [Reading("vm_image_info", import_module(MODULES + "vm_image_info").DOOR, listed, params, CANARY, TROUBLES[:2])]
