@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from integration.playing import play_target
+from integration.playing import TARGETS, Played, play, play_target
 from moto.server import ThreadedMotoServer
 
 CANARY = "canary/secret+4e1"
@@ -80,19 +80,50 @@ def test_reading_target(account: dict[str, Any], tmp_path: Path) -> None:
     assert played.code == 0, played.output
 
 
-MOMENTS = ("Creating temporary keypair", "Launching a source AWS instance", "Running local shell script", "Creating AMI", "Adding tags to AMI")
+MOMENTS = ("Creating temporary keypair", "Running local shell script", "Creating AMI")
+ONCE = """
+- hosts: localhost
+  connection: local
+  gather_facts: false
+  vars:
+    ansible_python_interpreter: "{{ ansible_playbook_python }}"
+  tasks:
+    - serverops.circleci.vm_image:
+        name: circleci-linux
+        template: "{{ target_template }}"
+        scripts: ["{{ target_script }}"]
+        base_image: "{{ target_base }}"
+        region: eu-west-1
+        variables: {endpoint: "{{ target_endpoint }}", seconds: "{{ target_seconds | default('2') }}"}
+        secret_variables: {password: "{{ target_canary }}"}
+        digest_key: "{{ target_canary }}-key"
+        log_directory: "{{ target_logs }}"
+        cloud: {endpoint_url: "{{ target_endpoint }}", access_key: lab, secret_key: "{{ target_canary }}"}
+        wait: "{{ target_wait }}"
+        wait_timeout: 300
+"""
+
+
+def once(account: dict[str, Any], folder: Path, **more: Any) -> Played:
+    """One run of the module, for tests that kill what it began."""
+    playbook = folder / "once.yml"
+    playbook.write_text(ONCE)
+    template = str(TARGETS / "vm_image" / "files" / "lab.json")
+    return play(str(playbook), {**variables(account, folder), "target_template": template, **more}, folder / "home")
 
 
 @pytest.mark.parametrize("moment", MOMENTS)
 def test_f93_killed_in_mid_build_and_run_again(moment: str, account: dict[str, Any], tmp_path: Path) -> None:
     """kill -9 of Packer with all its plugins as soon as its log tells the moment."""
-    book = variables(account, tmp_path)
-    played = play_target("vm_image_once", {**book, "target_wait": False}, tmp_path)
+    played = once(account, tmp_path, target_wait=False)
     assert played.code == 0, played.output
     kill_at(moment, tmp_path / "logs")
-    played = play_target("vm_image_once", {**book, "target_wait": True}, tmp_path)
+    left = [path.suffixes[-1] for path in (tmp_path / "logs").iterdir() if CANARY in path.read_text()]
+    played = once(account, tmp_path, target_wait=True)
     assert played.code == 0, played.output
     assert things(account) == {"images": ["available"], "machines": [], "keys": [], "groups": [], "disks": []}
+    assert ".json" in left, "a killed build leaves the file with its variables"
+    assert [path.name for path in (tmp_path / "logs").glob("*.json")] == [], "which is gone when the image is there"
 
 
 def kill_at(moment: str, logs: Path) -> None:
@@ -108,7 +139,7 @@ def kill_at(moment: str, logs: Path) -> None:
 
 
 def test_a_build_that_fails_says_why_and_leaves_nothing(account: dict[str, Any], tmp_path: Path) -> None:
-    played = play_target("vm_image_once", {**variables(account, tmp_path), "target_wait": True, "target_seconds": "x; exit 3"}, tmp_path)
+    played = once(account, tmp_path, target_wait=True, target_seconds="x; exit 3")
     assert played.code != 0
     assert "Packer ended without the image circleci-linux-" in played.output
     assert things(account) == {"images": [], "machines": [], "keys": [], "groups": [], "disks": []}

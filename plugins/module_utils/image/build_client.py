@@ -53,7 +53,7 @@ class ImagePort:
         elsewhere = self._elsewhere(builders)
         dead = () if busy or elsewhere else self._leftovers(builders)
         ending = any(one["State"]["Name"] == ENDING for one in builders)
-        return ImageState(
+        state = ImageState(
             digest=digest,
             images=tuple(images),
             here=here,
@@ -65,6 +65,9 @@ class ImagePort:
             said=self._packer.said(digest),
             log=self._packer.log(digest),
         )
+        if spec.base_image and not busy and not elsewhere and state.wanted(spec, spec.region) is None:
+            self._ec2.base(spec.region, spec.base_image)  # it may be gone once the image is there
+        return state
 
     def apply(self, step: Any) -> None:
         """One step."""
@@ -97,8 +100,7 @@ class ImagePort:
             spec = self._spec
             texts = {path: read_text(path, option).encode() for option, paths in (("template", (spec.template,)), ("scripts", spec.scripts)) for path in paths}
             must_be_ours(spec.template, texts[spec.template].decode("utf-8", "replace"))
-            base = self._ec2.base(spec.region, spec.base_image) if spec.base_image else ""
-            values = {"variables": dict(spec.variables), "base_image": base, "encrypted": spec.encrypted}
+            values = {"variables": dict(spec.variables), "base_image": spec.base_image, "encrypted": spec.encrypted}
             names = {f"{number}": text for number, text in enumerate(texts.values())}  # a file that is moved makes no new image
             self._digest = digest_of(names, values, {"packer": self._packer.version()}, sealed(spec.secret_variables, spec.digest_key))
         return self._digest

@@ -54,13 +54,12 @@ class Ec2:
         found = [(image_from_api(region, body), body) for body in bodies]
         return [self._with_people(one, body) if digest is None or _is_of(one, digest) else one for one, body in found]
 
-    def base(self, region: str, image: str) -> str:
-        """The base image's id, proven to be there. Raises NotFound."""
+    def base(self, region: str, image: str) -> None:
+        """Prove that the base image is there. Raises NotFound."""
         with asking(f"look at the base image {image} in {region}"):
             found = self.client(region).describe_images(ImageIds=[image])["Images"]
         if not found:
             raise NotFound(f"base_image {image} is not in {region}, or not to be seen from this account; give one that is")
-        return str(found[0]["ImageId"])
 
     def builders(self, family: str, region: str) -> list[Mapping[str, Any]]:
         """Machines on which an image of the family is, or was, built; EC2 shows those that are gone for about an hour."""
