@@ -52,7 +52,8 @@ options:
     default: []
   base_image:
     description:
-      - Id of the image to start from; it must be there while the image is built. Without it the template says what it starts from, and a newer one makes no new image.
+      - Id of the image to start from; it must be there while the image is built.
+      - Without it the template says what it starts from, and a newer one makes no new image.
     type: str
     default: ""
   region:
