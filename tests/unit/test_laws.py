@@ -14,6 +14,7 @@ from unit.laws import (
     certificates,
     gcp,
     host_files,
+    images,
     kots,
     kots_config,
     kots_restore,
@@ -36,6 +37,7 @@ from unit.toy import subjects as toy
 SUBJECTS: list[Subject] = [
     *toy.subjects(),
     *gcp.subjects(),
+    *images.subjects(),
     *nomad.subjects(),
     *nomad_jobs.subjects(),
     *server.subjects(),
@@ -51,6 +53,7 @@ SUBJECTS: list[Subject] = [
     *telegraf.subjects(),
 ]
 READINGS: list[Reading] = [
+    *images.readings(),
     *nomad.readings(),
     *nomad_jobs.readings(),
     *server.readings(),

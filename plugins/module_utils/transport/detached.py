@@ -56,7 +56,8 @@ def _made(folder: str) -> None:
 class Detached:
     """One program, known by a name that stays the same over runs."""
 
-    def __init__(self, folder: str, name: str) -> None:
+    def __init__(self, folder: str, name: str, kept: str = ".kubeconfig") -> None:
+        self._ending = kept
         self._base = os.path.join(os.path.expanduser(folder), name)
         self._folder = os.path.expanduser(folder)
         self._child: Optional[subprocess.Popen[bytes]] = None
@@ -69,7 +70,7 @@ class Detached:
     @property
     def kept(self) -> str:
         """Path of the file that is kept for it while it lives."""
-        return f"{self._base}.kubeconfig"
+        return f"{self._base}{self._ending}"
 
     def start(self, argv: Sequence[str], environment: Mapping[str, str], kept: Optional[Secret] = None) -> None:
         """Start it, in a session of its own; no terminal, no secret in its arguments. Raises Refused where it lives already, or cannot be started."""
@@ -118,6 +119,10 @@ class Detached:
             file.seek(max(0, file.tell() - LONGEST_TAIL))
             return file.read().decode("utf-8", "replace")
         return ""
+
+    def keeps(self) -> bool:
+        """Whether what was kept for it is still there."""
+        return os.path.exists(self.kept)
 
     def forget(self) -> None:
         """Remove what was kept for it; the log stays."""

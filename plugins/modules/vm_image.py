@@ -1,0 +1,230 @@
+#!/usr/bin/python
+# Copyright (c) 2026, the serverops.circleci authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A machine image for the VM service: built once for what it is made of, private, in all wanted regions: the door."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: vm_image
+short_description: Build a private machine image for the VM service with Packer, once for what it is made of
+version_added: 0.1.0
+description:
+  - An image is known by a digest of what it is made of, which is the template, the variables, the scripts, the base image's id and Packer's version.
+    Where an image of this digest is there, nothing is built; one that EC2 still makes is waited for; whatever is different makes a new image.
+  - Packer runs on its own, and goes on when the task or the play ends. A later run finds it, and waits for it.
+  - The image is never public. Exactly the accounts of O(shared_with) may use it, in every region of O(regions).
+  - What a dead build left (machine, disk, snapshot, key pair, security group) is found by its tags and by the build's log, and taken away.
+options:
+  name:
+    description:
+      - Name of the family of images. An image is called by it and the first 12 digits of its digest.
+    type: str
+    required: true
+  template:
+    description:
+      - Path of the Packer template, JSON or HCL2, with an C(amazon-ebs) builder. That of the role C(vm_image) will do for Linux.
+      - It must use the variables C(image_name), C(image_family), C(image_digest) and C(image_run), by which its image, and what it starts, are found again.
+        C(region), and C(base_image) where O(base_image) is given, are handed to it as well.
+    type: path
+    required: true
+  variables:
+    description:
+      - Variables of the template. Their values are part of the digest.
+    type: dict
+    default: {}
+  secret_variables:
+    description:
+      - Variables that nobody may read. They go to Packer in a private file, and into the digest by O(digest_key).
+    type: dict
+    default: {}
+  digest_key:
+    description:
+      - A secret of yours by which secret variables enter the digest, so that a changed one makes a new image while the tag tells nothing of it.
+      - Needed with O(secret_variables).
+    type: str
+  scripts:
+    description:
+      - Paths of files that the template uses. Their content is part of the digest.
+    type: list
+    elements: str
+    default: []
+  base_image:
+    description:
+      - Id of the image to start from; it must be there while the image is built.
+      - Without it the template says what it starts from, and a newer one makes no new image.
+    type: str
+    default: ""
+  region:
+    description:
+      - Region in which to build.
+      - The environment variable E(AWS_REGION) is used where the option is not set.
+    type: str
+    required: true
+  regions:
+    description:
+      - Regions to copy the image to. Its ids are told when it is available in all of them.
+    type: list
+    elements: str
+    default: []
+  shared_with:
+    description:
+      - Ids of the accounts that may use the image besides its owner. All others, and everybody, are shut out.
+    type: list
+    elements: str
+    default: []
+  encrypted:
+    description:
+      - Whether its disks must be encrypted. The template has to do it; an image that is not is an error. Copies are encrypted by EC2.
+    type: bool
+    default: false
+  keep:
+    description:
+      - How many images of the family to keep in each region, the newest and this one among them. V(0) keeps all.
+      - An image that a machine runs on, that a launch template names, or that is in O(in_use) is never taken away; nor is one that this module did not make.
+    type: int
+    default: 0
+  in_use:
+    description:
+      - Ids of images that stay in any case, such as the one that the server's settings name.
+    type: list
+    elements: str
+    default: []
+  max_build_time:
+    description:
+      - After how many seconds a build of another controller is taken for dead.
+    type: float
+    default: 7200
+  log_directory:
+    description:
+      - Folder for logs and for what tells whether a build lives, on the machine where this module runs. It must be of the user alone.
+    type: path
+    default: ~/.serverops/images
+  packer:
+    description:
+      - Packer's name on C(PATH), or its path. From 1.10 on it needs the plugin for Amazon installed.
+    type: str
+    default: packer
+requirements:
+  - Packer 1.6 or newer
+  - boto3
+extends_documentation_fragment:
+  - serverops.circleci.cloud
+  - serverops.circleci.wait
+  - serverops.circleci.attributes
+  - serverops.circleci.attributes.changes
+seealso:
+  - module: serverops.circleci.vm_image_info
+  - module: serverops.circleci.iam_policy_info
+author:
+  - The serverops.circleci authors (@serverops)
+"""
+
+EXAMPLES = r"""
+- name: An image of our own for machine jobs, the last three kept
+  serverops.circleci.vm_image:
+    name: circleci-linux
+    template: "{{ playbook_dir }}/packer/linux.json"
+    scripts: ["{{ playbook_dir }}/packer/setup.sh"]
+    base_image: ami-0a1b2c3d4e5f60718
+    region: eu-west-1
+    regions: [us-east-1]
+    shared_with: ["111111111111"]
+    keep: 3
+    in_use: ["{{ current_image }}"]
+  register: linux
+"""
+
+RETURN = r"""
+image:
+  description: The image in its first region, with id, name, region, state, digest, created, encrypted, public and shared_with; null while there is none.
+  returned: whenever EC2 could be read
+  type: dict
+  sample: {id: ami-0a, name: circleci-linux-5b1d0c7f2a9e, region: eu-west-1, state: available, public: false, shared_with: ["111111111111"]}
+name:
+  description: What the image is called.
+  returned: whenever EC2 could be read
+  type: str
+  sample: circleci-linux-5b1d0c7f2a9e
+digest:
+  description: The digest of what it is made of.
+  returned: whenever EC2 could be read
+  type: str
+regions:
+  description: The image's id by region; empty until it is available in all of them.
+  returned: whenever EC2 could be read
+  type: dict
+  sample: {eu-west-1: ami-0a, us-east-1: ami-0b}
+leftovers:
+  description: What dead builds left and is still there, each with kind and id.
+  returned: whenever EC2 could be read
+  type: list
+  elements: dict
+  sample: []
+log:
+  description: Path of Packer's log.
+  returned: whenever EC2 could be read
+  type: str
+reason:
+  description: The end in words.
+  returned: whenever EC2 could be read
+  type: str
+  sample: image circleci-linux-5b1d0c7f2a9e is there
+steps:
+  description: What was done, or would be in check mode, in order; build, tag, share, copy, remove and sweep.
+  returned: whenever EC2 could be read
+  type: list
+  elements: dict
+  sample: [{step: build, id: image, digest: 5b1d0c7f2a9e}]
+run:
+  description: Id of this run.
+  returned: whenever EC2 could be read
+  type: str
+  sample: 2d9f6a52-7f0e-4c6b-9d39-6c5c3a1f0b11
+"""
+
+from typing import Any
+
+from ansible_collections.serverops.circleci.plugins.module_utils.cloud.options import CLOUD_OPTIONS
+from ansible_collections.serverops.circleci.plugins.module_utils.core.clock import Clock
+from ansible_collections.serverops.circleci.plugins.module_utils.core.reconcile import Task
+from ansible_collections.serverops.circleci.plugins.module_utils.door import Door, Params, run_door
+from ansible_collections.serverops.circleci.plugins.module_utils.image import build
+from ansible_collections.serverops.circleci.plugins.module_utils.image.build_client import ImagePort, image_spec
+from ansible_collections.serverops.circleci.plugins.module_utils.image.model import ImageSpec
+from ansible_collections.serverops.circleci.plugins.module_utils.image.options import FAMILY_OPTIONS
+
+OPTIONS: dict[str, dict[str, Any]] = {
+    "template": {"type": "path", "required": True},
+    "variables": {"type": "dict", "default": {}},
+    "secret_variables": {"type": "dict", "default": {}, "no_log": True},
+    "digest_key": {"type": "str", "no_log": True},
+    "scripts": {"type": "list", "elements": "str", "default": []},
+    "base_image": {"type": "str", "default": ""},
+    "shared_with": {"type": "list", "elements": "str", "default": []},
+    "encrypted": {"type": "bool", "default": False},
+    "keep": {"type": "int", "default": 0},
+    "in_use": {"type": "list", "elements": "str", "default": []},
+    "max_build_time": {"type": "float", "default": 7200.0},
+    "log_directory": {"type": "path", "default": "~/.serverops/images"},
+    "packer": {"type": "str", "default": "packer"},
+    **FAMILY_OPTIONS,
+    **CLOUD_OPTIONS,
+}
+
+
+def port(params: Params, spec: ImageSpec, _task: Task, clock: Clock) -> ImagePort:
+    """The way to the image."""
+    return ImagePort(spec, params["cloud"] or {}, clock)
+
+
+DOOR = Door(options=OPTIONS, rules=build, spec=image_spec, port=port, libraries=("boto3",))
+
+
+def main() -> None:
+    run_door(DOOR)
+
+
+if __name__ == "__main__":
+    main()

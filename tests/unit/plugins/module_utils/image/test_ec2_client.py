@@ -1,0 +1,69 @@
+# Copyright (c) 2026, the serverops.circleci authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""EC2 as it is asked: pages, people of one digest only, disks of images that come up meanwhile, sweeping what is gone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime, timezone
+from typing import Any
+
+import pytest
+from ansible_collections.serverops.circleci.plugins.module_utils.core.errors import NotFound
+from ansible_collections.serverops.circleci.plugins.module_utils.image.ec2_client import Ec2, age_of, names_of
+from ansible_collections.serverops.circleci.plugins.module_utils.image.model import Leftover
+from unit.laws.image_world import HOME, ImageWorld
+
+TAGS = {"serverops_image": "circleci-linux", "serverops_digest": "d1"}
+
+
+@pytest.fixture
+def world() -> Iterator[ImageWorld]:
+    made = ImageWorld()
+    with made.open():
+        yield made
+
+
+def asked(world: ImageWorld) -> list[str]:
+    return [point.partition("after ")[2] for point in world.tap.points if point.startswith("after ")]
+
+
+def test_people_are_asked_of_the_wanted_image_only(world: ImageWorld) -> None:
+    world.account.image(HOME, "circleci-linux-1", TAGS)
+    world.account.image(HOME, "circleci-linux-2", {**TAGS, "serverops_digest": "d2"})
+    assert len(Ec2(None).images("circleci-linux", HOME, "d1")) == 2
+    assert asked(world).count("describe_image_attribute") == 1
+
+
+def test_a_snapshot_is_free_when_no_image_has_it(world: ImageWorld) -> None:
+    world.account.image(HOME, "circleci-linux-1", TAGS)
+    world.account.region(HOME)["snapshots"]["snap-free"] = {"SnapshotId": "snap-free", "Tags": [{"Key": "serverops_image", "Value": "circleci-linux"}]}
+    assert Ec2(None).disks("circleci-linux", HOME) == [Leftover("snapshot", "snap-free")]
+    assert asked(world).index("describe_snapshots") < asked(world).index("describe_images"), "an image that comes meanwhile has its snapshot"
+
+
+def test_a_base_that_is_gone(world: ImageWorld) -> None:
+    Ec2(None).base(HOME, "ami-base")
+    with pytest.raises(NotFound, match="base_image ami-0 is not in eu-west-1"):
+        Ec2(None).base(HOME, "ami-0")
+
+
+def test_sweeping_what_is_gone_is_no_failure(world: ImageWorld) -> None:
+    for kind in ("volume", "snapshot", "key_pair", "security_group"):
+        Ec2(None).sweep(HOME, Leftover(kind, "gone"))
+    assert world.account.writes == []
+
+
+def test_exactly_the_change_of_people_is_sent(world: ImageWorld) -> None:
+    image = world.account.image(HOME, "circleci-linux-1", TAGS)
+    body = world.account.region(HOME)["images"][image]
+    body["permissions"] = [{"Group": "all"}, {"UserId": "1" * 12}, {"UserId": "9" * 12}]
+    Ec2(None).share(HOME, image, ("1" * 12, "2" * 12), ("all", "1" * 12, "9" * 12))
+    assert body["permissions"] == [{"UserId": "1" * 12}, {"UserId": "2" * 12}] and not body["Public"]
+
+
+def test_a_machine_tells_its_age_and_what_packer_made_for_it() -> None:
+    body: dict[str, Any] = {"LaunchTime": datetime.fromtimestamp(100, timezone.utc), "KeyName": "packer_1", "SecurityGroups": [{"GroupName": "default"}]}
+    assert age_of(body, 160.0) == 60.0 and age_of({}, 160.0) == 0.0
+    assert names_of(body) == [Leftover("key_pair", "packer_1")], "a group of the operator's own stays"

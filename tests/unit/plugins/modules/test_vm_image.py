@@ -1,0 +1,138 @@
+# Copyright (c) 2026, the serverops.circleci authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The door of vm_image: options, result, the whole way of a build; names taken, bases gone, sharing half done; no secret on the way."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ansible_collections.serverops.circleci.plugins.module_utils.door import WAIT_OPTIONS
+from unit.laws.image_world import AWAY, CANARY, HOME, TEMPLATE, ImageWorld
+from unit.laws.images import PARAMS
+from unit.laws.running import module_run
+from unit.plugins.modules.indoors import check_options, module, process, returned
+
+NAME = "vm_image"
+DOOR = module(NAME).DOOR
+
+
+def run(world: ImageWorld, check: bool = False, **params: Any) -> dict[str, Any]:
+    world.settle_in()
+    return module_run(DOOR, world, {**PARAMS, **params}, check)
+
+
+def steps(result: dict[str, Any]) -> list[str]:
+    return [str(step["step"]) for step in result["steps"]]
+
+
+def test_documentation_and_code_tell_the_same_options() -> None:
+    check_options(NAME, {**DOOR.options, **WAIT_OPTIONS})
+
+
+def test_built_told_and_left_alone() -> None:
+    world = ImageWorld()
+    result = run(world)
+    assert not result.get("failed"), result
+    assert set(result) - {"changed", "diff", "waited"} == set(returned(NAME)) - {"waited"}
+    assert steps(result) == ["build", "share"]
+    assert (result["image"]["public"], result["image"]["shared_with"], result["leftovers"]) == (False, ["111111111111"], [])
+    assert result["regions"] == {HOME: result["image"]["id"]}
+    again = run(world)
+    assert (again["changed"], again["regions"], world.writes()) == (False, result["regions"], [])
+
+
+CHANGES: list[dict[str, Any]] = [
+    {"variables": {"disk_gb": "200"}},
+    {"secret_variables": {"password": "another"}},
+    {"encrypted": False, "scripts": ["setup.sh", "more.sh"]},
+    {"base_image": "ami-newer"},
+]
+
+
+@pytest.mark.parametrize("change", CHANGES, ids=str)
+def test_what_is_different_makes_another_image(change: dict[str, Any]) -> None:
+    world = ImageWorld()
+    base = world.account.region(HOME)["images"]
+    base["ami-newer"] = {**base["ami-base"], "ImageId": "ami-newer"}
+    first = run(world)
+    second = run(world, **change)
+    assert not second.get("failed"), second
+    assert second["digest"] != first["digest"] and "build" in steps(second)
+
+
+def test_people_and_regions_make_no_other_image() -> None:
+    world = ImageWorld()
+    first = run(world)
+    second = run(world, shared_with=["222222222222"], regions=[AWAY])
+    assert second["digest"] == first["digest"] and "build" not in steps(second)
+    assert set(second["regions"]) == {HOME, AWAY} and second["image"]["shared_with"] == ["222222222222"]
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"shared_with": ["all"]}, "never public"),
+        ({"base_image": "ami-gone"}, "base_image ami-gone is not in eu-west-1"),
+        ({"digest_key": None}, "without digest_key"),
+        ({"template": "setup.sh"}, "does not use the variables image_name"),
+    ],
+)
+def test_bad_input_is_told_and_nothing_is_begun(change: dict[str, Any], words: str) -> None:
+    world = ImageWorld()
+    result = run(world, **change)
+    assert result["failed"] and words in result["msg"]
+    assert (world.writes(), world.builder.starts) == ([], 0) and CANARY not in str(result)
+
+
+def test_without_packer_nothing_is_begun() -> None:
+    world = ImageWorld()
+    world.version = ""
+    result = run(world)
+    assert result["failed"] and "packer is 'packer', which is not on PATH" in result["msg"]
+    assert world.writes() == []
+
+
+def test_check_mode_begins_nothing() -> None:
+    world = ImageWorld()
+    result = run(world, check=True)
+    assert result["changed"] and steps(result) == ["build", "share"] and world.builder.starts == 0
+
+
+def test_a_build_that_fails_is_told_in_its_words_without_the_secret() -> None:
+    world = ImageWorld()
+    world.builder.fails = "provision"
+    result = run(world)
+    assert result["failed"] and "Packer ended without the image" in result["msg"]
+    assert CANARY not in str(result)
+    assert [build.kept for build in world.builder.builds.values()] == [False], "its variables are gone"
+
+
+def test_what_it_does_is_told_while_it_does_it_and_a_secret_in_its_words_is_hidden() -> None:
+    world = ImageWorld()
+    result = run(world, wait=False)
+    assert steps(result) == ["build"]
+    world.clock.sleep(31)
+    result = run(world, wait=False)
+    assert "the password is " in result["reason"] and CANARY not in str(result)
+
+
+def test_a_file_of_variables_that_a_killed_build_left_goes_at_the_latest_when_the_image_is_there() -> None:
+    world = ImageWorld()
+    run(world, wait=False)
+    [name] = world.builder.builds
+    world.clock.sleep(112)
+    world.builder.look(name)
+    world.builder.kill(name)
+    assert world.builder.builds[name].kept
+    result = run(world)
+    assert not result.get("failed") and "sweep" in steps(result), result
+    assert not world.builder.builds[name].kept
+
+
+def test_a_real_process_names_what_is_missing(tmp_path: Path) -> None:
+    (tmp_path / "linux.json").write_text(TEMPLATE)
+    answer = process(NAME, {"AWS_REGION": "eu-west-1"}, name="x", template=str(tmp_path / "linux.json"), shared_with=["everybody"])
+    assert answer["failed"] and "name is 'x'" in answer["msg"], "the region came from the environment"
