@@ -5,7 +5,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
@@ -13,6 +15,8 @@ from typing import Any
 import pytest
 from ansible_collections.serverops.circleci.plugins.module_utils.host.restart_client import PendingRestarts
 from ansible_collections.serverops.circleci.plugins.module_utils.transport.handshakes import served_certificate
+from integration.clusters.base import until
+from integration.clusters.simulated import SimulatedCluster
 from integration.playing import Played, play
 
 from lab.certificates import Made, authority, key_of, server
@@ -90,6 +94,59 @@ def test_with_nothing_asked_for_it_sees_that_the_app_is_up(host: ServicesHost, t
     host.run("replicatedctl", "app", "stop", "-a")
     started = play(CONFIGURE, given, tmp_path / "home")
     assert started.code == 0 and host.health(), started.output
+
+
+@pytest.fixture
+def nomad(tmp_path: Path) -> Iterator[SimulatedCluster]:
+    made = SimulatedCluster("0.5.6", tmp_path / "cluster")
+    try:
+        yield made
+    finally:
+        made.close()
+
+
+def clients(given: dict[str, Any]) -> Path:
+    return Path(given["configure_restart_notes"] + ".clients.json")
+
+
+def test_as_many_build_clients_as_before_are_waited_for_also_by_the_next_run(host: ServicesHost, nomad: SimulatedCluster, tmp_path: Path) -> None:
+    whole = inputs(host, tmp_path) | {"nomad_url": nomad.url, "configure_allow_downtime": True, "configure_clients_pause": 0.5, "configure_clients_timeout": 2}
+    given = {key: value for key, value in whole.items() if not key.startswith("services_proxy") and key != "configure_overrides"}
+    home = tmp_path / "home"
+    check = play(CONFIGURE, given, home, "--check")
+    assert check.code == 0 and not clients(given).exists(), check.output
+
+    def lose_one() -> None:
+        until(lambda: clients(given).exists() and clients(given).read_text(), "the clients are counted")
+        assert json.loads(clients(given).read_text()) == {"ready": ["c1", "c2", "c3"]}, "counted before the restart"
+        nomad.order("/clients/kill", {"client": "c2", "heartbeat": 0.1})
+
+    with ThreadPoolExecutor(1) as aside:
+        losing = aside.submit(lose_one)
+        first = play(CONFIGURE, given, home)
+        losing.result()
+    words = " ".join(first.output.split())
+    assert first.code != 0 and "2 of 3" in words and "Missing: c2." in words and str(clients(given)) in words, first.output
+    assert host.health() and PendingRestarts(given["configure_restart_notes"]).notes() == (), "the notes are served, and the count is still there"
+    again = play(CONFIGURE, given, home)
+    assert again.code != 0 and "Missing: c2." in " ".join(again.output.split()), again.output
+    nomad.order("/clients/return", {"client": "c2"})
+    last = play(CONFIGURE, {**given, "configure_clients_timeout": 60}, home)
+    assert last.code == 0 and changed(last) == 0 and host.count("create") == 1, last.output
+    assert not clients(given).exists()
+
+
+def test_without_a_restart_no_client_is_waited_for(host: ServicesHost, nomad: SimulatedCluster, tmp_path: Path) -> None:
+    given = bare(host, tmp_path) | {"nomad_url": nomad.url, "configure_clients_pause": 0.5, "configure_clients_timeout": 2}
+    clients(given).parent.mkdir()
+    clients(given).write_text(json.dumps({"ready": ["c1", "c2", "c3", "gone"]}))
+    played = play(CONFIGURE, given, tmp_path / "home")
+    assert played.code == 0 and changed(played) == 0 and not clients(given).exists(), played.output
+
+
+def test_without_a_connection_to_nomad_it_says_that_no_client_is_counted(host: ServicesHost, tmp_path: Path) -> None:
+    played = play(CONFIGURE, bare(host, tmp_path), tmp_path / "home")
+    assert played.code == 0 and "neither counted nor waited for" in " ".join(played.output.split()), played.output
 
 
 def pair() -> Made:
