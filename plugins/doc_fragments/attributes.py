@@ -66,7 +66,7 @@ attributes:
   action_group:
     description: Takes its connection from C(module_defaults) of the group.
     support: full
-    membership: serverops.circleci.nomad
+    membership: [serverops.circleci.nomad]
 """
 
     KUBERNETES = r"""
@@ -75,7 +75,7 @@ attributes:
   action_group:
     description: Takes its connection from C(module_defaults) of the group.
     support: full
-    membership: serverops.circleci.kubernetes
+    membership: [serverops.circleci.kubernetes]
 """
 
     REPLICATED = r"""
@@ -84,8 +84,7 @@ attributes:
   action_group:
     description: Takes its options from C(module_defaults) of the group.
     support: full
-    membership:
-      - serverops.circleci.replicated
+    membership: [serverops.circleci.replicated]
 """
 
     GCP = r"""
@@ -94,5 +93,5 @@ attributes:
   action_group:
     description: Takes its connection from C(module_defaults) of the group.
     support: full
-    membership: serverops.circleci.gcp
+    membership: [serverops.circleci.gcp]
 """

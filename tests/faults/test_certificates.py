@@ -16,8 +16,11 @@ import pytest
 from ansible_collections.serverops.circleci.plugins.module_utils.host.certificates_client import read_der
 from ansible_collections.serverops.circleci.plugins.module_utils.transport.handshakes import served_certificate
 from integration.playing import Played, play
+from unit.laws.certificates_world import CertificateWorld
+from unit.plugins.module_utils.host import certificate_cases as cases
 from unit.plugins.module_utils.host.certificate_cases import AUTHORITIES
 from unit.plugins.modules.test_ca_trust import changed
+from unit.plugins.modules.test_tls_certificate import changed as install_pair
 
 from lab.certificates import NOW as MADE
 from lab.certificates import Made, authority, key_of, server
@@ -156,3 +159,33 @@ def test_f86_without_consent_it_is_installed_and_noted_and_nothing_restarts(host
     mismatched = install(host, app_pair(2), private_key=one.key_pem)
     assert mismatched.code != 0 and "(key_mismatch)" in mismatched.output and host.count("stop") == 0
     assert (host.count("import"), "rescued=0" in mismatched.output) == (1, True)
+
+
+def refused(certificate: str | bytes, key: str) -> tuple[str, dict[str, Any]]:
+    """What tls_certificate says of a pair, and what is stored, kept and noted afterwards."""
+    host = CertificateWorld()
+    host.clock.base = MADE
+    text = certificate.decode("utf-8", "surrogateescape") if isinstance(certificate, bytes) else certificate
+    authorities = "".join(made.pem for made in (cases.ROOT, cases.RSA_ROOT))
+    result, failure = install_pair(host, certificate=text, private_key=key, authorities=authorities)
+    assert result == {}
+    return failure, host.end()
+
+
+UNTOUCHED = {"stored": None, "console": None, "kept": [], "notes": []}
+
+
+@pytest.mark.parametrize("what", sorted(cases.CHAINS))
+def test_f85_a_bad_certificate_is_named_and_nothing_is_installed(what: str) -> None:
+    text, kind = cases.CHAINS[what]
+    failure, left = refused(text, cases.LEAF.key_pem)
+    told = f"({kind})" in failure or (kind == "empty" and "certificate" in failure)
+    assert told and left == UNTOUCHED, failure
+
+
+@pytest.mark.parametrize("what", sorted(cases.KEYS))
+def test_f85_a_bad_key_is_named_and_nothing_is_installed(what: str) -> None:
+    text, kind = cases.KEYS[what]
+    failure, left = refused(cases.CHAIN, text)
+    assert (f"({kind})" in failure or "private_key is needed" in failure) and left == UNTOUCHED, failure
+    assert not [line for line in text.splitlines()[1:-1] if len(line) > 40 and line in failure]

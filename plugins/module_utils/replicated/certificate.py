@@ -57,7 +57,7 @@ class Identity:
 class PairState:
     """What was found. `wanted` is None where there is nothing to install; `served` is the leaf at the endpoint, `unserved` why there is none to see.
 
-    `named` are the names that the certificate must be for; `keepable`: the stored pair is there with its key.
+    `keepable`: the stored pair is there with its key; `left`: a run that was killed has left files.
     """
 
     wanted: Optional[Identity] = None
@@ -70,6 +70,7 @@ class PairState:
     pending: bool = False
     served: Union[str, Unknown] = UNKNOWN
     unserved: str = ""
+    left: bool = False
 
 
 @dataclass(frozen=True)
@@ -92,6 +93,16 @@ class InstallPair:
 
     def describe(self) -> Json:
         return {"step": "install", "id": self.item, "fingerprint": self.identity.leaf}
+
+
+@dataclass(frozen=True)
+class TidyUp:
+    """Take away the files that a run which was killed had made for the console's program."""
+
+    item: str
+
+    def describe(self) -> Json:
+        return {"step": "tidy", "id": self.item}
 
 
 PairLook = Look[PairSpec, PairState]
@@ -148,6 +159,8 @@ def _decision(look: PairLook) -> Decision:
         proven = not (state.pending and state.kept.chain)
         keep = [KeepPair(spec.target, state.stored.leaf)] if spec.present and state.keepable and proven and state.kept != state.stored else []
         return act("another certificate is installed", *keep, InstallPair(spec.target, state.wanted))
+    if state.left:
+        return act("files of a run that was killed are left", TidyUp(spec.target))
     if state.pending:
         return settled("it is installed, and served when the app was restarted")
     if isinstance(state.served, str) and state.served == state.wanted.leaf:
@@ -156,7 +169,7 @@ def _decision(look: PairLook) -> Decision:
     if isinstance(state.served, str):
         return stuck(f"it is installed, but {spec.endpoint} serves another one ({state.served[:16]}); {remedy}", confirm=CONFIRM)
     if look.phases.get(spec.target, 0.0) < PATIENCE:
-        return waiting(f"it is installed; {state.unserved}", phase="served", recheck=2.0)
+        return waiting(f"it is installed; {state.unserved}", phase="served", recheck=5.0)
     return stuck(f"it is installed, but {state.unserved}; {remedy}")
 
 
@@ -164,8 +177,10 @@ def effect(state: PairState, step: Any) -> PairState:
     """The state after a step."""
     if isinstance(step, KeepPair):
         return replace(state, kept=state.stored)
+    if isinstance(step, TidyUp):
+        return replace(state, left=False)
     if step.item == CONSOLE:
-        return replace(state, stored=step.identity, served=step.identity.leaf, unserved="", keepable=True)
+        return replace(state, stored=step.identity, served=step.identity.leaf, unserved="", keepable=True, left=False)
     return replace(state, stored=step.identity, pending=True, keepable=True, served=UNKNOWN, unserved="")
 
 

@@ -9,20 +9,21 @@ from dataclasses import replace
 from typing import Any, Optional
 
 from ansible_collections.serverops.circleci.plugins.module_utils.core.clock import Clock
-from ansible_collections.serverops.circleci.plugins.module_utils.core.errors import BadInput, Unreachable, doing
+from ansible_collections.serverops.circleci.plugins.module_utils.core.errors import BadInput, Refused, Unreachable, doing
 from ansible_collections.serverops.circleci.plugins.module_utils.core.shapes import UNKNOWN
 from ansible_collections.serverops.circleci.plugins.module_utils.host.certificates import Paper
 from ansible_collections.serverops.circleci.plugins.module_utils.host.certificates_chain import Asked, Judged, judge_key, judge_server
 from ansible_collections.serverops.circleci.plugins.module_utils.host.certificates_client import authorities_above, key_text, read_der, read_material
 from ansible_collections.serverops.circleci.plugins.module_utils.host.restart_client import PendingRestarts
 from ansible_collections.serverops.circleci.plugins.module_utils.host.trust import STORES
-from ansible_collections.serverops.circleci.plugins.module_utils.replicated.certificate import APP, KeepPair, PairSpec, PairState, pair_faults
+from ansible_collections.serverops.circleci.plugins.module_utils.replicated.certificate import APP, KeepPair, PairSpec, PairState, TidyUp, pair_faults
 from ansible_collections.serverops.circleci.plugins.module_utils.replicated.certificate_places_client import PLACES, KeptPairs, Pair, pair_of
 from ansible_collections.serverops.circleci.plugins.module_utils.replicated.client import ReplicatedClient
 from ansible_collections.serverops.circleci.plugins.module_utils.transport import handshakes
 from ansible_collections.serverops.circleci.plugins.module_utils.transport.host_files import HostFiles
 
 WHAT = "certificate of the app"
+TAKES = 15.0  # s that the console may take
 
 
 class CertificatePort:
@@ -43,7 +44,7 @@ class CertificatePort:
             state = self._served(PairState(pending=pending))
             stored, pair = self._place.stored(state.served if isinstance(state.served, str) else "")
             kept = self._kept.read(self._spec.target)
-            state = replace(state, stored=stored, keepable=pair is not None, kept=kept.identity if kept else state.kept)
+            state = replace(state, stored=stored, keepable=pair is not None, kept=kept.identity if kept else state.kept, left=self._place.left())
             self._name = self._spec.host_names[0] if self._spec.host_names else self._place.host_name()
             return self._given(state) if self._spec.present else self._earlier(state, kept)
 
@@ -55,15 +56,20 @@ class CertificatePort:
                 if pair is not None:
                     self._kept.write(self._spec.target, pair)
             return
+        if isinstance(step, TidyUp):
+            with doing("tidy up"):
+                self._place.tidy()
+            return
         self._leave_note()
         with doing("install the certificate"):
             if self._pair is not None:
                 self._place.install(self._pair, self._name)
+                self._see_taken(step.identity.leaf)
         self._leave_note()
 
     def wait(self, seconds: float) -> None:
         """Nothing tells of changes."""
-        self._clock.sleep(min(2.0, seconds))
+        self._clock.sleep(min(5.0, seconds))
 
     def _served(self, state: PairState) -> PairState:
         """The leaf that is served; not asked while a restart is due, since it is the old one then."""
@@ -74,6 +80,16 @@ class CertificatePort:
             return replace(state, served=read_der(handshakes.served_certificate(at.host, at.port, name)).fingerprint)
         except Unreachable as error:
             return replace(state, served=UNKNOWN, unserved=str(error))
+
+    def _see_taken(self, leaf: str) -> None:
+        """The console serves it at once, or within moments; what it serves after them is what it has taken."""
+        ends = self._clock.now() + TAKES
+        found: Any = leaf if self._spec.target == APP else self._served(PairState()).served
+        while isinstance(found, str) and found != leaf:
+            if self._clock.now() >= ends:
+                raise Refused(f"the program took it, but {self._spec.endpoint} still serves another one; see the console's log")
+            self._clock.sleep(1.0)
+            found = self._served(PairState()).served
 
     def _given(self, state: PairState) -> PairState:
         """The pair of the options, with its faults."""

@@ -22,6 +22,7 @@ from ansible_collections.serverops.circleci.plugins.module_utils.transport.host_
 
 CERTIFICATE, KEY = "ssl_cert", "ssl_private_key"  # the items' names (circleci/enterprise-setup, files/renewal.sh)
 OURS = Access(0o600)
+PASSED = ("console-new.key", "console-new.pem")  # files for the console's program, while it runs
 PATIENCE = 25.0  # s
 
 
@@ -81,6 +82,9 @@ class KeptPairs:
         self._files.update(path, lambda _old: text.encode(), OURS)
         return path
 
+    def has(self, name: str) -> bool:
+        return self._files.look(f"{self._folder}/{name}").data is not None
+
     def drop(self, name: str) -> None:
         self._files.update(f"{self._folder}/{name}", lambda _old: None)
 
@@ -110,6 +114,13 @@ class AppPlace:
         """The name of the installation."""
         return host_name_of(self._client)
 
+    def left(self) -> bool:
+        """Nothing is ever left here."""
+        return False
+
+    def tidy(self) -> None:
+        """Nothing."""
+
     def _items(self) -> dict[str, Item]:
         items = {item.name: item for item in self._client.items()}
         missing = [name for name in (CERTIFICATE, KEY) if name not in items]
@@ -129,7 +140,7 @@ class ConsolePlace:
     def stored(self, served: str) -> tuple[Identity, Optional[Pair]]:
         """What is served, and the pair where it is the one that we installed last."""
         ours = self.kept.read("console-current")
-        if ours is not None and ours.identity.leaf == served:
+        if ours is not None and served in ("", ours.identity.leaf):  # out of sight it is taken for what we installed, and waited for
             return ours.identity, ours
         return Identity((served,) if served else ()), None
 
@@ -138,19 +149,27 @@ class ConsolePlace:
         program = commands.find_program("replicated", "/usr/local/bin/replicated")
         if program is None:
             raise NotFound("replicated is neither on PATH nor in /usr/local/bin; run this on the Services host of a 2.x installation, as root")
-        self.kept.write("console-current", pair)
-        files = {"console-new.key": pair.key, "console-new.pem": pair.certificate}
+        files = dict(zip(PASSED, (pair.key, pair.certificate)))
         try:
             paths = [self.kept.put(name, _decoded(text).decode("utf-8", "replace")) for name, text in files.items()]
             ran = commands.run([program, "console", "cert", "set", host_name, *paths], PATIENCE)
         finally:
-            for name in files:
-                self.kept.drop(name)
+            self.tidy()
         with doing("set the certificate of the console"):
             if ran.code is None:
                 raise Unreachable("replicated did not answer")
             if ran.code != 0:
                 raise Refused(f"replicated refuses: {' '.join(ran.err.split())[:300] or 'it says nothing'}")
+        self.kept.write("console-current", pair)  # last: a run that was killed before hands the pair over again
+
+    def left(self) -> bool:
+        """Whether a run that was killed has left the files that it passed."""
+        return any(self.kept.has(name) for name in PASSED)
+
+    def tidy(self) -> None:
+        """Take them away."""
+        for name in PASSED:
+            self.kept.drop(name)
 
     def host_name(self) -> str:
         """The name of the installation."""

@@ -177,6 +177,19 @@ def test_the_console_serves_it_at_once_and_has_no_note(host: CertificateWorld, c
     assert all(stat.S_IMODE(path.stat().st_mode) == 0o600 for path in host.kept.iterdir())
 
 
+def test_a_console_that_shows_nothing_is_given_the_pair_once(host: CertificateWorld, change: Change) -> None:
+    host.deaf = True
+    result, failure = change(ONE, target="console")
+    assert "shows no certificate" in failure and result["served"] is None and host.journal.count("console cert") == 1
+
+
+def test_a_console_that_goes_on_serving_another_is_told(host: CertificateWorld, change: Change) -> None:
+    change(ONE, target="console")
+    host.stubborn = True
+    _result, failure = change(TWO, target="console")
+    assert "still serves another one" in failure and host.journal.count("console cert") == 3, "once, and once more after a fresh look"
+
+
 def test_a_host_without_replicated_is_told(host: CertificateWorld, change: Change) -> None:
     host.broken = True
     assert "replicatedctl is neither on PATH" in change(ONE)[1]
