@@ -17,6 +17,7 @@ description:
     notes, and then clears them. Notes that a start of the app has served already, whoever started it, are cleared without a restart. What is noted while
     the app restarts waits for the next restart.
   - A run that was killed is repeated with the same result, and with no second restart.
+  - A change of several files that began and did not end, which a run that died leaves behind, keeps it from a restart; it is named with the remedy.
   - Replicated, Docker and the Nomad clients are not restarted; notes about them are named in RV(other_pending).
   - Runs on the Services host, as root.
 options:

@@ -26,6 +26,13 @@ options:
     description:
       - The service whose overrides are meant, such as V(frontend). Without it those of all services.
     type: str
+  shared:
+    description:
+      - In place of O(service), the file that all services read which use this data service, where it runs on a machine of its own.
+      - V(postgresql) is C(/etc/circleconfig/shared/postgresql), with C(POSTGRES_HOST) and others; V(vault) is C(/etc/circleconfig/shared/vault), with
+        C(VAULT__HOST) and others.
+    type: str
+    choices: [postgresql, vault]
   other_service:
     description:
       - Take a O(service) of which no overrides are known to be read.
@@ -163,6 +170,7 @@ from ansible_collections.serverops.circleci.plugins.module_utils.host.options im
 
 OPTIONS: dict[str, dict[str, Any]] = {
     "service": {"type": "str"},
+    "shared": {"type": "str", "choices": ["postgresql", "vault"]},
     "other_service": {"type": "bool", "default": False},
     "variables": {"type": "dict", "default": {}},
     "secret_variables": {"type": "dict", "default": {}, "no_log": True},

@@ -5,6 +5,10 @@
 
 from __future__ import annotations
 
+import json
+import os
+import signal
+import subprocess
 from collections.abc import Iterator
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
@@ -13,13 +17,16 @@ from typing import Any
 import pytest
 from ansible_collections.serverops.circleci.plugins.module_utils.host.restart_client import PendingRestarts
 from ansible_collections.serverops.circleci.plugins.module_utils.transport.handshakes import served_certificate
-from integration.playing import Played, play
+from integration.clusters.base import until
+from integration.clusters.simulated import SimulatedCluster
+from integration.playing import Played, command, environment, play
 
 from lab.certificates import Made, authority, key_of, server
 from lab.replicated.services import ServicesHost
 
 CONFIGURE, ROTATE = "serverops.circleci.configure", "serverops.circleci.rotate_certificates"
 ROOT = authority("Root of a rotation")
+DATABASE = {"shared": "postgresql", "variables": {"POSTGRES_HOST": "db.example.com"}, "secret_variables": {"POSTGRES_PASSWORD": "canary-database-90bd"}}
 PROXY, SECRET = "http://proxy.example.com:3128", "canary-datadog-71fe"
 
 
@@ -43,7 +50,11 @@ def inputs(host: ServicesHost, tmp_path: Path) -> dict[str, Any]:
         "configure_config_directory": str(etc / "circleconfig"),
         "configure_settings": {"hostname": "new.example.com"},
         "configure_secrets": {"Datadog Metrics/API Key": SECRET},
-        "configure_overrides": [{"variables": {"CIRCLE_URL": "https://new.example.com"}}, {"service": "frontend", "variables": {"JVM_HEAP_SIZE": "4g"}}],
+        "configure_overrides": [
+            {"variables": {"CIRCLE_URL": "https://new.example.com"}},
+            {"service": "frontend", "variables": {"JVM_HEAP_SIZE": "4g"}},
+            DATABASE,
+        ],
         "services_proxy_http": PROXY,
         "services_proxy_services": ["10.0.0.9"],
         "services_proxy_places": ["customizations"],
@@ -80,7 +91,9 @@ def test_configure_restarts_once_and_only_with_consent(host: ServicesHost, tmp_p
     assert (env["HTTP_PROXY"], env["CIRCLE_URL"], env["JVM_HEAP_SIZE"]) == (PROXY, "https://new.example.com", "4g")
     third = play(CONFIGURE, {**given, "configure_allow_downtime": True}, home)
     assert third.code == 0 and changed(third) == 0 and host.count("create") == 1, third.output
-    assert SECRET not in "".join(one.output for one in (check, first, second, third))
+    text = (host.root / "etc/circleconfig/shared/postgresql").read_text()
+    assert text == 'export POSTGRES_HOST="db.example.com"\nexport POSTGRES_PASSWORD="canary-database-90bd"\n'
+    assert not [one for one in (SECRET, "canary-database-90bd") if one in "".join(one.output for one in (check, first, second, third))]
 
 
 def test_with_nothing_asked_for_it_sees_that_the_app_is_up(host: ServicesHost, tmp_path: Path) -> None:
@@ -90,6 +103,65 @@ def test_with_nothing_asked_for_it_sees_that_the_app_is_up(host: ServicesHost, t
     host.run("replicatedctl", "app", "stop", "-a")
     started = play(CONFIGURE, given, tmp_path / "home")
     assert started.code == 0 and host.health(), started.output
+
+
+@pytest.fixture
+def nomad(tmp_path: Path) -> Iterator[SimulatedCluster]:
+    made = SimulatedCluster("0.5.6", tmp_path / "cluster")
+    try:
+        yield made
+    finally:
+        made.close()
+
+
+def clients(given: dict[str, Any]) -> Path:
+    return Path(given["configure_restart_notes"] + ".clients.json")
+
+
+def killed_while_it_waits(host: ServicesHost, nomad: SimulatedCluster, given: dict[str, Any], home: Path) -> None:
+    """A client is lost in the restart, and the run dies once the app is up again: kill -9, as nobody can clean up after."""
+    patient = command(CONFIGURE, {**given, "configure_clients_timeout": 300})
+    with open(home / "killed.log", "w", encoding="utf-8") as log:
+        process = subprocess.Popen(patient, env=environment(home), cwd=home, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True)
+    try:
+        until(lambda: clients(given).exists() and clients(given).read_text(), "the clients are counted")
+        assert json.loads(clients(given).read_text()) == {"ready": ["c1", "c2", "c3"]} and host.count("stop") == 0, "counted before the restart"
+        nomad.order("/clients/kill", {"client": "c2", "heartbeat": 0.1})
+        until(lambda: "Wait until as many clients are ready" in (home / "killed.log").read_text(), "the app was restarted")
+        assert process.poll() is None and host.count("create") == 1
+    finally:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait(20)
+
+
+def test_as_many_build_clients_as_before_are_waited_for_also_by_the_next_run(host: ServicesHost, nomad: SimulatedCluster, tmp_path: Path) -> None:
+    whole = inputs(host, tmp_path) | {"nomad_url": nomad.url, "configure_allow_downtime": True, "configure_clients_pause": 0.5, "configure_clients_timeout": 2}
+    given = {key: value for key, value in whole.items() if not key.startswith("services_proxy") and key != "configure_overrides"}
+    home = tmp_path / "home"
+    check = play(CONFIGURE, given, home, "--check")
+    assert check.code == 0 and not clients(given).exists(), check.output
+    killed_while_it_waits(host, nomad, given, home)
+    assert host.health() and PendingRestarts(given["configure_restart_notes"]).notes() == (), "the notes are served, and the count is still there"
+    again = play(CONFIGURE, given, home)
+    words = " ".join(again.output.split())
+    assert again.code != 0 and "2 of 3" in words and "Missing: c2." in words and str(clients(given)) in words, again.output
+    nomad.order("/clients/return", {"client": "c2"})
+    last = play(CONFIGURE, {**given, "configure_clients_timeout": 60}, home)
+    assert last.code == 0 and changed(last) == 0 and host.count("create") == 1, last.output
+    assert not clients(given).exists()
+
+
+def test_without_a_restart_no_client_is_waited_for(host: ServicesHost, nomad: SimulatedCluster, tmp_path: Path) -> None:
+    given = bare(host, tmp_path) | {"nomad_url": nomad.url, "configure_clients_pause": 0.5, "configure_clients_timeout": 2}
+    clients(given).parent.mkdir()
+    clients(given).write_text(json.dumps({"ready": ["c1", "c2", "c3", "gone"]}))
+    played = play(CONFIGURE, given, tmp_path / "home")
+    assert played.code == 0 and changed(played) == 0 and not clients(given).exists(), played.output
+
+
+def test_without_a_connection_to_nomad_it_says_that_no_client_is_counted(host: ServicesHost, tmp_path: Path) -> None:
+    played = play(CONFIGURE, bare(host, tmp_path), tmp_path / "home")
+    assert played.code == 0 and "neither counted nor waited for" in " ".join(played.output.split()), played.output
 
 
 def pair() -> Made:

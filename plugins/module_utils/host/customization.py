@@ -44,18 +44,22 @@ SERVICES = (
     "workflows-conductor",
 )
 
+# What several services read together: where their data services are, if those run elsewhere (guide of 2.17, high availability).
+SHARED = ("postgresql", "vault")
+
 
 def customization_spec(params: Mapping[str, Any]) -> HostSpec:
     """The files as they are wanted. Raises BadInput naming the option."""
-    service = checked_service(params.get("service"), bool(params["other_service"]))
+    service, shared = checked_service(params.get("service"), bool(params["other_service"])), params.get("shared")
+    if service and shared:
+        raise BadInput(f"service is {service} and shared is {shared}; give one of them, since each has a file of its own")
     shown, hidden = _values(params, "variables"), _values(params, "secret_variables")
     both = sorted(set(shown) & set(hidden))
     if both:
         raise BadInput(f"variables and secret_variables both hold {', '.join(both)}; give each in one of them")
     files = []
     if shown or hidden:
-        path = f"{params['config_directory'].rstrip('/')}/{service}/customizations" if service else params["global_file"]
-        files.append(FileWish(path, "exports", {**shown, **hidden}, frozenset(hidden), APP, access_wish(params), private=bool(hidden)))
+        files.append(FileWish(_path(params, service), "exports", {**shown, **hidden}, frozenset(hidden), APP, access_wish(params), private=bool(hidden)))
     environment = _values(params, "environment")
     if environment:
         files.append(FileWish(params["environment_file"], "environment", environment, restart=APP))
@@ -64,7 +68,15 @@ def customization_spec(params: Mapping[str, Any]) -> HostSpec:
         files.append(FileWish(params["hosts_file"], "hosts", hosts, restart=APP))
     if not files:
         raise BadInput("there is nothing to be brought about; give variables, secret_variables, environment or hosts")
-    return HostSpec(f"overrides of {service or 'all services'}", tuple(files))
+    return HostSpec(f"overrides of {service or (f'shared/{shared}' if shared else 'all services')}", tuple(files))
+
+
+def _path(params: Mapping[str, Any], service: str) -> str:
+    """The file of the overrides."""
+    folder = params["config_directory"].rstrip("/")
+    if params.get("shared"):
+        return f"{folder}/shared/{params['shared']}"
+    return f"{folder}/{service}/customizations" if service else str(params["global_file"])
 
 
 def checked_service(service: Optional[str], other: bool) -> str:

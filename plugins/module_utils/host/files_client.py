@@ -16,7 +16,7 @@ from ansible_collections.serverops.circleci.plugins.module_utils.host import ass
 from ansible_collections.serverops.circleci.plugins.module_utils.host.content import SHELL_KINDS, found, rendered, shown
 from ansible_collections.serverops.circleci.plugins.module_utils.host.files import Begin, LeaveNote
 from ansible_collections.serverops.circleci.plugins.module_utils.host.model import AccessWish, FileState, FileWish, HostSpec, HostState, Json
-from ansible_collections.serverops.circleci.plugins.module_utils.host.restart import SUFFIX, note_name
+from ansible_collections.serverops.circleci.plugins.module_utils.host.restart import BEGUN, SUFFIX, note_name, render_mark
 from ansible_collections.serverops.circleci.plugins.module_utils.host.restart_client import PendingRestarts
 from ansible_collections.serverops.circleci.plugins.module_utils.transport import commands
 from ansible_collections.serverops.circleci.plugins.module_utils.transport.folders import Folder
@@ -32,7 +32,7 @@ class FilesPort:
     def __init__(self, spec: HostSpec, notes: str, clock: Clock) -> None:
         self._spec, self._clock = spec, clock
         self._files = HostFiles()
-        self._notes, self._begun = PendingRestarts(notes), Folder(notes.rstrip("/") + ".begun", SUFFIX)
+        self._notes, self._begun = PendingRestarts(notes), Folder(notes.rstrip("/") + BEGUN, SUFFIX)
 
     def read(self, _confirming: frozenset[str]) -> HostState:
         """The files and the notes as they are."""
@@ -63,7 +63,7 @@ class FilesPort:
 
     def _begin(self, restart: str) -> None:
         with doing("mark the change"), self._begun.locked():
-            self._begun.put(note_name(self._spec.note(restart)), "{}\n")
+            self._begun.put(note_name(self._spec.note(restart)), render_mark(self._spec.note(restart), restart))
 
     def _leave(self, restart: str) -> None:
         what = self._spec.note(restart)

@@ -24,6 +24,7 @@ DOCKER = "docker"
 NOMAD = "nomad"
 RESTARTS = (APP, DOCKER, NOMAD)
 SUFFIX = ".json"
+BEGUN = ".begun"  # with this behind its name, the folder of the marks of changes that were begun and have no note yet
 LONGEST_WHY = 500
 
 
@@ -66,6 +67,21 @@ def parse_note(text: str) -> Note:
     if restart not in RESTARTS:
         raise BadInput(f"restart is {restart!r}; it must be one of {', '.join(RESTARTS)}")
     return Note(found["what"], found["why"], parse_time(found["time"]), restart)
+
+
+def render_mark(what: str, restart: str) -> str:
+    """The text of a mark that a change of `what` was begun."""
+    return json.dumps({"what": what, "restart": restart}) + "\n"
+
+
+def parse_mark(name: str, text: str) -> tuple[str, str]:
+    """What was begun, and what it is to restart. A mark that does not tell is of the app, and goes by its file's name."""
+    try:
+        found: Any = json.loads(text)
+    except ValueError:
+        found = {}
+    told = found if isinstance(found, dict) else {}
+    return str(told.get("what") or name), str(told.get("restart") or APP)
 
 
 def merged(old: Note, new: Note) -> Note:

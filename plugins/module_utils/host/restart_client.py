@@ -9,7 +9,18 @@ from collections.abc import Iterable
 from datetime import datetime
 
 from ansible_collections.serverops.circleci.plugins.module_utils.core.errors import BadInput, Refused
-from ansible_collections.serverops.circleci.plugins.module_utils.host.restart import APP, DIRECTORY, SUFFIX, Note, merged, note_name, parse_note, render_note
+from ansible_collections.serverops.circleci.plugins.module_utils.host.restart import (
+    APP,
+    BEGUN,
+    DIRECTORY,
+    SUFFIX,
+    Note,
+    merged,
+    note_name,
+    parse_mark,
+    parse_note,
+    render_note,
+)
 from ansible_collections.serverops.circleci.plugins.module_utils.transport.folders import Folder
 
 
@@ -18,11 +29,17 @@ class PendingRestarts:
 
     def __init__(self, directory: str = DIRECTORY) -> None:
         self._directory, self._folder = directory, Folder(directory, SUFFIX)
+        self._marks = Folder(directory.rstrip("/") + BEGUN, SUFFIX)
 
     def notes(self) -> tuple[Note, ...]:
         """All of them, the oldest first."""
         found = [self._parsed(name, text) for name, text in self._folder.texts().items()]
         return tuple(sorted(found, key=lambda note: (note.time, note.what)))
+
+    def half_done(self, restart: str = APP) -> tuple[str, ...]:
+        """Changes for a restart of this that were begun and not ended: some of their files may be written, others not."""
+        marks = [parse_mark(name, text) for name, text in self._marks.texts().items()]
+        return tuple(sorted(what for what, wanted in marks if wanted == restart))
 
     def leave(self, what: str, why: str, now: datetime, restart: str = APP) -> Note:
         """Leave a note, or renew the one of the same `what`: before the change, and once more after it."""

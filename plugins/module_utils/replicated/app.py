@@ -85,10 +85,18 @@ def _due(look: AppLook) -> list[Any]:
 
 
 def _stop(look: AppLook, why: str) -> Decision:
+    if look.state.half_done and look.spec.state != STOPPED:
+        return stuck(_half_done(look.state.half_done))
     if not look.spec.allow_downtime:
         what = "would stop it" if look.spec.state == STOPPED else "would restart it"
         return stuck(f"the app runs, and this {what} ({why}), which means downtime for all users and builds; set allow_downtime to agree")
     return act(f"stop the app: {why}", StopApp(why))
+
+
+def _half_done(whats: tuple[str, ...]) -> str:
+    those = "this change" if len(whats) == 1 else "these changes"
+    begun = f"{those} began and did not end, so files may be half written, which a restart would put into force: {', '.join(whats)}"
+    return f"{begun}; run the play that configures again, then this"
 
 
 def _twice(look: AppLook) -> Decision:

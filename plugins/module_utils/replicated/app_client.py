@@ -33,7 +33,7 @@ class AppPort:
         up = status.is_settled and status.state == STARTED
         containers = self._client.containers(self._spec.containers)
         codes = health.answers(self._spec.health_urls) if up else {}
-        return AppState(status, containers, tuple(url for url, code in codes.items() if code != 200), notes, now)
+        return AppState(status, containers, tuple(url for url, code in codes.items() if code != 200), notes, now, self.notes.half_done())
 
     def apply(self, step: Any) -> None:
         """Order it, and stay until it has begun: asked at once, Replicated still tells the state of before."""

@@ -46,13 +46,15 @@ class AppSpec:
 
 @dataclass(frozen=True)
 class AppState:
-    """What was read. `unhealthy` are the health URLs without a 200, looked at while the app is settled as started; `now` is the host's clock."""
+    """What was read. `unhealthy` are the health URLs without a 200, looked at while the app is settled as started; `now` is the host's clock;
+    `half_done` are changes that were begun and have no note yet."""
 
     status: AppStatus
     containers: tuple[Container, ...]
     unhealthy: tuple[str, ...]
     notes: tuple[Note, ...]
     now: datetime
+    half_done: tuple[str, ...] = ()
 
     @property
     def started(self) -> Optional[datetime]:

@@ -15,6 +15,7 @@ from unittest import mock
 from ansible_collections.serverops.circleci.plugins.module_utils.core.secret import Secret
 from ansible_collections.serverops.circleci.plugins.module_utils.core.shapes import Json
 from ansible_collections.serverops.circleci.plugins.module_utils.host import restart_client
+from ansible_collections.serverops.circleci.plugins.module_utils.host.restart import BEGUN, note_name, render_mark
 from ansible_collections.serverops.circleci.plugins.module_utils.host.restart_client import PendingRestarts
 from ansible_collections.serverops.circleci.plugins.module_utils.transport import commands, health
 from ansible_collections.serverops.circleci.plugins.module_utils.transport.commands import Ran
@@ -69,6 +70,13 @@ class ServicesWorld:
             self.clock.sleep(1)
         return self
 
+    def half_done(self, what: str) -> ServicesWorld:
+        """A run that changes this has begun, and died."""
+        marks = Path(self.notes_path + BEGUN)
+        marks.mkdir(exist_ok=True)
+        (marks / note_name(what)).write_text(render_mark(what, "app"))
+        return self
+
     def restarted(self) -> ServicesWorld:
         """By somebody else, by hand; it does not count for harm."""
         for act in ("stop", "start"):
@@ -95,7 +103,7 @@ class ServicesWorld:
             mock.patch.object(commands, "run", self._run),
             mock.patch.object(commands, "find_program", lambda *names: None if self.broken else names[0]),
             mock.patch.object(health, "answers", self._answers),
-            mock.patch.object(restart_client, "Folder", lambda _path, suffix: folder(self.notes_path, suffix)),
+            mock.patch.object(restart_client, "Folder", lambda path, suffix: folder(self.notes_path + (BEGUN if path.endswith(BEGUN) else ""), suffix)),
         ):
             yield
 

@@ -143,3 +143,12 @@ def test_bad_input_is_one_sentence_and_nothing_is_done(world: ServicesWorld, che
     world.broken = True
     assert "run this on the Services host" in go(world, check)[1]
     assert world.writes() == []
+
+
+def test_a_change_that_is_half_written_is_not_put_into_force(world: ServicesWorld) -> None:
+    world.noted("settings")
+    world.half_done("proxy of the app")
+    for check in (False, True):
+        _, failure = go(world, check, **ONCE)
+        assert "proxy of the app" in failure and "run the play that configures again" in failure, failure
+    assert world.writes() == [] and world.host.count("stop") == 0

@@ -83,6 +83,7 @@ def test_mode_and_owner_are_brought_about_and_told(tmp_path: Path, paths: dict[s
     [
         ({}, "there is nothing to be brought about"),
         ({"service": "front-end", "variables": {"A": "1"}}, "did you mean frontend?"),
+        ({"service": "frontend", "shared": "vault", "variables": {"A": "1"}}, "service is frontend and shared is vault; give one"),
         ({"service": "../x", "variables": {"A": "1"}}, "no name of a service"),
         ({"variables": {"A B": "1"}}, "variables: 'A B' is no name"),
         ({"variables": {"A": ["1"]}}, "the value of A is a list"),
@@ -103,6 +104,20 @@ def test_bad_input_is_one_sentence_and_nothing_is_changed(tmp_path: Path, paths:
 def test_another_service_is_taken_where_it_is_said(tmp_path: Path, paths: dict[str, str]) -> None:
     _result, failure = change(NAME, tmp_path, **paths, service="my-service", other_service=True, variables={"A": "1"})
     assert failure == "" and (tmp_path / "circleconfig/my-service/customizations").is_file()
+
+
+def test_data_services_elsewhere_have_files_that_several_services_read(tmp_path: Path, paths: dict[str, str]) -> None:
+    given: dict[str, Any] = {"shared": "postgresql", "variables": {"POSTGRES_HOST": "db.example.com"}, "secret_variables": {"POSTGRES_PASSWORD": SECRET}}
+    predicted, failure = change(NAME, tmp_path, check=True, **paths, **given)
+    assert failure == "" and predicted["changed"] and not (tmp_path / "circleconfig/shared").exists()
+    result, failure = change(NAME, tmp_path, **paths, **given)
+    path = tmp_path / "circleconfig/shared/postgresql"
+    assert failure == "" and result["steps"] == predicted["steps"] and SECRET not in str(result)
+    assert path.read_text() == f'export POSTGRES_HOST="db.example.com"\nexport POSTGRES_PASSWORD="{SECRET}"\n'
+    assert path.stat().st_mode & 0o777 == 0o600
+    assert [note.what for note in notes(tmp_path)] == ["overrides of shared/postgresql (app)"]
+    again, failure = change(NAME, tmp_path, **paths, **given)
+    assert failure == "" and not again["changed"]
 
 
 def test_a_file_that_stands_in_the_way_stops_all_before_the_first(tmp_path: Path, paths: dict[str, str]) -> None:

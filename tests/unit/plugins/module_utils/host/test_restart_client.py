@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 from ansible_collections.serverops.circleci.plugins.module_utils.core.errors import Refused
-from ansible_collections.serverops.circleci.plugins.module_utils.host.restart import note_name
+from ansible_collections.serverops.circleci.plugins.module_utils.host.restart import note_name, render_mark
 from ansible_collections.serverops.circleci.plugins.module_utils.host.restart_client import PendingRestarts
 
 NOW = datetime(2026, 3, 4, 5, 6, 7, 0, timezone.utc)
@@ -125,3 +125,14 @@ def test_two_who_write_at_once_lose_nothing(folder: Path, pending: PendingRestar
     assert [(note.what, note.time) for note in notes] == [("shared", NOW + 49 * SECOND)]
     assert set(notes[0].why.split("; ")) == {"one", "two"}
     assert [path.name for path in folder.iterdir()] == [notes[0].name]
+
+
+def test_a_change_that_began_and_left_no_note_is_half_done(folder: Path, pending: PendingRestarts) -> None:
+    assert pending.half_done() == ()
+    marks = Path(f"{folder}.begun")
+    marks.mkdir(parents=True)
+    (marks / "a.json").write_text(render_mark("proxy (app)", "app"))
+    (marks / "b.json").write_text(render_mark("proxy (docker)", "docker"))
+    (marks / "old-1234.json").write_text("{}\n")
+    assert pending.half_done() == ("old-1234.json", "proxy (app)")
+    assert pending.half_done("docker") == ("proxy (docker)",)

@@ -98,6 +98,17 @@ def test_a_start_that_somebody_else_had_begun_before_the_note_does_not_serve_it(
     assert steps(ONCE, coming, replace(UP, containers=coming.containers, notes=(note,))) == ["StopApp"]
 
 
+def test_nothing_is_restarted_while_a_change_is_half_written() -> None:
+    half = replace(UP, notes=(OLD,), half_done=("proxy of the app",))
+    for spec in (ONCE, AppSpec(state="restarted", allow_downtime=True), AppSpec(restart_if_pending=True)):
+        decision = decide(spec, half)
+        assert decision.kind == "stuck" and "did not end" in decision.reason and "proxy of the app" in decision.reason, decision.reason
+        assert "run the play that configures again" in decision.reason
+    assert decide(AppSpec(), half).kind == "settled", "who asks for no restart gets none"
+    assert steps(AppSpec(state="stopped", allow_downtime=True), half) == ["StopApp"], "a stop reads no files"
+    assert steps(ONCE, half, replace(DOWN, half_done=half.half_done)) == ["StartApp"], "an app that is down is brought up"
+
+
 def test_clocks_that_differ_do_not_make_it_restart_for_ever() -> None:
     future = replace(OLD, time=NOW + 9 * HOUR)
     decision = decide(ONCE, replace(UP, notes=(future,)), replace(DOWN, notes=(future,)), replace(FRESH, notes=(future,)))
