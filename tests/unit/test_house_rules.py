@@ -15,6 +15,7 @@ import pytest
 import yaml
 from ansible_collections.serverops.circleci.plugins.module_utils.door import WAIT_OPTIONS
 from ansible_collections.serverops.circleci.plugins.module_utils.host.options import RESTART_NOTES
+from ansible_collections.serverops.circleci.plugins.module_utils.replicated.app_model import APP_RESTART
 from unit.laws import house
 from unit.laws.house import DOOR_LINES, HEADER, LINES, ROOT, RULES, File
 
@@ -217,14 +218,17 @@ def test_an_action_plugin_has_the_name_of_a_module(name: str) -> None:
 def test_the_documentation_names_the_options_that_the_door_takes(module: str) -> None:
     told = yaml.safe_load(import_module(f"{ROOT}modules.{module}").DOCUMENTATION)
     options, own = door_of(module).options, told["options"]
-    shared = set(options) - set(own) - {"cloud", "restart_notes"}  # of modules in two groups; of some of a group
+    shared = set(options) - set(own) - {"cloud", *RESTART_NOTES, *APP_RESTART}  # of modules in two groups; of some of a group
     assert shared == set(group_options(group_of(module)))
     for name, text in own.items():
         for key in ("type", "elements", "choices", "default", "required"):
             assert text.get(key) == options[name].get(key), f"{name}: {key}"
 
 
-@pytest.mark.parametrize(("name", "options"), [*((group, group_options(group)) for group in PIECES), ("wait", WAIT_OPTIONS), ("restart_notes", RESTART_NOTES)])
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [*((group, group_options(group)) for group in PIECES), ("wait", WAIT_OPTIONS), ("restart_notes", RESTART_NOTES), ("app_restart", APP_RESTART)],
+)
 def test_a_doc_fragment_says_the_same_as_the_option_piece_of_its_name(name: str, options: dict[str, Any]) -> None:
     told = fragment(name)
     assert set(told) == set(options)

@@ -89,12 +89,12 @@ class AppState:
 AppLook = Look[AppSpec, AppState]
 
 # What every module has that may restart the app.
-APP_OPTIONS: dict[str, dict[str, Any]] = {
-    "allow_downtime": {"type": "bool", "default": False},
+APP_RESTART: dict[str, dict[str, Any]] = {
     "health_urls": {"type": "list", "elements": "str", "default": list(HEALTH_URLS)},
     "containers": {"type": "list", "elements": "str", "default": list(CONTAINERS)},
     **RESTART_NOTES,
 }
+APP_OPTIONS: dict[str, dict[str, Any]] = {"allow_downtime": {"type": "bool", "default": False}, **APP_RESTART}
 
 
 @dataclass(frozen=True)
