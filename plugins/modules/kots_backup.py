@@ -55,9 +55,28 @@ options:
         bytes, every Secret, ConfigMap and ServiceAccount, and the pods and claims of the volumes. No service, job, ingress, role, Deployment or StatefulSet is
         restored, and a NetworkPolicy lets nothing in or out. It needs room in the cluster for the pods and for a second copy of the volumes. It is made last,
         once all else is proven, and noted in an annotation of the Backup (C(serverops.circleci/restored)), so that it is made once.
+      - V(repository_check), C(restic check) goes through each repository of its volumes and finds no error. It needs restic where the module runs. It runs
+        beside the task, may take long, and is taken up by the next run. It takes no lock, so that it breaks no backup, and waits for one that has a lock.
+        Locks that nobody renews for 30 minutes are told and left. Only for restic in a store of S3's kind. It is made once all but V(restored) is proven.
     type: list
     elements: str
     default: [phase, volumes, files]
+  restic_program:
+    description:
+      - Name or path of restic, for the proof V(repository_check).
+    type: str
+    default: restic
+  read_data_subset:
+    description:
+      - How much of the data itself V(repository_check) reads, as restic's C(--read-data-subset) takes it. A share (V(5%)), a part (V(1/10)),
+        or a size (V(500M)).
+      - Without it, the structure alone. That finds data that is missing or cut off, and no byte that is another within the data.
+    type: str
+  log_directory:
+    description:
+      - Folder for the log of restic and, while it runs, the password of the repositories, with mode 0700. It must outlive the task.
+    type: path
+    default: ~/.local/state/serverops
   allow_empty:
     description:
       - Volumes that may be empty, or absent. Each entry is the name of a volume or of a claim, pod/volume, or namespace/pod/volume.
@@ -92,6 +111,14 @@ EXAMPLES = r"""
     namespace: circleci-server
     max_age: 86400
     required_proofs: [phase, volumes, files, restored]
+    wait_timeout: 14400
+
+- name: Every night, with a tenth of its data read again by restic
+  serverops.circleci.kots_backup:
+    namespace: circleci-server
+    max_age: 86400
+    required_proofs: [phase, volumes, files, repository_check]
+    read_data_subset: 10%
     wait_timeout: 14400
 
 - name: Say what it rests on
@@ -171,7 +198,7 @@ backup:
       type: dict
       sample: {state: "yes", reasons: [], keep: [the bucket and the keys to it, the licence file]}
     proofs:
-      description: Each proof as V(passed), V(failed), V(not_asked) or V(unknown).
+      description: Each proof as V(passed), V(failed), V(not_asked) or V(unknown). V(repository_check) is among them only where it is asked for.
       type: dict
       sample: {phase: passed, volumes: passed, files: passed, repository: not_asked, restored: not_asked}
     reasons:
@@ -225,6 +252,12 @@ stalled:
   type: list
   elements: str
   sample: []
+stale_locks:
+  description: Locks in the repositories that nobody has renewed for 30 minutes, as the proof V(repository_check) sees them. C(restic unlock) removes them.
+  returned: whenever the backups could be read
+  type: list
+  elements: str
+  sample: []
 gates:
   description:
     - What must be so before a backup can be begun, as dictionaries with gate, state (V(passed), V(failed), V(unknown)), reason and remedy.
@@ -242,6 +275,7 @@ waited:
 steps:
   description:
     - What was done, or would be in check mode, in order. V(backup), kotsadm is asked for one.
+    - V(check), restic begins to go through a repository.
     - Of a trial, V(scratch), its namespace is made. V(restore), the restores are begun. V(note), what came of them is noted. V(clear), all of that is removed.
   returned: whenever the backups could be read
   type: list
@@ -269,6 +303,9 @@ from ansible_collections.serverops.circleci.plugins.module_utils.kubernetes.opti
 OPTIONS: dict[str, dict[str, Any]] = {
     "max_age": {"type": "float"},
     "required_proofs": {"type": "list", "elements": "str", "default": ["phase", "volumes", "files"]},
+    "restic_program": {"type": "str", "default": "restic"},
+    "read_data_subset": {"type": "str"},
+    "log_directory": {"type": "path", "default": "~/.local/state/serverops"},
     "allow_empty": {"type": "list", "elements": "str", "default": []},
     **APP_OPTION,
     **KOTS_OPTIONS,

@@ -92,7 +92,7 @@ settings:
       description: What is stored; of a file its name. Null for secrets, and where it holds several.
       type: str
       sample: circleci.example.com
-    values:
+    value_list:
       description: What is stored of an item that holds several; else null.
       type: list
       elements: str

@@ -34,6 +34,7 @@ PROOFS = {
     "volumes": "Each volume that should be in it is, with data",
     "files": "Its files are in the object store",
     "repository": "The repository that holds the volumes is sound",
+    "repository_check": "restic itself went through the repository, and found no error",
     "restored": "It was restored elsewhere and compared",
 }
 VERDICTS = {

@@ -89,7 +89,7 @@ class Packer:
             self._build(digest).forget()
 
     def _build(self, digest: str) -> Detached:
-        return Detached(self._spec.log_directory, f"{self._spec.name.replace('/', '_').replace(' ', '_')}-{digest[:12]}", kept=".pkrvars.json")
+        return Detached(self._spec.log_directory, f"{self._spec.name.replace('/', '_').replace(' ', '_')}-{digest[:12]}", "pkrvars.json")
 
     def _ours(self, digest: str, state: ImageState) -> dict[str, str]:
         own = {

@@ -16,6 +16,7 @@ from ansible_collections.serverops.circleci.plugins.module_utils.kots.choice imp
     BackupLook,
     BackupState,
     candidates,
+    checks_of,
     is_stalled,
     on_trial,
     ours,
@@ -24,11 +25,13 @@ from ansible_collections.serverops.circleci.plugins.module_utils.kots.choice imp
     subject,
     to_join,
     trial_of,
+    with_checks,
     with_trial,
 )
 from ansible_collections.serverops.circleci.plugins.module_utils.kots.gates import blind_gates, failures, gates_view
 from ansible_collections.serverops.circleci.plugins.module_utils.kots.model import InstanceBackup
 from ansible_collections.serverops.circleci.plugins.module_utils.kots.proofs import FAILED, PASSED, outcome, reasons
+from ansible_collections.serverops.circleci.plugins.module_utils.kots.repository_check import CheckStep, check_begun, check_waited
 from ansible_collections.serverops.circleci.plugins.module_utils.velero.nouns import Backup, Meta
 
 ITEM = "backup"
@@ -66,6 +69,8 @@ def effect(state: BackupState, step: Any) -> BackupState:
     """One more runs, or a trial is a step further."""
     if isinstance(step, TrialStep):
         return with_trial(state, step.uid, advanced(trial_of(state, step.uid), step))
+    if isinstance(step, CheckStep):
+        return with_checks(state, step.uid, check_begun(checks_of(state, step.uid), step))
     meta = Meta("(new)", uid=IMAGINED, created=state.now)
     made = InstanceBackup(Backup(meta, "InProgress", started=state.now), "manual")
     return replace(state, backups=(*state.backups, made), sent=True)
@@ -75,6 +80,8 @@ def assume(look: BackupLook, _item: str) -> BackupState:
     """The one that is waited for has ended well, and is proven; or its trial has."""
     uid, state = look.memory["uid"], look.state
     found = on_trial(look)
+    if found and found[1].phase in ("check", "locked"):
+        return with_checks(state, found[0].uid, check_waited(checks_of(state, found[0].uid) or ()))
     if found:
         return with_trial(state, found[0].uid, waited(trial_of(state, found[0].uid)))
     if not uid:
@@ -134,6 +141,7 @@ def view(look: BackupLook, decisions: Mapping[str, Decision]) -> Json:
         "reason": decision.reason,
         "passed_over": look.memory["skipped"],
         "stalled": [found.name for found in look.state.backups if is_stalled(found, look.state)],
+        "stale_locks": [lock for check in (checks_of(look.state, one.uid) if one else None) or () for lock in check.stale],
         "gates": look.memory["gates"],
         "waited": round(look.waited.get(ITEM, 0.0), 1),
     }
@@ -144,7 +152,8 @@ def obstacles(look: BackupLook) -> list[str]:
     state = look.state
     running = [one for one in state.backups if one.backup.is_running and not is_stalled(one, state)]
     remedy = "wait for its end" if look.spec.max_age is not None else "give max_age to join it, or wait for its end"
-    return [f"backup {one.name} runs already, begun {int(state.now - one.begun)} s ago; {remedy}" for one in running] + failures(state.gates or ())
+    busy = [f"backup {one.name} runs already, begun {int(state.now - one.begun)} s ago; {remedy}" for one in running]
+    return [*busy, *failures(state.gates or ()), *([state.hindered] if state.hindered else [])]
 
 
 # -- decisions ---------------------------------------------------------------------------------------------------

@@ -20,7 +20,9 @@ from ansible_collections.serverops.circleci.plugins.module_utils.kots.client imp
 from ansible_collections.serverops.circleci.plugins.module_utils.kots.errors import NotSent
 from ansible_collections.serverops.circleci.plugins.module_utils.kots.gates import Gate, gates, ttl_gate
 from ansible_collections.serverops.circleci.plugins.module_utils.kots.model import InstanceBackup, instance_from_api
-from ansible_collections.serverops.circleci.plugins.module_utils.kots.proofs import PASSED, RESTORED, UNKNOWN_PROOF, Evidence, outcome, prove
+from ansible_collections.serverops.circleci.plugins.module_utils.kots.proofs import LONG, PASSED, RESTORED, UNKNOWN_PROOF, Evidence, outcome, prove
+from ansible_collections.serverops.circleci.plugins.module_utils.kots.repository_check import CHECK, CheckStep
+from ansible_collections.serverops.circleci.plugins.module_utils.kots.repository_check_client import CheckClient
 from ansible_collections.serverops.circleci.plugins.module_utils.velero.model import backup_from_api, pod_volume_backup_from_api
 
 QUIET = 120.0  # s without news after which Velero's own pod is looked at: it may have begun anew
@@ -34,7 +36,7 @@ class BackupPort:
         self._mirror = client.backups_mirror()
         self._volumes: Optional[tuple[str, Any]] = None
         self._evidence: dict[str, Evidence] = {}
-        self._trials = TrialClient(client, task.run)
+        self._trials, self._checks = TrialClient(client, task.run), CheckClient(client, spec, task.run)
         self._restores: Optional[Any] = None  # the mirror of Restores, once a trial goes on
         self._found: dict[str, InstanceBackup] = {}
         self._gates: Optional[tuple[Gate, ...]] = None
@@ -56,15 +58,21 @@ class BackupPort:
             state = replace(state, server_started=self._server_started(), bytes=self._bytes(found))
         if not sent and not self._followed and settled_choice(Look(self._spec, state)) is None:
             bad = {one.meta.name: one.bad_ttl for one in map(backup_from_api, raw) if one.bad_ttl}
-            state = replace(state, gates=(*self._read_gates(), ttl_gate(bad)))
+            hindered = self._checks.hindered() if CHECK in self._spec.required_proofs else ""
+            state = replace(state, gates=(*self._read_gates(), ttl_gate(bad)), hindered=hindered)
         return state
 
     def apply(self, step: Any) -> None:
-        """Ask kotsadm, once. Where its answer is lost the next look tells; it is never asked a second time. Or do what a trial has due."""
+        """Ask kotsadm, once. Where its answer is lost the next look tells; it is never asked a second time. Or do what a trial or a check has due."""
         if isinstance(step, TrialStep):
             found = self._found[step.uid]
             with doing(f"restore backup {found.name} for trial"):
                 self._trials.apply(step, found, self._evidence[step.uid].volumes or ())
+            return
+        if isinstance(step, CheckStep):
+            found = self._found[step.uid]
+            with doing(f"check the repositories of backup {found.name}"):
+                self._checks.begin(found, step.namespace)
             return
         with doing("begin a backup"):
             try:
@@ -140,14 +148,20 @@ class BackupPort:
         return [*mine, *(one for one in young if one not in mine)]
 
     def _proved(self, state: BackupState, one: InstanceBackup, afresh: bool) -> Evidence:
-        """What proves it. While its trial goes on, what was seen of the rest stays."""
-        before = self._evidence.get(one.uid)
-        if RESTORED not in self._spec.required_proofs:
-            return self._client.evidence(one, self._spec.required_proofs)
-        rest = tuple(name for name in self._spec.required_proofs if name != RESTORED)
+        """What proves it. While its check or its trial goes on, what was seen of the rest stays."""
+        before, required = self._evidence.get(one.uid), self._spec.required_proofs
+        rest = tuple(name for name in required if name not in LONG)
+        if len(rest) == len(required):
+            return self._client.evidence(one, required)
         if afresh or before is None or (rest and outcome(prove(one, before, rest, self._spec.allow_empty)) == UNKNOWN_PROOF):
-            before = self._client.evidence(one, self._spec.required_proofs)
+            before = self._client.evidence(one, required)
         self._found[one.uid] = one
+        if CHECK in required:
+            before = replace(before, checks=self._checks.read(one, before.volumes))
+        return self._tried(one, before) if RESTORED in required else before
+
+    def _tried(self, one: InstanceBackup, before: Evidence) -> Evidence:
+        """The same with how far its trial is."""
         if self._restores:
             self._restores.items()  # seen: what changes from here on wakes us
         trial = self._trials.read(one, before.volumes or ())

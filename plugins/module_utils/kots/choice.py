@@ -16,6 +16,7 @@ from ansible_collections.serverops.circleci.plugins.module_utils.kots.gates impo
 from ansible_collections.serverops.circleci.plugins.module_utils.kots.model import InstanceBackup
 from ansible_collections.serverops.circleci.plugins.module_utils.kots.proofs import (
     DEFAULT,
+    LONG,
     NOT_ASKED,
     PASSED,
     PROOFS,
@@ -23,10 +24,12 @@ from ansible_collections.serverops.circleci.plugins.module_utils.kots.proofs imp
     UNKNOWN_PROOF,
     Evidence,
     Proof,
+    check_proof,
     outcome,
     prove,
     restored_proof,
 )
+from ansible_collections.serverops.circleci.plugins.module_utils.kots.repository_check import CHECK, RepositoryCheck, check_course, checked_subset
 
 GRACE = 1.0  # s: the API's times are whole seconds
 
@@ -38,6 +41,9 @@ class BackupSpec:
     max_age: Optional[float] = None
     required_proofs: tuple[str, ...] = DEFAULT
     allow_empty: tuple[str, ...] = ()
+    restic_program: str = "restic"
+    read_data_subset: str = ""
+    log_directory: str = ""
 
 
 @dataclass(frozen=True)
@@ -45,7 +51,7 @@ class BackupState:
     """The installation's backups as of `now` (the API server's clock, epoch s).
 
     `sent`: this task asked for one; `named` is what it was told then. `bytes` are what the volumes of a running one have so far, by uid.
-    `sure` are uids that check mode takes as proven.
+    `sure` are uids that check mode takes as proven. `hindered`: why a proof that is asked for cannot be made of any backup.
     """
 
     now: float
@@ -57,6 +63,7 @@ class BackupState:
     named: str = ""
     bytes: Mapping[str, int] = field(default_factory=dict)
     sure: frozenset[str] = frozenset()
+    hindered: str = ""
 
 
 BackupLook = Look[BackupSpec, BackupState]
@@ -65,15 +72,18 @@ BackupLook = Look[BackupSpec, BackupState]
 def backup_spec(params: Mapping[str, Any]) -> BackupSpec:
     """What is wanted, checked: proofs and ages that cannot be are refused before any call."""
     asked = tuple(params.get("required_proofs") or ())
-    unknown = [name for name in asked if name not in PROOFS]
+    there = (*PROOFS, *([CHECK] if "restic_program" in params else []))  # who lists backups begins nothing
+    unknown = [name for name in asked if name not in there]
     if unknown:
-        raise BadInput(f"required_proofs names {', '.join(unknown)}; there are {', '.join(PROOFS)}")
+        raise BadInput(f"required_proofs names {', '.join(unknown)}; there are {', '.join(there)}")
     if not asked:
         raise BadInput("required_proofs is empty; a backup that nothing proves is none: name one of " + ", ".join(PROOFS))
     age = params.get("max_age")
     if age is not None and not 0 < age < 1e9:
         raise BadInput(f"max_age is {age}, but it must be more than 0 seconds; leave it out for a new backup each time")
-    return BackupSpec(age, asked, tuple(params.get("allow_empty") or ()))
+    spec = BackupSpec(age, asked, tuple(params.get("allow_empty") or ()))
+    subset, program = checked_subset(params.get("read_data_subset")), str(params.get("restic_program") or "restic")
+    return replace(spec, restic_program=program, read_data_subset=subset, log_directory=str(params.get("log_directory") or ""))
 
 
 def is_stalled(found: InstanceBackup, state: BackupState) -> bool:
@@ -129,8 +139,30 @@ def proofs_of(look: BackupLook, one: InstanceBackup) -> dict[str, Proof]:
     seen = look.state.evidence.get(one.uid)
     if one.uid in look.state.sure:
         assumed = {name: Proof(PASSED if name in look.spec.required_proofs else NOT_ASKED, "assumed") for name in PROOFS}
-        return {**assumed, RESTORED: restored_proof(one, seen.trial if seen else None)} if RESTORED in look.spec.required_proofs else assumed
+        long = {CHECK: check_proof(checks_of(look.state, one.uid)), RESTORED: restored_proof(one, seen.trial if seen else None)}
+        return {**assumed, **{name: proof for name, proof in long.items() if name in look.spec.required_proofs}}
     return prove(one, seen, look.spec.required_proofs, look.spec.allow_empty)
+
+
+def gone_through(look: BackupLook, one: InstanceBackup) -> Optional[Decision]:
+    """What the check of its repositories has due, once all but the trial is proven; None where it has no say."""
+    if CHECK not in look.spec.required_proofs or not one.backup.is_terminal:
+        return None
+    alone = set(look.spec.required_proofs) <= set(LONG)
+    if not alone and outcome({name: proof for name, proof in proofs_of(look, one).items() if name not in LONG}) != PASSED:
+        return None
+    return check_course(checks_of(look.state, one.uid), one.name, one.uid)
+
+
+def checks_of(state: BackupState, uid: str) -> Optional[tuple[RepositoryCheck, ...]]:
+    """How far the checks of its repositories are; None where they were not looked at."""
+    seen = state.evidence.get(uid)
+    return seen.checks if seen else None
+
+
+def with_checks(state: BackupState, uid: str, checks: tuple[RepositoryCheck, ...]) -> BackupState:
+    """The same with the checks a step further."""
+    return replace(state, evidence={**state.evidence, uid: replace(state.evidence.get(uid) or Evidence(), checks=checks)})
 
 
 def tried(look: BackupLook, one: InstanceBackup, wanted: bool = True) -> Optional[Decision]:
@@ -156,12 +188,13 @@ def with_trial(state: BackupState, uid: str, trial: Trial) -> BackupState:
 
 
 def on_trial(look: BackupLook) -> Optional[tuple[InstanceBackup, Decision]]:
-    """The backup whose trial has something due, and what: the followed one; else one of which something is left; else the one that only lacks this proof."""
+    """The backup whose check or trial has something due, and what: the followed one; else one of which something is left; else what lacks this alone."""
     uid = look.memory.get("uid")
     ended = [one for one in look.state.backups if one.uid == uid] if uid else [] if look.state.sent else candidates(look)
     chosen = None if uid or look.state.sent else settled_choice(look)
     for one in ended:
-        due = tried(look, one, bool(uid) or (chosen is not None and chosen[0].uid == one.uid and chosen[1] == UNKNOWN_PROOF))
+        wanted = bool(uid) or (chosen is not None and chosen[0].uid == one.uid and chosen[1] == UNKNOWN_PROOF)
+        due = (gone_through(look, one) if wanted else None) or tried(look, one, wanted)
         if due:
             return one, due
     return None

@@ -13,11 +13,13 @@ from ansible_collections.serverops.circleci.plugins.module_utils.core.shapes imp
 from ansible_collections.serverops.circleci.plugins.module_utils.kots.backup_keys import Keys
 from ansible_collections.serverops.circleci.plugins.module_utils.kots.backup_trial import Mark, Trial, mark_of
 from ansible_collections.serverops.circleci.plugins.module_utils.kots.model import InstanceBackup
+from ansible_collections.serverops.circleci.plugins.module_utils.kots.repository_check import CHECK, RepositoryCheck
 from ansible_collections.serverops.circleci.plugins.module_utils.kots.volumes import Volume
 from ansible_collections.serverops.circleci.plugins.module_utils.velero.nouns import Backup, PodVolumeBackup, Repository
 
 PROOFS = ("phase", "volumes", "files", "repository", "restored")
 RESTORED = "restored"
+LONG = (CHECK, RESTORED)  # those that are made once all else is proven, in this order; CHECK is no proof where it is not asked for
 DEFAULT = ("phase", "volumes", "files")
 PASSED, FAILED, NOT_ASKED, UNKNOWN_PROOF = "passed", "failed", "not_asked", "unknown"
 MAINTAINED = 14 * 86400.0  # s; Velero maintains a restic repository once a week
@@ -49,6 +51,7 @@ class Evidence:
     blind: Mapping[str, str] = field(default_factory=dict)
     trial: Optional[Trial] = None
     keys: Optional[Keys] = None
+    checks: Optional[tuple[RepositoryCheck, ...]] = None
 
 
 def prove(found: InstanceBackup, evidence: Optional[Evidence], required: Iterable[str], empty: Iterable[str] = ()) -> dict[str, Proof]:
@@ -60,6 +63,8 @@ def prove(found: InstanceBackup, evidence: Optional[Evidence], required: Iterabl
     proofs["files"] = file_proof(found.name, seen) if over else Proof(UNKNOWN_PROOF, "the backup has not ended")
     proofs["repository"] = repository_proof(seen)
     proofs["restored"] = restored_proof(found, seen.trial) if over else Proof(UNKNOWN_PROOF, "the backup has not ended")
+    if CHECK in asked:
+        proofs[CHECK] = check_proof(seen.checks) if over else Proof(UNKNOWN_PROOF, "the backup has not ended")
     return {name: proof if name in asked else Proof(NOT_ASKED) for name, proof in proofs.items()}
 
 
@@ -206,6 +211,26 @@ def _repository(namespace: str, seen: Evidence) -> Proof:
     if late > MAINTAINED:
         return Proof(FAILED, f"repository {found[0].meta.name} was not maintained for {int(late // 86400)} days")
     return Proof(PASSED)
+
+
+def check_proof(checks: Optional[tuple[RepositoryCheck, ...]]) -> Proof:
+    """restic itself has gone through every repository of the backup's volumes, and found no error."""
+    damaged = [f"the repository of namespace {one.namespace} is damaged: {one.reason}" for one in checks or () if one.state == FAILED]
+    if damaged:
+        return Proof(FAILED, "; ".join(damaged))
+    open_ones = [_open_check(one) for one in checks or () if one.state != PASSED]
+    if open_ones or not checks:
+        return Proof(UNKNOWN_PROOF, "; ".join(open_ones) or "the repositories were not checked yet")
+    return Proof(PASSED, f"restic found no error in {len(checks)} of {len(checks)} repositories")
+
+
+def _open_check(one: RepositoryCheck) -> str:
+    if one.cannot or one.blind:
+        return one.cannot or one.blind
+    words = f"the repository of namespace {one.namespace}"
+    if one.reason or one.going:
+        return f"{words} is being checked" if one.going else f"the check of {words} came to no end: {one.reason}"
+    return f"{words} was not checked yet" + (f": {one.locked}" if one.locked else "")
 
 
 # -- the trial restore -----------------------------------------------------------------------------------

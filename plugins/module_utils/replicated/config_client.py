@@ -116,7 +116,7 @@ def item_view(item: Item) -> Json:
         "secret": item.is_secret,
         "set": item.held.is_set,
         "value": None if secret or item.multiple else item.held.value.reveal(),
-        "values": [one.reveal() for one in item.held.values] if item.multiple and not secret else None,
+        "value_list": [one.reveal() for one in item.held.values] if item.multiple and not secret else None,
     }
 
 

@@ -45,7 +45,8 @@ def check_folder(folder: str) -> None:
         raise BadInput(f"{OPTION} is {folder}, which is no folder of ours alone; give one with mode 0700")
 
 
-def _made(folder: str) -> None:
+def make_folder(folder: str) -> None:
+    """Make it, for us alone. Raises BadInput where that cannot be."""
     try:
         os.makedirs(folder, mode=0o700, exist_ok=True)
     except OSError as error:
@@ -56,9 +57,8 @@ def _made(folder: str) -> None:
 class Detached:
     """One program, known by a name that stays the same over runs."""
 
-    def __init__(self, folder: str, name: str, kept: str = ".kubeconfig") -> None:
-        self._ending = kept
-        self._base = os.path.join(os.path.expanduser(folder), name)
+    def __init__(self, folder: str, name: str, ending: str = "kubeconfig") -> None:
+        self._base, self._ending = os.path.join(os.path.expanduser(folder), name), ending
         self._folder = os.path.expanduser(folder)
         self._child: Optional[subprocess.Popen[bytes]] = None
 
@@ -70,11 +70,11 @@ class Detached:
     @property
     def kept(self) -> str:
         """Path of the file that is kept for it while it lives."""
-        return f"{self._base}{self._ending}"
+        return f"{self._base}.{self._ending}"
 
     def start(self, argv: Sequence[str], environment: Mapping[str, str], kept: Optional[Secret] = None) -> None:
         """Start it, in a session of its own; no terminal, no secret in its arguments. Raises Refused where it lives already, or cannot be started."""
-        _made(self._folder)
+        make_folder(self._folder)
         lock = self._locked()
         if lock < 0:
             raise Refused(f"{os.path.basename(argv[0])} runs already, as {self._base}.lock tells")

@@ -44,7 +44,7 @@ class ImageWorld:
         with ExitStack() as stack:
             for module, name, value in (
                 (ec2_client, "aws_client", lambda _service, region, _cloud: self.account.client(region)),
-                (packer_client, "Detached", lambda folder, name, kept="": Process(self, name)),
+                (packer_client, "Detached", lambda folder, name, ending="": Process(self, name)),
                 (packer_client, "find_program", lambda name: f"/usr/bin/{name}" if self.version else None),
                 (packer_client, "run", self._run),
                 (packer_client, "place", lambda: self.machine),
