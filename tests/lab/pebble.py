@@ -99,6 +99,15 @@ class Pebble:
             return (self.folder / "hooks.log").read_text().splitlines()
         return []
 
+    def records(self, name: str) -> bool:
+        """Whether its DNS has a TXT record of that name: a question as a resolver asks it (RFC 1035, 4.1), and the count of answers."""
+        labels = b"".join(bytes([len(label)]) + label.encode() for label in name.rstrip(".").split("."))
+        question = b"\x5e\x2f\x01\x00\x00\x01" + bytes(6) + labels + b"\x00\x00\x10\x00\x01"
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as asked:
+            asked.settimeout(5)
+            asked.sendto(question, ("127.0.0.1", self._ports["dns"]))
+            return int.from_bytes(asked.recv(4096)[6:8], "big") > 0
+
     def hook(self, act: str, token: str, seconds: float = 0.0) -> str:
         """The path of a hook: `act` is set-txt or clear-txt, `seconds` how long it takes."""
         path, url = self.folder / act, f"http://127.0.0.1:{self._ports['records']}/{act}"

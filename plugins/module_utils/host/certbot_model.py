@@ -14,7 +14,7 @@ from typing import Any, Optional
 from ansible_collections.serverops.circleci.plugins.module_utils.core.errors import BadInput
 from ansible_collections.serverops.circleci.plugins.module_utils.core.params import positive
 from ansible_collections.serverops.circleci.plugins.module_utils.core.secret import HIDDEN, Secret, without_passwords
-from ansible_collections.serverops.circleci.plugins.module_utils.host.certificates_names import plain
+from ansible_collections.serverops.circleci.plugins.module_utils.host.certificates_names import as_address, plain
 
 LETS_ENCRYPT = "https://acme-v02.api.letsencrypt.org/directory"
 FOLDER = "/var/lib/serverops/letsencrypt"
@@ -27,8 +27,10 @@ VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 BEGINS = "Saving debug log to "
 NOISE = re.compile(
     r"Saving debug log|Ask for help|Hint:|Some challenges have failed|An unexpected error occurred:$|Requesting a certificate|Renewing an existing"
-    r"|Account registered|Certbot failed to authenticate|- - -|\(PATH is |\s*Domain: |\s*Type: |Hook '.*' ran with |Cleaning up challenges"
+    r"|Account registered|Certbot failed to authenticate|- - -|\(PATH is |\s*Domain: |\s*Type: |Hook '.*' for .* ran with |Hook '--manual-cleanup-hook'"
 )
+# What a hook wrote on its error output stands below this line, one letter to the right.
+OF_HOOK = re.compile(r"^Hook '--manual-auth-hook' .* ran with error output:\n((?: .*\n)+)", re.MULTILINE)
 LONGEST, SHORTEST = 500, 4  # letters of a reason; of what is a secret worth hiding
 
 
@@ -109,7 +111,7 @@ def _names(names: tuple[str, ...], name: str) -> None:
     if not names:
         raise BadInput("host_names is empty; give the names that the certificate is to be for")
     for one in names:
-        if not NAME.fullmatch(one):
+        if not NAME.fullmatch(one) or as_address(one):
             raise BadInput(f"host_names has {one!r}, for which no authority gives a certificate; give a whole DNS name such as circleci.example.com")
     if not LINEAGE.fullmatch(name):
         raise BadInput(f"name is {name!r}; give letters, digits, dots and dashes, by which certbot calls the certificate")
@@ -155,11 +157,12 @@ def certbot_argv(program: str, spec: CertbotSpec, names: tuple[str, ...], force:
 
 
 def why_it_failed(log: str) -> str:
-    """The reason in the log of its last run, in its own words. Raises nothing: an unknown form gives its last lines."""
-    lines = log.rpartition(BEGINS)[2].splitlines()[1:]
-    told = [line.strip() for line in lines if line.strip() and not NOISE.match(line)]
-    wanted = [line for line in told if line.startswith(("Detail: ", "Hook "))] or told[-2:]
-    return "; ".join(dict.fromkeys(_core(line) for line in wanted))[:LONGEST]
+    """The reason in the log of its last run, in its own words: what the hook said last, and what the authority; of other failures the last lines."""
+    last = log.rpartition(BEGINS)[2]
+    told = [line.strip() for line in last.splitlines()[1:] if line.strip() and not NOISE.match(line)]
+    of_hooks = [found.splitlines()[-1].strip() for found in OF_HOOK.findall(last)]
+    known = [line for line in told if line.startswith("Hook ")] + of_hooks + [line for line in told if line.startswith("Detail: ")]
+    return "; ".join(dict.fromkeys(_core(line) for line in known or told[-2:]))[:LONGEST]
 
 
 def _core(line: str) -> str:
