@@ -118,3 +118,11 @@ def test_a_program_gets_its_secrets_by_a_private_file_and_its_environment_and_th
         time.sleep(0.05)
     assert not Path(seen["path"]).exists() and "canary" not in json.dumps(result).replace(result["invocation"]["module_args"]["config_directory"], "")
     assert folder.stat().st_mode & 0o077 == 0 and (folder / "runs").stat().st_mode & 0o077 == 0
+
+
+def test_a_folder_that_others_may_write_to_is_refused_by_its_option() -> None:
+    world = CertbotWorld()
+    world.folder.mkdir()
+    world.folder.chmod(0o777)
+    result, failure = obtain(world)
+    assert result == {} and "config_directory is " in failure and "no folder of ours alone" in failure and world.began == []
