@@ -11,6 +11,7 @@ import logging
 import pytest
 from ansible_collections.serverops.circleci.plugins.module_utils.door import reconcile
 from unit.laws import (
+    certbot,
     certificates,
     gcp,
     host_files,
@@ -49,6 +50,7 @@ SUBJECTS: list[Subject] = [
     *kots_support.subjects(),
     *trust.subjects(),
     *certificates.subjects(),
+    *certbot.subjects(),
     *host_files.subjects(),
     *telegraf.subjects(),
 ]

@@ -32,7 +32,7 @@ def place() -> str:
     return socket.gethostname()
 
 
-def check_folder(folder: str) -> None:
+def check_folder(folder: str, option: str = OPTION) -> None:
     """Raises BadInput where the folder is there and is not for us alone. Makes nothing."""
     path = os.path.expanduser(folder)
     try:
@@ -40,26 +40,26 @@ def check_folder(folder: str) -> None:
     except FileNotFoundError:
         return
     except OSError as error:
-        raise BadInput(f"{OPTION} is {folder}, which cannot be looked at: {error.strerror}; give a folder of ours") from None
+        raise BadInput(f"{option} is {folder}, which cannot be looked at: {error.strerror}; give a folder of ours") from None
     if not os.path.isdir(path) or found.st_uid != os.getuid() or found.st_mode & 0o022:
-        raise BadInput(f"{OPTION} is {folder}, which is no folder of ours alone; give one with mode 0700")
+        raise BadInput(f"{option} is {folder}, which is no folder of ours alone; give one with mode 0700")
 
 
-def make_folder(folder: str) -> None:
+def make_folder(folder: str, option: str = OPTION) -> None:
     """Make it, for us alone. Raises BadInput where that cannot be."""
     try:
         os.makedirs(folder, mode=0o700, exist_ok=True)
     except OSError as error:
-        raise BadInput(f"{OPTION} is {folder}, which cannot be made: {error.strerror}; give a folder of ours") from None
-    check_folder(folder)
+        raise BadInput(f"{option} is {folder}, which cannot be made: {error.strerror}; give a folder of ours") from None
+    check_folder(folder, option)
 
 
 class Detached:
     """One program, known by a name that stays the same over runs."""
 
-    def __init__(self, folder: str, name: str, ending: str = "kubeconfig") -> None:
+    def __init__(self, folder: str, name: str, ending: str = "kubeconfig", option: str = OPTION) -> None:
         self._base, self._ending = os.path.join(os.path.expanduser(folder), name), ending
-        self._folder = os.path.expanduser(folder)
+        self._folder, self._option = os.path.expanduser(folder), option
         self._child: Optional[subprocess.Popen[bytes]] = None
 
     @property
@@ -74,13 +74,13 @@ class Detached:
 
     def start(self, argv: Sequence[str], environment: Mapping[str, str], kept: Optional[Secret] = None) -> None:
         """Start it, in a session of its own; no terminal, no secret in its arguments. Raises Refused where it lives already, or cannot be started."""
-        make_folder(self._folder)
+        make_folder(self._folder, self._option)
         lock = self._locked()
         if lock < 0:
             raise Refused(f"{os.path.basename(argv[0])} runs already, as {self._base}.lock tells")
         try:
             if kept is not None:
-                write_secret(self.kept, kept, OPTION)
+                write_secret(self.kept, kept, self._option)
                 argv = ["/bin/sh", "-c", GONE_WITH_IT, self.kept, *argv]
             self._child = self._born(list(argv), dict(environment), lock)
             os.ftruncate(lock, 0)
@@ -135,7 +135,7 @@ class Detached:
         try:
             lock = os.open(f"{self._base}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         except OSError as error:
-            raise BadInput(f"{OPTION} is {self._folder}, where no file can be made: {error.strerror}") from None
+            raise BadInput(f"{self._option} is {self._folder}, where no file can be made: {error.strerror}") from None
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:

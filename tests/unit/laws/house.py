@@ -28,7 +28,7 @@ NOT_IN_3_9 = ("tomllib",)
 # Which systems may use which others (semantics.md); kubernetes and cloud are shared ground for every client.
 MAY_USE = {"fleet": {"nomad", "cloud"}, "kots": {"velero"}, "replicated": {"host"}, "server": {"*"}}
 # Modules that change files of a managed host are called after what they change; by the first word of their names.
-HOST_WORDS = ("ca", "proxy", "service", "telegraf")
+HOST_WORDS = ("ca", "certbot", "proxy", "service", "telegraf")
 OTHER_WORDS = {"tls": "replicated", "vm": "image"}
 NAMES_OF_2 = ("server_names_info",)  # about the server, but of a 2.x host
 SHARED = ("kubernetes", "cloud")
