@@ -11,6 +11,7 @@ import logging
 import pytest
 from ansible_collections.serverops.circleci.plugins.module_utils.door import reconcile
 from unit.laws import (
+    balancers,
     certificates,
     gcp,
     host_files,
@@ -36,6 +37,7 @@ from unit.toy import subjects as toy
 
 SUBJECTS: list[Subject] = [
     *toy.subjects(),
+    *balancers.subjects(),
     *gcp.subjects(),
     *images.subjects(),
     *nomad.subjects(),
