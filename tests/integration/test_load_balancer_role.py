@@ -58,7 +58,9 @@ class Aws:
         return str(self.ec2.run_instances(**given)["Instances"][0]["InstanceId"])
 
     def group(self, name: str) -> dict[str, Any]:
-        [found] = self.ec2.describe_security_groups(Filters=[{"Name": "group-name", "Values": [name]}, {"Name": "vpc-id", "Values": [self.vpc]}])["SecurityGroups"]
+        [found] = self.ec2.describe_security_groups(Filters=[{"Name": "group-name", "Values": [name]}, {"Name": "vpc-id", "Values": [self.vpc]}])[
+            "SecurityGroups"
+        ]
         return dict(found)
 
     def admitted(self, name: str) -> set[tuple[int, str]]:
@@ -151,13 +153,19 @@ def test_network_a_changed_listener_a_certificate_and_what_others_made(aws: Aws,
     taken = go(aws, tmp_path, listeners=more, take_over=True)
     assert taken.code == 0, taken.output
     assert aws.network() == {80: ("TCP", "circleci-80-tcp"), 443: ("TCP", "circleci-443-tcp"), 9000: ("TCP", "theirs")}, "8800 was ours, 9000 is not"
-    assert {(one, port) for port, one in aws.admitted("circleci-load-balancer")} == {(OFFICE, 80), (OFFICE, 443), ("198.51.100.0/24", 80), ("198.51.100.0/24", 443)}
+    assert {(one, port) for port, one in aws.admitted("circleci-load-balancer")} == {
+        (OFFICE, 80),
+        (OFFICE, 443),
+        ("198.51.100.0/24", 80),
+        ("198.51.100.0/24", 443),
+    }
     tls = [*more, {"port": 3000, "protocol": "ssl"}]
     assert go(aws, tmp_path, listeners=tls[::2], certificate=CERTIFICATE, purge_listeners=True).code == 0
     assert aws.network() == {80: ("TCP", "circleci-80-tcp"), 3000: ("TLS", "circleci-3000-tls")}
 
 
 def test_network_names_the_health_check_that_fails(aws: Aws, tmp_path: Path) -> None:
+    assert go(aws, tmp_path).code == 0
     aws.ec2.stop_instances(InstanceIds=[aws.instance])
     played = go(aws, tmp_path, wait_timeout=8)
     assert played.code != 0, played.output
@@ -177,7 +185,8 @@ def test_classic_foreseen_made_quiet_changed_and_what_others_made(aws: Aws, tmp_
         again = go(aws, tmp_path, *options, **old)
         assert again.code == 0 and "changed=0" in again.output, again.output
     aws.elb.create_load_balancer_listeners(
-        LoadBalancerName="circleci", Listeners=[{"Protocol": "TCP", "LoadBalancerPort": port, "InstancePort": port, "InstanceProtocol": "TCP"} for port in (9000, 7171)]
+        LoadBalancerName="circleci",
+        Listeners=[{"Protocol": "TCP", "LoadBalancerPort": port, "InstancePort": port, "InstanceProtocol": "TCP"} for port in (9000, 7171)],
     )
     fewer = [{"port": 80, "protocol": "http", "target_port": 8080}, {"port": 443, "protocol": "ssl"}]
     changed = go(aws, tmp_path, **old, listeners=fewer)

@@ -43,7 +43,9 @@ def _immutable(spec: BalancerSpec, found: Balancer) -> list[str]:
     if found.kind != "network":
         return [f"load balancer {spec.name} is of the kind {found.kind}, and AWS cannot change that; give another name"]
     if found.scheme != spec.scheme:
-        return [f"load balancer {spec.name} is {found.scheme}, but scheme is {spec.scheme}, which AWS cannot change; give scheme: {found.scheme} or another name"]
+        return [
+            f"load balancer {spec.name} is {found.scheme}, but scheme is {spec.scheme}, which AWS cannot change; give scheme: {found.scheme} or another name"
+        ]
     if spec.security_groups and not found.security_groups:
         return [f"load balancer {spec.name} was made without security groups, and AWS lets it have none later; give another name, or no security_groups"]
     return []
@@ -145,7 +147,9 @@ def unhealthy(spec: BalancerSpec, state: BalancerState) -> list[str]:
         for name in spec.targets:
             one = targets.get((name, wish.target_port), Target(name, wish.target_port, "not registered"))
             if one.state != "healthy":
-                found.append(f"port {wish.port}: the health check {wish.check.words(wish.target_port)} of {name} says {one.state} ({one.why or 'no reason given'})")
+                found.append(
+                    f"port {wish.port}: the health check {wish.check.words(wish.target_port)} of {name} says {one.state} ({one.why or 'no reason given'})"
+                )
     return found
 
 

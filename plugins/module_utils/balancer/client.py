@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Optional
 
 from ansible_collections.serverops.circleci.plugins.module_utils.balancer import steps
@@ -53,7 +53,7 @@ class BalancerPort:
 
     def apply(self, step: Any) -> None:
         """One step."""
-        acts = {
+        acts: dict[type[Any], Callable[[Any], None]] = {
             steps.MakeBalancer: self._make,
             steps.SetSubnets: self._set_subnets,
             steps.SetSecurityGroups: self._set_security_groups,
