@@ -28,7 +28,15 @@ def _create_load_balancer(self: ELBBackend, *given: Any, **named: Any) -> Any:
     return made
 
 
+def _delete_load_balancer_listeners(self: ELBBackend, name: str, ports: list[int]) -> Any:
+    """AWS deletes the listeners on all of these ports; moto none of them where there are several."""
+    balancer = self.get_load_balancer(name)
+    balancer.listeners = [one for one in balancer.listeners if int(one.load_balancer_port) not in {int(port) for port in ports}]
+    return balancer
+
+
 def amend() -> None:
     """From now on moto answers as AWS does."""
+    ELBBackend.delete_load_balancer_listeners = _delete_load_balancer_listeners  # type: ignore[method-assign]
     ELBBackend.create_load_balancer = _create_load_balancer  # type: ignore[method-assign]
     ELBResponse.describe_load_balancer_attributes = _describe_load_balancer_attributes  # type: ignore[method-assign]
