@@ -12,6 +12,7 @@ import pytest
 from ansible_collections.serverops.circleci.plugins.module_utils.door import reconcile
 from unit.laws import (
     certbot,
+    balancers,
     certificates,
     gcp,
     host_files,
@@ -37,6 +38,7 @@ from unit.toy import subjects as toy
 
 SUBJECTS: list[Subject] = [
     *toy.subjects(),
+    *balancers.subjects(),
     *gcp.subjects(),
     *images.subjects(),
     *nomad.subjects(),

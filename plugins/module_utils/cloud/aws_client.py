@@ -57,7 +57,7 @@ def _answered(act: str, response: Mapping[str, Any]) -> CollectionError:
         return Unreachable(text)
     if code in FORBIDDEN:
         return NotPermitted(text)
-    return NotFound(text) if ".NotFound" in code or code == "InvalidAMIID.Unavailable" else Refused(text)
+    return NotFound(text) if ".NotFound" in code or code.endswith("NotFound") or code == "InvalidAMIID.Unavailable" else Refused(text)
 
 
 def _unanswered(act: str, error: Any) -> CollectionError:

@@ -13,6 +13,7 @@ from typing import Any
 
 from moto.server import ThreadedMotoServer
 
+from lab.store.amended import amend
 from lab.store.front import Front
 
 
@@ -22,6 +23,7 @@ def main() -> None:
     parser.add_argument("--port", type=int, default=0)
     parser.add_argument("--parent", type=int, default=0, help="end with this process")
     args = parser.parse_args()
+    amend()
     moto = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
     moto.start()
     front = Front(moto.get_host_and_port()[1], args.port)
