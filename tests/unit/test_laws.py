@@ -11,8 +11,8 @@ import logging
 import pytest
 from ansible_collections.serverops.circleci.plugins.module_utils.door import reconcile
 from unit.laws import (
-    certbot,
     balancers,
+    certbot,
     certificates,
     gcp,
     host_files,

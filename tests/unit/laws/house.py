@@ -29,8 +29,6 @@ NOT_IN_3_9 = ("tomllib",)
 MAY_USE = {"fleet": {"nomad", "cloud"}, "kots": {"velero"}, "replicated": {"host"}, "server": {"*"}}
 # Modules that change files of a managed host are called after what they change; by the first word of their names.
 HOST_WORDS = ("ca", "certbot", "proxy", "service", "telegraf")
-OTHER_WORDS = {"tls": "replicated", "vm": "image"}
-HOST_WORDS = ("ca", "proxy", "service", "telegraf")
 OTHER_WORDS = {"tls": "replicated", "vm": "image", "network": "balancer"}
 NAMES_OF_2 = ("server_names_info",)  # about the server, but of a 2.x host
 SHARED = ("kubernetes", "cloud")
