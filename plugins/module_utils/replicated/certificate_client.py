@@ -15,7 +15,7 @@ from ansible_collections.serverops.circleci.plugins.module_utils.host.certificat
 from ansible_collections.serverops.circleci.plugins.module_utils.host.certificates_chain import Asked, Judged, judge_key, judge_server
 from ansible_collections.serverops.circleci.plugins.module_utils.host.certificates_client import authorities_above, key_text, read_der, read_material
 from ansible_collections.serverops.circleci.plugins.module_utils.host.restart_client import PendingRestarts
-from ansible_collections.serverops.circleci.plugins.module_utils.host.trust import STORES
+from ansible_collections.serverops.circleci.plugins.module_utils.host.trust_model import STORES
 from ansible_collections.serverops.circleci.plugins.module_utils.replicated.certificate import APP, KeepPair, PairSpec, PairState, TidyUp, pair_faults
 from ansible_collections.serverops.circleci.plugins.module_utils.replicated.certificate_places_client import PLACES, KeptPairs, Pair, pair_of
 from ansible_collections.serverops.circleci.plugins.module_utils.replicated.client import ReplicatedClient
