@@ -22,8 +22,8 @@ options:
   name:
     description:
       - What the authorities are called here. The files are C(<name>.crt), C(<name>.2.crt) and so on; whatever else is in the folder is left alone.
+      - Needed unless O(authorities) is given.
     type: str
-    required: true
   certificates:
     description:
       - PEM text of an authority and of those above it, up to the root. Needed for O(state=present).
@@ -34,6 +34,25 @@ options:
     type: str
     choices: [present, absent]
     default: present
+  authorities:
+    description:
+      - Several at once, in place of O(name), O(certificates) and O(state). The store is made once, and the hosts of O(verify_hosts) are asked with all of them.
+      - Where one of these hosts still needs what is to be dropped, those that are new are trusted all the same, and nothing is dropped.
+    type: list
+    elements: dict
+    suboptions:
+      name:
+        description: As O(name).
+        type: str
+        required: true
+      certificates:
+        description: As O(certificates). It may be signed by an authority of another entry.
+        type: str
+      state:
+        description: As O(state).
+        type: str
+        choices: [present, absent]
+        default: present
   chain_order:
     description:
       - V(fix) puts certificates in order and mends what harms nothing (Windows line ends, text beside the blocks, a certificate given twice),
@@ -96,6 +115,15 @@ EXAMPLES = r"""
     certificates: "{{ lookup('ansible.builtin.file', 'ghe-authorities.pem') }}"
     verify_hosts: [ghe.example.com]
 
+- name: Trust several, and drop an old one where no host needs it any more
+  serverops.circleci.ca_trust:
+    authorities:
+      - name: corporate
+        certificates: "{{ lookup('ansible.builtin.file', 'corporate-2026.pem') }}"
+      - name: corporate-2019
+        state: absent
+    verify_hosts: [ghe.example.com, ldap.example.com:636]
+
 - name: Drop the old authority once no server needs it any more
   serverops.circleci.ca_trust:
     name: ghe-2019
@@ -111,7 +139,7 @@ authorities:
   elements: dict
   sample: [{subject: CN=Example Root, ends: "2036-01-01T00:00:00+00:00", fingerprint: 5f70bf18a0864716337b1e6a4d8ed3da7b2a6b7e1f7c5d1c2f4f6d9a5e2b3c4d}]
 files:
-  description: The files of that name.
+  description: The files of these names.
   returned: whenever the host could be read
   type: list
   elements: str
@@ -159,13 +187,17 @@ from ansible_collections.serverops.circleci.plugins.module_utils.door import Doo
 from ansible_collections.serverops.circleci.plugins.module_utils.host import trust
 from ansible_collections.serverops.circleci.plugins.module_utils.host.options import RESTART_NOTES
 from ansible_collections.serverops.circleci.plugins.module_utils.host.restart_client import PendingRestarts
-from ansible_collections.serverops.circleci.plugins.module_utils.host.trust import TrustSpec, trust_spec
 from ansible_collections.serverops.circleci.plugins.module_utils.host.trust_client import TrustPort
+from ansible_collections.serverops.circleci.plugins.module_utils.host.trust_model import TrustSpec, trust_spec
 
+CERTIFICATES = {"type": "str", "no_log": True}  # somebody may have put a key into it
+STATE = {"type": "str", "choices": ["present", "absent"], "default": "present"}
+AUTHORITY: dict[str, Any] = {"name": {"type": "str", "required": True}, "certificates": CERTIFICATES, "state": STATE}
 OPTIONS: dict[str, dict[str, Any]] = {
-    "name": {"type": "str", "required": True},
-    "certificates": {"type": "str", "no_log": True},  # somebody may have put a key into it
-    "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
+    "name": {"type": "str"},
+    "certificates": CERTIFICATES,
+    "state": STATE,
+    "authorities": {"type": "list", "elements": "dict", "options": AUTHORITY},
     "chain_order": {"type": "str", "choices": ["fix", "refuse"], "default": "fix"},
     "min_days": {"type": "int", "default": 0},
     "verify_hosts": {"type": "list", "elements": "str"},

@@ -128,6 +128,11 @@ restart_required:
   returned: whenever the host could be read
   type: bool
   sample: true
+restart_noted:
+  description: Whether a note, for this or for another change, waits for a restart of the app.
+  returned: whenever the host could be read
+  type: bool
+  sample: true
 reason:
   description: The end in words.
   returned: whenever the host could be read

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the serverops.circleci authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""B08: what it costs to see that 50 settings are as wanted, beside a loop of ansible.builtin.lineinfile. B09: the same of the proxy's role."""
+"""B08: what it costs to see that 50 settings are as wanted, beside a loop of ansible.builtin.lineinfile."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ pytestmark = pytest.mark.bench
 
 ROUNDS, ITEMS = 5, 10  # of the peer's loop, ITEMS are really run; an item costs the same whatever their number
 COUNTS = (50, 200)
-GOAL, GOAL_OF_ONE, GOAL_OF_A_ROLE = 0.04, 0.001, 0.3
+GOAL, GOAL_OF_ONE = 0.04, 0.001
 OURS, PEER = "serverops.circleci.service_customization", "ansible.builtin.lineinfile"
 
 
@@ -47,23 +47,3 @@ def test_settings(board: Board, tmp_path: Path) -> None:
         Figure("B08", what, "CPU s", ours[COUNTS[0]], loops, middle[COUNTS[0]] / statistics.median(loops), GOAL),
         Figure("B08", f"each further setting, from {COUNTS[0]} to {COUNTS[1]}", "CPU s", value=each, goal=GOAL_OF_ONE),
     )
-
-
-def test_role(board: Board, tmp_path: Path) -> None:
-    """The one task of the role that works, beside what the same files take: seven lines of /etc/environment, two drop-ins, apt, Docker's client."""
-    places = ["environment", "apt", "docker_daemon", "docker_client", "nomad"]
-    paths = {name: str(tmp_path / "etc" / name) for name in places}
-    given = {"http": "http://10.0.0.33:3128", "services": ["10.0.1.238"], "places": places, "paths": paths, "restart_notes": str(tmp_path / "notes.d")}
-    ours = payload.build("serverops.circleci.proxy_config", given, tmp_path / "ours.py")
-    assert payload.result(payload.start(ours))["changed"]
-    line = {"path": paths["environment"], "regexp": "^HTTP_PROXY=", "line": "HTTP_PROXY=http://10.0.0.33:3128"}
-    lineinfile = payload.build(PEER, line, tmp_path / "line.py")
-    # Of a template the controller does the first half; what the host does is a copy that finds nothing to do, for which stat stands.
-    stat = payload.build("ansible.builtin.stat", {"path": paths["apt"]}, tmp_path / "stat.py")
-    seconds, peers = [], []
-    for _round in range(ROUNDS):
-        seconds.append(cpu(ours))
-        peers.append(7 * cpu(lineinfile) + 4 * cpu(stat))
-    assert not payload.result(payload.start(ours))["changed"]
-    value = statistics.median(seconds) / statistics.median(peers)
-    board.add(Figure("B09", "role nomad_client_proxy, no change / 7 lineinfile and 4 stat of templates", "CPU s", seconds, peers, value, GOAL_OF_A_ROLE))

@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.serverops.circleci.plugins.module_utils.host.certificates_client import read_der
+from ansible_collections.serverops.circleci.plugins.module_utils.host.restart_client import PendingRestarts
 from ansible_collections.serverops.circleci.plugins.module_utils.transport.handshakes import served_certificate
 from integration.playing import Played, play
 from unit.laws.certificates_world import CertificateWorld
@@ -148,6 +149,17 @@ def test_f86_the_old_pair_is_put_back_where_the_service_does_not_come_up(host: S
         assert not [line for line in key.splitlines()[1:-1] if line in second.output]
     again = install(host, one)
     assert again.code == 0 and "changed=0" in again.output, again.output
+
+
+def test_the_one_restart_serves_what_others_noted_and_where_nothing_is_noted_nothing_restarts(host: ServicesHost) -> None:
+    one, notes = app_pair(1), host.directory / "notes"
+    assert install(host, one).code == 0 and host.count("create") == 1
+    quiet = install(host, one)
+    assert quiet.code == 0 and "changed=0" in quiet.output and quiet.output.count("TASK [") <= 12, quiet.output
+    PendingRestarts(str(notes)).leave("settings", "the settings were changed", datetime.now(timezone.utc))
+    noted = install(host, one)
+    assert noted.code == 0 and "changed=1" in noted.output and host.count("create") == 2, noted.output
+    assert list(notes.glob("*.json")) == []
 
 
 def test_f86_without_consent_it_is_installed_and_noted_and_nothing_restarts(host: ServicesHost) -> None:

@@ -5,162 +5,33 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Any, Optional
 
-from ansible_collections.serverops.circleci.plugins.module_utils.core.errors import BadInput
-from ansible_collections.serverops.circleci.plugins.module_utils.core.secret import Secret
-from ansible_collections.serverops.circleci.plugins.module_utils.core.shapes import Decision, Json, Look, act, settled, stuck
-from ansible_collections.serverops.circleci.plugins.module_utils.host.certificates import Fault, Paper, sentences
-from ansible_collections.serverops.circleci.plugins.module_utils.host.endpoints import Endpoint, parse_endpoint
-from ansible_collections.serverops.circleci.plugins.module_utils.host.restart import APP, RESTARTS
-
-ITEM = "authorities"
-SERVICES = "/usr/local/share/ca-certificates"  # what the containers of Services read (guide 2.17, "Setting Up Certificates")
-MOST = 20  # certificates of one name
-
-
-@dataclass(frozen=True)
-class Store:
-    """A family's way: the folder for authorities of one's own, the program that takes them up, and the file that it makes of all."""
-
-    folder: str
-    bundle: str
-    refresh: tuple[str, ...]
-    refresh_below: tuple[str, ...]  # for a system below another folder than /, which is put after it
-    program: str
-
-
-STORES = {
-    "debian": Store(SERVICES, "/etc/ssl/certs/ca-certificates.crt", (), ("--sysroot",), "update-ca-certificates"),
-    "redhat": Store("/etc/pki/ca-trust/source/anchors", "/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem", ("extract",), (), "update-ca-trust"),
-}
-
-
-@dataclass(frozen=True)
-class TrustSpec:
-    """What is wanted. The text is a secret until it is known that nobody put a key into it."""
-
-    name: str
-    certificates: Optional[Secret] = None
-    present: bool = True
-    store: str = "auto"
-    root: str = "/"
-    services: bool = True
-    hosts: tuple[Endpoint, ...] = ()
-    order: str = "fix"
-    min_days: int = 0
-    restart: str = APP
-
-
-@dataclass(frozen=True)
-class Anchor:
-    """A file of an authority; `fingerprint` is empty where the file is not one plain certificate, None where there is no file.
-
-    `hindrance` says why the file must not be changed.
-    """
-
-    path: str
-    fingerprint: Optional[str] = None
-    hindrance: str = ""
-
-
-@dataclass(frozen=True)
-class TrustState:
-    """What was found. `behind`: the store was made before its folder last changed. `hosts`: each with why it would not be trusted; empty where it would."""
-
-    wanted: tuple[Paper, ...] = ()
-    faults: tuple[Fault, ...] = ()
-    mended: tuple[Fault, ...] = ()
-    anchors: tuple[Anchor, ...] = ()
-    trusted: frozenset[str] = frozenset()
-    behind: bool = False
-    hosts: tuple[tuple[str, str], ...] = ()
-    pending: bool = False
-    folders: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
-class WriteAnchor:
-    """Put one certificate, plain PEM and nothing beside it, into its file: what Java and update-ca-certificates both read."""
-
-    path: str
-    paper: Paper = field(repr=False)
-    item: str = ITEM
-
-    def describe(self) -> Json:
-        return {"step": "write", "id": ITEM, "path": self.path, "subject": self.paper.subject, "fingerprint": self.paper.fingerprint}
-
-
-@dataclass(frozen=True)
-class RemoveAnchor:
-    """Take a file away."""
-
-    path: str
-    item: str = ITEM
-
-    def describe(self) -> Json:
-        return {"step": "remove", "id": ITEM, "path": self.path}
-
-
-@dataclass(frozen=True)
-class RefreshStore:
-    """Have the store made anew of its folders."""
-
-    fingerprints: frozenset[str] = frozenset()
-    item: str = ITEM
-
-    def describe(self) -> Json:
-        return {"step": "refresh", "id": ITEM}
-
-
-TrustLook = Look[TrustSpec, TrustState]
-
-
-def trust_spec(params: Mapping[str, Any]) -> TrustSpec:
-    """Raises BadInput."""
-    name, present = params["name"], params["state"] == "present"
-    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,80}", name):
-        raise BadInput(f"name is {name!r}, but it becomes the name of a file; use letters, digits, dots and hyphens")
-    if re.search(r"(\.\d+|\.crt)$", name):
-        raise BadInput(f"name is {name!r}, but what ends with a dot and a number, or with .crt, would be taken for a file of another name; leave that off")
-    if present and not params["certificates"]:
-        raise BadInput("certificates is needed for state present; give the PEM text of the authority and of those above it")
-    if not params["root"].startswith("/"):
-        raise BadInput(f"root is {params['root']!r}, but it must be an absolute path")
-    if params["restart"] not in (*RESTARTS, "none"):
-        raise BadInput(f"restart is {params['restart']!r}; it must be one of {', '.join(RESTARTS)}, none")
-    return TrustSpec(
-        name=name,
-        certificates=Secret.maybe(params["certificates"]) if present else None,
-        present=present,
-        store=params["store"],
-        root=params["root"].rstrip("/") or "/",
-        services=params["services"],
-        hosts=tuple(parse_endpoint(text, "verify_hosts") for text in params["verify_hosts"] or ()),
-        order=params["chain_order"],
-        min_days=params["min_days"],
-        restart=params["restart"],
-    )
-
-
-def anchor_names(name: str) -> list[str]:
-    """The files that one name may have."""
-    return [f"{name}.crt", *(f"{name}.{number}.crt" for number in range(2, MOST + 1))]
-
+from ansible_collections.serverops.circleci.plugins.module_utils.core.shapes import Decision, Json, act, settled, stuck
+from ansible_collections.serverops.circleci.plugins.module_utils.host.certificates import Paper, sentences
+from ansible_collections.serverops.circleci.plugins.module_utils.host.trust_model import (
+    ITEM,
+    MOST,
+    Named,
+    RefreshStore,
+    RemoveAnchor,
+    TrustLook,
+    TrustState,
+    WriteAnchor,
+)
 
 # -- the kernel's questions ----------------------------------------------------------------------------------
 
 
 def refusals(look: TrustLook) -> list[str]:
     """Faults of what was given, and files that must not be changed; nothing is touched."""
-    due = {path for path, _paper in _missing(look.state)} | {anchor.path for anchor in _surplus(look.state)}
-    found = sentences("certificates", look.state.faults) + [anchor.hindrance for anchor in look.state.anchors if anchor.hindrance and anchor.path in due]
-    if len(look.state.wanted) > MOST:
-        found.append(f"certificates: there are {len(look.state.wanted)}, but {MOST} at most go under one name; give each root a name of its own")
-    return found
+    due = {step.path for one in look.state.named for step in _steps(look.state, one)}
+    found = [words for one in look.state.named for words in sentences(one.option, one.faults)]
+    found += [anchor.hindrance for anchor in look.state.anchors if anchor.hindrance and anchor.path in due]
+    many = [one for one in look.state.named if len(one.wanted) > MOST]
+    return found + [f"{one.option}: there are {len(one.wanted)}, but {MOST} at most go under one name; give each root a name of its own" for one in many]
 
 
 def decide(look: TrustLook) -> dict[str, Decision]:
@@ -172,14 +43,24 @@ def _decision(look: TrustLook) -> Decision:
     state = look.state
     failing = [f"{host}: {why}" for host, why in state.hosts if why]
     if lost(state) and failing:
-        return stuck(f"nothing was dropped: without it this host would not trust {'; '.join(failing)}")
-    files: list[Any] = [*(WriteAnchor(path, paper) for path, paper in _missing(state)), *(RemoveAnchor(anchor.path) for anchor in _surplus(state))]
-    wanted = frozenset(paper.fingerprint for paper in state.wanted)
-    if files or state.behind or not wanted <= state.trusted:
-        return act("the store is not as wanted", *files, RefreshStore(wanted))
+        # What takes nothing away is trusted all the same: a fleet of which one half has switched needs both.
+        due = _due(state, tuple(one for one in state.named if not _lost_by(state, one)), behind=False)
+        return due or stuck(f"nothing was dropped: without it this host would not trust {'; '.join(failing)}")
+    due = _due(state, state.named, state.behind)
+    if due:
+        return due
     if failing:
         return stuck(f"the store is as wanted, but this host does not trust {'; '.join(failing)}")
-    return settled("the host trusts them" if look.spec.present else "the host has none of that name")
+    return settled("the host trusts them" if state.wanted else "the host has none of that name")
+
+
+def _due(state: TrustState, named: tuple[Named, ...], behind: bool) -> Optional[Decision]:
+    """All writes, then all removals, then the store once; None where that is done."""
+    files = sorted((step for one in named for step in _steps(state, one)), key=lambda step: isinstance(step, RemoveAnchor))
+    wanted = frozenset(paper.fingerprint for one in named for paper in one.wanted)
+    if files or behind or not wanted <= state.trusted:
+        return act("the store is not as wanted", *files, RefreshStore(wanted))
+    return None
 
 
 def effect(state: TrustState, step: Any) -> TrustState:
@@ -187,8 +68,12 @@ def effect(state: TrustState, step: Any) -> TrustState:
     if isinstance(step, RefreshStore):
         return replace(state, trusted=state.trusted | step.fingerprints, behind=False)
     found = step.paper.fingerprint if isinstance(step, WriteAnchor) else None
-    anchors = tuple(replace(anchor, fingerprint=found) if anchor.path == step.path else anchor for anchor in state.anchors)
-    return replace(state, anchors=anchors, behind=True, pending=True)
+    return replace(state, named=tuple(_changed(one, step.path, found) if one.name == step.name else one for one in state.named), behind=True)
+
+
+def _changed(one: Named, path: str, found: Optional[str]) -> Named:
+    anchors = tuple(replace(anchor, fingerprint=found) if anchor.path == path else anchor for anchor in one.anchors)
+    return replace(one, anchors=anchors, pending=True)
 
 
 def assume(look: TrustLook, _item: str) -> TrustState:
@@ -213,9 +98,9 @@ def view(look: TrustLook, decisions: Mapping[str, Decision]) -> Json:
     return {
         "authorities": [{"subject": paper.subject, "ends": paper.ends.isoformat(), "fingerprint": paper.fingerprint} for paper in state.wanted],
         "files": [anchor.path for anchor in state.anchors if anchor.fingerprint is not None],
-        "mended": [fault.kind for fault in state.mended],
+        "mended": [fault.kind for one in state.named for fault in one.mended],
         "hosts": [{"host": host, "trusted": not why, "reason": why or None} for host, why in state.hosts],
-        "restart_required": state.pending and look.spec.restart != "none",
+        "restart_required": any(one.pending for one in state.named) and look.spec.restart != "none",
         "reason": decisions[ITEM].reason,
     }
 
@@ -234,26 +119,27 @@ def _is_current(state: TrustState) -> bool:
     return not state.behind and frozenset(paper.fingerprint for paper in state.wanted) <= state.trusted
 
 
-def _homes(state: TrustState) -> dict[str, Paper]:
+def _homes(state: TrustState, one: Named) -> dict[str, Paper]:
     """Which certificate belongs into which file: in each folder the first names, in order."""
     found = {}
     for folder in state.folders:
-        own = [anchor.path for anchor in state.anchors if anchor.path.rpartition("/")[0] == folder]
-        found.update(dict(zip(own, state.wanted)))
+        own = [anchor.path for anchor in one.anchors if anchor.path.rpartition("/")[0] == folder]
+        found.update(dict(zip(own, one.wanted)))
     return found
 
 
-def _missing(state: TrustState) -> list[tuple[str, Paper]]:
-    homes, there = _homes(state), {anchor.path: anchor.fingerprint for anchor in state.anchors}
-    return [(path, paper) for path, paper in homes.items() if there[path] != paper.fingerprint]
-
-
-def _surplus(state: TrustState) -> list[Anchor]:
-    homes = _homes(state)
-    return [anchor for anchor in state.anchors if anchor.fingerprint is not None and anchor.path not in homes]
+def _steps(state: TrustState, one: Named) -> list[Any]:
+    """The files of a name that are to be written, and those that are too much."""
+    homes, there = _homes(state, one), {anchor.path: anchor.fingerprint for anchor in one.anchors}
+    missing: list[Any] = [WriteAnchor(path, paper, one.name) for path, paper in homes.items() if there[path] != paper.fingerprint]
+    return missing + [RemoveAnchor(path, one.name) for path, fingerprint in there.items() if fingerprint is not None and path not in homes]
 
 
 def lost(state: TrustState) -> frozenset[str]:
-    """What the store loses by what is due: certificates in files of this name that are not wanted any more."""
+    """What the store loses by what is due: certificates in files of these names that are not wanted any more."""
+    return frozenset().union(*(_lost_by(state, one) for one in state.named))
+
+
+def _lost_by(state: TrustState, one: Named) -> frozenset[str]:
     wanted = {paper.fingerprint for paper in state.wanted}
-    return frozenset(anchor.fingerprint for anchor in state.anchors if anchor.fingerprint and anchor.fingerprint not in wanted)
+    return frozenset(anchor.fingerprint for anchor in one.anchors if anchor.fingerprint and anchor.fingerprint not in wanted)

@@ -11,10 +11,23 @@ from typing import Any, Optional
 from ansible_collections.serverops.circleci.plugins.module_utils.core.clock import Clock
 from ansible_collections.serverops.circleci.plugins.module_utils.core.errors import BadInput, Refused, doing
 from ansible_collections.serverops.circleci.plugins.module_utils.host import trust
+from ansible_collections.serverops.circleci.plugins.module_utils.host.certificates import Paper
 from ansible_collections.serverops.circleci.plugins.module_utils.host.certificates_chain import Asked, Judged, judge_authorities
 from ansible_collections.serverops.circleci.plugins.module_utils.host.certificates_client import authorities_above, fingerprints, read_material, without
 from ansible_collections.serverops.circleci.plugins.module_utils.host.restart_client import PendingRestarts
-from ansible_collections.serverops.circleci.plugins.module_utils.host.trust import Anchor, RefreshStore, Store, TrustSpec, TrustState, WriteAnchor
+from ansible_collections.serverops.circleci.plugins.module_utils.host.trust_model import (
+    SERVICES,
+    STORES,
+    Anchor,
+    Named,
+    RefreshStore,
+    Store,
+    TrustSpec,
+    TrustState,
+    Wish,
+    WriteAnchor,
+    anchor_names,
+)
 from ansible_collections.serverops.circleci.plugins.module_utils.transport import commands, handshakes
 from ansible_collections.serverops.circleci.plugins.module_utils.transport.host_files import Access, HostFiles
 from ansible_collections.serverops.circleci.plugins.module_utils.transport.stamps import changed_at
@@ -24,7 +37,7 @@ LONGEST = 25.0  # s that a store may take to be made
 
 def store_of(name: str, root: str) -> tuple[Store, list[str]]:
     """The family's way and the command that refreshes its store. Raises BadInput where no such program is on PATH."""
-    for family, store in trust.STORES.items():
+    for family, store in STORES.items():
         program = commands.find_program(store.program) if name in ("auto", family) else None
         if not program:
             continue
@@ -33,8 +46,13 @@ def store_of(name: str, root: str) -> tuple[Store, list[str]]:
         if store.refresh_below:
             return store, [program, *store.refresh_below, root]
         return store, [commands.find_program("chroot") or "chroot", root, store.program, *store.refresh]
-    wanted = " or ".join(store.program for family, store in trust.STORES.items() if name in ("auto", family))
+    wanted = " or ".join(store.program for family, store in STORES.items() if name in ("auto", family))
     raise BadInput(f"store is {name!r}, but {wanted} is not on PATH; install the package ca-certificates")
+
+
+def note_of(name: str) -> str:
+    """What a note of a restart is about."""
+    return f"authorities {name}"
 
 
 class TrustPort:
@@ -44,23 +62,17 @@ class TrustPort:
         self._spec, self._notes, self._clock = spec, notes, clock
         self._files = files or HostFiles()
         self._store, self._refresh = store_of(spec.store, spec.root)
-        self._what = f"authorities {spec.name}"
 
     def read(self, _confirming: frozenset[str]) -> TrustState:
         """Files, store and hosts."""
         bundle = self._files.look(self._at(self._store.bundle)).data or b""
-        judged = self._judged(bundle)
         state = TrustState(
-            wanted=judged.papers,
-            faults=judged.faults,
-            mended=judged.mended,
-            anchors=tuple(self._anchor(f"{folder}/{name}") for folder in self._folders() for name in trust.anchor_names(self._spec.name)),
+            named=self._named(bundle),
             trusted=fingerprints(bundle),
             behind=changed_at(self._at(self._store.bundle)) < changed_at(self._at(self._store.folder)),
-            pending=any(note.what == self._what for note in self._notes.notes()),
             folders=self._folders(),
         )
-        return state if state.faults else replace(state, hosts=self._hosts(state, bundle))
+        return state if any(one.faults for one in state.named) else replace(state, hosts=self._hosts(state, bundle))
 
     def apply(self, step: Any) -> None:
         """Write or remove one file, or make the store anew."""
@@ -68,21 +80,36 @@ class TrustPort:
             with doing("refresh the store"):
                 self._make_store(step.fingerprints)
             return
-        self._leave_note()
+        self._leave_note(step.name)
         data = step.paper.pem.encode() if isinstance(step, WriteAnchor) else None
         self._files.update(step.path, lambda _old: data, Access(0o644))
-        self._leave_note()
+        self._leave_note(step.name)
 
     def wait(self, seconds: float) -> None:
         """Nothing tells of changes."""
         self._clock.sleep(min(1.0, seconds))
 
-    def _judged(self, bundle: bytes) -> Judged:
-        if self._spec.certificates is None:
+    def _named(self, bundle: bytes) -> tuple[Named, ...]:
+        """Of each name what is wanted and what there is."""
+        noted = {note.what for note in self._notes.notes()}
+        given = {wish.name: read_material(wish.certificates.reveal()).papers for wish in self._spec.wishes if wish.certificates}
+        found = []
+        for wish in self._spec.wishes:
+            others = "".join(paper.pem for name, papers in given.items() if name != wish.name for paper in papers)
+            above = authorities_above(bundle + b"\n" + others.encode(), given.get(wish.name, ()))
+            found.append(self._found(wish, self._judged(wish, above), note_of(wish.name) in noted))
+        return tuple(found)
+
+    def _found(self, wish: Wish, judged: Judged, pending: bool) -> Named:
+        anchors = tuple(self._anchor(f"{folder}/{name}") for folder in self._folders() for name in anchor_names(wish.name))
+        return Named(wish.name, wish.option, judged.papers, judged.faults, judged.mended, anchors, pending)
+
+    def _judged(self, wish: Wish, known: tuple[Paper, ...]) -> Judged:
+        """What was given, beside what the store has and what is given under other names."""
+        if wish.certificates is None:
             return Judged()
-        text = self._spec.certificates.reveal()
-        known = authorities_above(bundle, read_material(text).papers)
-        return judge_authorities(read_material(text, known), Asked(self._clock.wall(), order=self._spec.order, min_days=self._spec.min_days, known=known))
+        asked = Asked(self._clock.wall(), order=self._spec.order, min_days=self._spec.min_days, known=known)
+        return judge_authorities(read_material(wish.certificates.reveal(), known), asked)
 
     def _anchor(self, path: str) -> Anchor:
         found = self._files.look(path)
@@ -108,13 +135,12 @@ class TrustPort:
         if not wanted <= fingerprints(self._files.look(bundle).data or b""):
             raise Refused(f"{self._store.program} left certificates of {self._store.folder} out of {bundle}; it said: {said[0][:300]}")
 
-    def _leave_note(self) -> None:
+    def _leave_note(self, name: str) -> None:
         if self._spec.restart != "none":
-            why = f"the authorities {self._spec.name} were changed"
-            self._notes.leave(self._what, why, self._clock.wall(), self._spec.restart)
+            self._notes.leave(note_of(name), f"the authorities {name} were changed", self._clock.wall(), self._spec.restart)
 
     def _folders(self) -> tuple[str, ...]:
-        own = [self._store.folder, *([trust.SERVICES] if self._spec.services else [])]
+        own = [self._store.folder, *([SERVICES] if self._spec.services else [])]
         return tuple(dict.fromkeys(self._at(folder) for folder in own))
 
     def _at(self, path: str) -> str:

@@ -57,7 +57,7 @@ class Identity:
 class PairState:
     """What was found. `wanted` is None where there is nothing to install; `served` is the leaf at the endpoint, `unserved` why there is none to see.
 
-    `keepable`: the stored pair is there with its key; `left`: a run that was killed has left files.
+    `keepable`: the stored pair is there with its key; `left`: a run that was killed has left files; `others`: notes of other changes wait.
     """
 
     wanted: Optional[Identity] = None
@@ -71,6 +71,7 @@ class PairState:
     served: Union[str, Unknown] = UNKNOWN
     unserved: str = ""
     left: bool = False
+    others: bool = False
 
 
 @dataclass(frozen=True)
@@ -209,6 +210,7 @@ def view(look: PairLook, decisions: Mapping[str, Decision]) -> Json:
         "previous": state.kept.leaf or None,
         "mended": [fault.kind for fault in state.mended],
         "restart_required": state.pending,
+        "restart_noted": state.pending or state.others,
         "reason": decisions[look.spec.target].reason,
     }
 

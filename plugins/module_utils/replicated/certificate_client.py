@@ -14,8 +14,9 @@ from ansible_collections.serverops.circleci.plugins.module_utils.core.shapes imp
 from ansible_collections.serverops.circleci.plugins.module_utils.host.certificates import Paper
 from ansible_collections.serverops.circleci.plugins.module_utils.host.certificates_chain import Asked, Judged, judge_key, judge_server
 from ansible_collections.serverops.circleci.plugins.module_utils.host.certificates_client import authorities_above, key_text, read_der, read_material
+from ansible_collections.serverops.circleci.plugins.module_utils.host.restart import APP as RESTART
 from ansible_collections.serverops.circleci.plugins.module_utils.host.restart_client import PendingRestarts
-from ansible_collections.serverops.circleci.plugins.module_utils.host.trust import STORES
+from ansible_collections.serverops.circleci.plugins.module_utils.host.trust_model import STORES
 from ansible_collections.serverops.circleci.plugins.module_utils.replicated.certificate import APP, KeepPair, PairSpec, PairState, TidyUp, pair_faults
 from ansible_collections.serverops.circleci.plugins.module_utils.replicated.certificate_places_client import PLACES, KeptPairs, Pair, pair_of
 from ansible_collections.serverops.circleci.plugins.module_utils.replicated.client import ReplicatedClient
@@ -40,8 +41,9 @@ class CertificatePort:
     def read(self, _confirming: frozenset[str]) -> PairState:
         """What is wanted and what there is."""
         with doing("read the certificates"):
-            pending = self._spec.target == APP and any(note.what == WHAT for note in self._notes.notes())
-            state = self._served(PairState(pending=pending))
+            noted = [note.what for note in self._notes.notes() if note.restart == RESTART]
+            pending = self._spec.target == APP and WHAT in noted
+            state = self._served(PairState(pending=pending, others=any(what != WHAT or not pending for what in noted)))
             stored, pair = self._place.stored(state.served if isinstance(state.served, str) else "")
             kept = self._kept.read(self._spec.target)
             state = replace(state, stored=stored, keepable=pair is not None, kept=kept.identity if kept else state.kept, left=self._place.left())

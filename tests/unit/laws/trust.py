@@ -150,14 +150,20 @@ def _subject(name: str, make: Callable[[], TrustWorld], params: Json, ends: Json
 
 
 def subjects() -> list[Subject]:
-    """New, replaced, taken away, and still needed."""
+    """New, replaced, taken away, still needed; and both at once."""
     new = {"files": ["laws.2.crt", "laws.crt"], "store": ["root", "middle"], "note": True}
     old = {"files": ["laws.2.crt", "laws.crt"], "store": ["old", "other"], "note": True}
     hosts = {"verify_hosts": ["ghe.example.com"]}
+    added = {"name": "added", "certificates": ROOT.pem + MIDDLE.pem, "state": "present"}
+    both = {**PARAMS, "name": None, "authorities": [added, {"name": "laws", "certificates": None, "state": "absent"}]}
+    files = ["added.2.crt", "added.crt"]
+    held = {"files": [*files, *old["files"]], "store": ["root", "middle", "old", "other"], "note": True}
     return [
         _subject("new", TrustWorld, BOTH, new),
         _subject("in place of others", _with_old, {**BOTH, "certificates": ROOT.pem}, {"files": ["laws.crt"], "store": ["root"], "note": True}),
         _subject("taken away", _with_old, {**PARAMS, "state": "absent"}, {"files": [], "store": [], "note": True}),
         _subject("new, and a host is asked", lambda: TrustWorld(MIDDLE), {**BOTH, **hosts}, new),
+        _subject("one new and one taken away", _with_old, both, {"files": files, "store": ["root", "middle"], "note": True}),
+        _subject("one new and one still needed", lambda: _with_old(OLD), {**both, **hosts}, held, fails=True),
         _subject("still needed", lambda: _with_old(OLD), {**PARAMS, **hosts, "state": "absent"}, old, fails=True),
     ]

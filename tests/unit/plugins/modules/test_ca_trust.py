@@ -30,6 +30,12 @@ NEVER_ENDS = {"begins": NOW - timedelta(days=1), "ends": NOW + timedelta(days=30
 Change = Callable[..., tuple[dict[str, Any], str]]
 
 
+def entry(name: str, *given: Made | str) -> dict[str, Any]:
+    """One of `authorities`; without certificates it is to be dropped."""
+    text = "".join(one if isinstance(one, str) else one.pem for one in given)
+    return {"name": name, "certificates": text or None, "state": "present" if given else "absent"}
+
+
 @pytest.fixture(params=["debian", "redhat"])
 def system(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> TrustedSystem:
     made = TrustedSystem(tmp_path, request.param)
@@ -131,6 +137,11 @@ def test_what_would_not_work_is_refused_by_name_and_nothing_is_changed(system: T
         ({"name": "../x"}, "name is '../x'"),
         ({"name": "x.2"}, "name is 'x.2'"),
         ({}, "certificates is needed"),
+        ({"name": None}, "name or authorities is needed"),
+        ({"authorities": []}, "authorities stands instead of name"),
+        ({"name": None, "authorities": [entry("x", ROOT), entry("x", OLD)]}, "authorities has 'x' more than once"),
+        ({"name": None, "authorities": [entry("x", ROOT), entry("y", "")]}, "certificates of y is needed"),
+        ({"name": None, "authorities": [entry("x", ROOT), entry("../y", OLD)]}, "name is '../y'"),
         ({"certificates": ROOT.pem, "verify_hosts": ["a b"]}, "verify_hosts has 'a b'"),
         ({"certificates": ROOT.pem, "root": "here"}, "root is 'here'"),
     ],
@@ -155,6 +166,52 @@ def test_an_authority_is_not_dropped_while_a_host_needs_it(system: TrustedSystem
     assert failure.startswith("nothing was dropped") and result["steps"] == [] and system.trusts(ROOT)
     result, failure = change(certificates=OLD.pem, verify_hosts=[str(ghe)])
     assert failure.startswith("nothing was dropped") and result["steps"] == [] and system.trusts(ROOT)
+
+
+@pytest.fixture
+def ldap() -> Iterator[ShowingServer]:
+    with ShowingServer(server("ldap", OLD, names=("127.0.0.1",), **NEVER_ENDS)) as running:
+        yield running
+
+
+def test_several_come_in_one_go_and_the_hosts_are_asked_with_all_of_them(
+    system: TrustedSystem, change: Change, ghe: ShowingServer, ldap: ShowingServer
+) -> None:
+    """One after the other, the first would fail for the host that needs the second."""
+    several = {"name": None, "authorities": [entry("corporate", MIDDLE, ROOT), entry("ldap", OLD)], "verify_hosts": [str(ghe), str(ldap)]}
+    check, failure = change(check=True, **several)
+    assert failure == "" and system.files() == {}
+    result, failure = change(**several)
+    assert failure == "" and result["steps"] == check["steps"] and system.refreshed == 1
+    assert {path.name for path in system.own.iterdir()} == {"corporate.crt", "corporate.2.crt", "ldap.crt"} and len(list(system.notes.iterdir())) == 2
+    assert all(host["trusted"] for host in result["hosts"]) and len(result["authorities"]) == 3
+    again, failure = change(**several)
+    assert failure == "" and not again["changed"] and system.refreshed == 1
+
+
+def test_what_is_new_is_trusted_and_nothing_dropped_while_a_host_needs_the_old(system: TrustedSystem, change: Change, ldap: ShowingServer) -> None:
+    change(name="old", certificates=OLD.pem)
+    several = {"name": None, "authorities": [entry("new", ROOT), entry("old")], "verify_hosts": [str(ldap)]}
+    result, failure = change(**several)
+    assert failure.startswith("nothing was dropped") and [step["step"] for step in result["steps"]][-1] == "refresh"
+    assert system.trusts(ROOT) and system.trusts(OLD)
+    result, failure = change(**several)
+    assert failure.startswith("nothing was dropped") and result["steps"] == []
+    ldap.switch(server("ldap", ROOT, names=("127.0.0.1",), **NEVER_ENDS))
+    result, failure = change(**several)
+    assert failure == "" and result["changed"] and system.trusts(ROOT) and not system.trusts(OLD)
+
+
+def test_one_that_an_authority_of_another_entry_has_signed(system: TrustedSystem, change: Change) -> None:
+    assert "(missing_root)" in change(certificates=MIDDLE.pem)[1]
+    result, failure = change(name=None, authorities=[entry("issuing", MIDDLE), entry("root", ROOT)])
+    assert failure == "" and result["changed"] and system.trusts(MIDDLE)
+
+
+def test_one_bad_entry_is_named_and_none_is_laid_down(system: TrustedSystem, change: Change) -> None:
+    result, failure = change(name=None, authorities=[entry("good", ROOT), entry("bad", OLD, OLD.key_pem)])
+    assert (result, system.files(), system.refreshed) == ({}, {}, 0)
+    assert failure.startswith("certificates of bad: ") and "(key_inside)" in failure and OLD.key_pem.splitlines()[1] not in failure
 
 
 @pytest.mark.parametrize(("trouble", "words"), [("nothing", "0 added"), ("fails", "a hook exited")])
@@ -204,3 +261,6 @@ def test_a_real_process_shows_no_key_that_somebody_left_in_the_text(tmp_path: Pa
     ran = process(NAME, {"PATH": system.path}, name="corporate", certificates=ROOT.pem + ROOT.key_pem, **system.params())
     assert ran["failed"] and "key_inside" in ran["msg"]
     assert not [line for line in ROOT.key_pem.splitlines()[1:-1] if line in str(ran)]
+    several = process(NAME, {"PATH": system.path}, authorities=[{"name": "x", "certificates": ROOT.pem + ROOT.key_pem}], **system.params())
+    assert several["failed"] and "certificates of x" in several["msg"]
+    assert not [line for line in ROOT.key_pem.splitlines()[1:-1] if line in str(several)]

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from ansible_collections.serverops.circleci.plugins.module_utils import door
 from ansible_collections.serverops.circleci.plugins.module_utils.core.errors import CollectionError
+from ansible_collections.serverops.circleci.plugins.module_utils.host.restart_client import PendingRestarts
 from unit.laws.certificates_world import MIDDLE, ONE, THREE, TWO, CertificateWorld, given
 from unit.plugins.modules.indoors import check_options, module, process, returned
 
@@ -68,11 +69,22 @@ def test_a_pair_is_installed_served_after_the_restart_and_then_left_alone(host: 
     assert imports(host) == 0, "since the restart"
 
 
+def test_a_note_of_another_change_is_told_too(host: CertificateWorld, change: Change) -> None:
+    assert change(ONE)[0]["restart_noted"], "its own"
+    restart(host)
+    assert not change(ONE)[0]["restart_noted"]
+    PendingRestarts(host.notes_path).leave("settings", "the settings were changed", NOW, "docker")
+    assert not change(ONE)[0]["restart_noted"], "of Docker, not of the app"
+    PendingRestarts(host.notes_path).leave("settings", "the settings were changed", NOW)
+    result, failure = change(ONE)
+    assert (failure, result["restart_required"], result["restart_noted"]) == ("", False, True)
+
+
 def test_check_mode_predicts_and_writes_nothing(host: CertificateWorld, change: Change) -> None:
     check, failure = change(ONE, check=True)
     assert failure == "" and imports(host) == 0 and host.end()["kept"] == [] and noted(host) == []
     real, _failure = change(ONE)
-    for key in ("steps", "diff", "restart_required", "served", "reason", "previous", "certificate"):
+    for key in ("steps", "diff", "restart_required", "restart_noted", "served", "reason", "previous", "certificate"):
         assert check[key] == real[key], key
 
 
