@@ -21,7 +21,7 @@ from ansible_collections.serverops.circleci.plugins.module_utils.host.certbot_mo
     without_secrets,
 )
 from ansible_collections.serverops.circleci.plugins.module_utils.host.certificates_client import read_material
-from ansible_collections.serverops.circleci.plugins.module_utils.host.trust import STORES
+from ansible_collections.serverops.circleci.plugins.module_utils.host.trust_model import STORES
 from ansible_collections.serverops.circleci.plugins.module_utils.transport.commands import find_program
 from ansible_collections.serverops.circleci.plugins.module_utils.transport.detached import Detached, check_folder, environment, make_folder
 from ansible_collections.serverops.circleci.plugins.module_utils.transport.files import write_secret

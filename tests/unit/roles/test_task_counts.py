@@ -14,6 +14,7 @@ import yaml
 ROLES = Path(__file__).parents[3] / "roles"
 HOST_ROLES = ("ca_trust", "managed_python", "nomad_client_proxy", "services_certificates", "services_proxy")
 MOST = 12
+AFTER_A_CHANGE = ("served.yml",)  # files that come in only where a note waits: not in a run that finds nothing to do
 INCLUDES = ("include_tasks", "import_tasks")
 ELSEWHERE = ("include_role", "import_role")
 
@@ -33,6 +34,9 @@ def count(task: dict[str, Any], folder: Path) -> int:
         if name in named:
             file = named[name] if isinstance(named[name], str) else named[name]["file"]
             assert "loop" not in task and "{{" not in file, f"{task['name']}: how many tasks come in is not known before a run"
+            if file in AFTER_A_CHANGE:
+                assert "restart_noted" in str(task["when"]), f"{task['name']}: it would come in also where nothing changed"
+                return 1
             return (name == "include_tasks") + sum(count(inner, folder) for inner in read(folder / file))
     return 1
 
@@ -80,3 +84,13 @@ def test_tasks_are_counted_through_includes_and_blocks(tmp_path: Path, main: str
 def test_what_cannot_be_counted_is_refused(tmp_path: Path, main: str) -> None:
     with pytest.raises(AssertionError):
         tasks_of(role_with(tmp_path, main=main, more=DEBUG))
+
+
+@pytest.mark.parametrize(("condition", "tasks"), [("result.restart_noted", 1), ("true", None)])
+def test_what_comes_in_after_a_change_counts_once_and_only_under_that_condition(tmp_path: Path, condition: str, tasks: int | None) -> None:
+    role = role_with(tmp_path, main=f"{INCLUDE.replace('more', 'served')}  when: {condition}\n", served=DEBUG * 5)
+    if tasks is None:
+        with pytest.raises(AssertionError):
+            tasks_of(role)
+    else:
+        assert tasks_of(role) == tasks
