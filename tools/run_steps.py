@@ -84,6 +84,7 @@ def sanity_on(core: Environment) -> Step:
 
 
 DOCS = ("antsibull-docs", "lint-collection-docs", "--plugin-docs", ".")
+BY_FILE = ("-n", "2", "--dist", "loadfile")  # the tests of a file may go on from one another
 NOT_LONG = ("-m", "not soak and not bench")
 STYLE = (
     Step("ruff", ("ruff", "check", ".")),
@@ -102,7 +103,7 @@ SUITES: dict[str, tuple[tuple[Step, ...], ...]] = {
             UNIT,
             pytest("contract", "tests/lab", "-n", "2", *NOT_LONG, timeout=1200),
             pytest("faults", "tests/faults", "-n", "2", *NOT_LONG, timeout=1500),
-            pytest("integration", "tests/integration", "--ignore=tests/integration/test_environments.py", *NOT_LONG, timeout=2700),
+            pytest("integration", "tests/integration", "--ignore=tests/integration/test_environments.py", *BY_FILE, *NOT_LONG, timeout=2700),
             *(on(core, drain(core, "PLAYBOOK_PYTHON")) for core in CORES),
             on(MODULES, drain(MODULES, "MODULE_PYTHON"), optional=True),
         ),

@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 from ansible_collections.serverops.circleci.plugins.module_utils.host.restart_client import PendingRestarts
@@ -113,7 +114,7 @@ def _created(site: Site) -> bool:
     return site.host.count("create") == 1
 
 
-MOMENTS: list[Callable[[Site], bool]] = [_imported, _noted, _stopped, _created]
+MOMENTS: list[Any] = [_imported, _stopped, *(pytest.param(moment, marks=pytest.mark.soak) for moment in (_noted, _created))]
 
 
 @pytest.mark.parametrize("moment", MOMENTS, ids=lambda moment: moment.__name__.strip("_"))
