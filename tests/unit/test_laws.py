@@ -27,6 +27,7 @@ from unit.laws import (
     telegraf,
     trust,
     velero,
+    vms,
 )
 from unit.laws.killing import Killed
 from unit.laws.leaking import leaks, outputs
@@ -51,6 +52,7 @@ SUBJECTS: list[Subject] = [
     *certificates.subjects(),
     *host_files.subjects(),
     *telegraf.subjects(),
+    *vms.subjects(),
 ]
 READINGS: list[Reading] = [
     *images.readings(),
