@@ -135,7 +135,7 @@ def test_the_key_opens_what_the_policy_names_and_nothing_else(store: Store, tmp_
     assert client(store, "ec2", **its).describe_instances()["Reservations"]
     refused = [
         ("ec2", "create_key_pair", {"KeyName": "x"}),
-        ("ec2", "create_image", {"InstanceId": other, "Name": "x"}),
+        ("ec2", "create_image", {"InstanceId": other, "Name": "copy"}),
         ("ec2", "delete_tags", {"Resources": [other], "Tags": [{"Key": "x"}]}),
         ("iam", "list_users", {}),
         ("s3", "list_buckets", {}),
@@ -168,7 +168,8 @@ def test_the_role_of_the_services_machine_gets_one_policy_more(store: Store, tmp
     assert played.code != 0 and "there is no role services" in played.output, played.output
     iam = client(store, "iam")
     iam.create_role(RoleName="services", AssumeRolePolicyDocument="{}")
-    iam.put_role_policy(RoleName="services", PolicyName="old", PolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": []}))
+    old = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "s3:GetObject", "Resource": "*"}]}
+    iam.put_role_policy(RoleName="services", PolicyName="old", PolicyDocument=json.dumps(old))
     assert go(store, tmp_path, vm_service_aws_identity="instance_profile", vm_service_aws_name="services").code == 0
     assert sorted(iam.list_role_policies(RoleName="services")["PolicyNames"]) == [NAME, "old"]
     [group] = groups(store)
@@ -207,7 +208,8 @@ def test_settings_of_3x_are_found_by_title_deployed_and_quiet(site: Site, tmp_pa
         assert played.code == 0 and ("changed=0" not in played.output) is changed, played.output
     assert len(app.versions) == 2 and app.current == app.newest.sequence
     held, [group], [key] = app.newest.values, groups(site.store), site.store.users()[NAME]["keys"]
-    plain = {"lab_vm_region": REGION, "lab_vm_group": group["GroupId"], "lab_vm_key": key, "lab_vm_linux": "2", "lab_vm_custom": "fine: tuned\n", "s3_region": ""}
+    plain = {"lab_vm_region": REGION, "lab_vm_group": group["GroupId"], "lab_vm_key": key, "lab_vm_linux": "2", "s3_region": ""}
+    plain |= {"lab_vm_custom": "fine: tuned\n"}
     assert {name: held[name] for name in plain} == plain and held["lab_vm_subnet"].startswith("subnet-")
     secret = secret_of(tmp_path)
     assert held["lab_vm_secret"] not in ("", secret), "kotsadm keeps it sealed"
