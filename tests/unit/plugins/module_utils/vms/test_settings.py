@@ -9,8 +9,6 @@ import base64
 from typing import Any
 
 import pytest
-from ansible.errors import AnsibleFilterError
-from ansible_collections.serverops.circleci.plugins.filter.vm_service_settings import FilterModule
 from ansible_collections.serverops.circleci.plugins.module_utils.core.errors import BadInput
 from ansible_collections.serverops.circleci.plugins.module_utils.vms.settings import settings_of
 
@@ -90,13 +88,6 @@ def test_found_by_title(line: str, items: list[Item], wanted: Item, names: dict[
 def test_refused(line: str, items: list[Item], wanted: Item, names: dict[str, str], words: str) -> None:
     with pytest.raises(BadInput, match=words):
         settings_of(items, line, wanted, names)
-
-
-def test_the_filter_gives_the_same_and_one_sentence() -> None:
-    used = FilterModule().filters()["vm_service_settings"]
-    assert used(NEW, "3.x", {"region": "x"}) == settings_of(NEW, "3.x", {"region": "x"}, {})
-    with pytest.raises(AnsibleFilterError, match="vm_service_settings: wanted has nonsense"):
-        used(NEW, "3.x", {"nonsense": 1})
 
 
 def test_a_refusal_shows_no_secret() -> None:
