@@ -29,6 +29,7 @@ from unit.laws import (
     telegraf,
     trust,
     velero,
+    vms,
 )
 from unit.laws.killing import Killed
 from unit.laws.leaking import leaks, outputs
@@ -55,6 +56,7 @@ SUBJECTS: list[Subject] = [
     *certbot.subjects(),
     *host_files.subjects(),
     *telegraf.subjects(),
+    *vms.subjects(),
 ]
 READINGS: list[Reading] = [
     *images.readings(),

@@ -43,10 +43,15 @@ def object_store(spec: StoreSpec) -> ObjectStore:
         from ansible_collections.serverops.circleci.plugins.module_utils.cloud.gcs_client import GcsStore
 
         return GcsStore(spec)
-    _must_have("boto3", "boto3", spec.place)
+    aws_is_there(spec.place)
     from ansible_collections.serverops.circleci.plugins.module_utils.cloud.s3_client import S3Store
 
     return S3Store(spec)
+
+
+def aws_is_there(place: str) -> None:
+    """Raises BadInput where the library for AWS is missing."""
+    _must_have("boto3", "boto3", place)
 
 
 def google_is_there(place: str) -> None:

@@ -18,6 +18,8 @@ COMPUTE = frozenset(
         *("disks.create", "disks.createSnapshot", "disks.delete", "disks.get", "disks.list", "disks.setIamPolicy"),
         *("snapshots.create", "snapshots.delete", "snapshots.get", "snapshots.useReadOnly", "snapshots.setIamPolicy"),
         *("instances.create", "instances.delete", "instances.setMetadata", "zones.get", "projects.get"),
+        *("disks.setLabels", "disks.use", "images.get", "images.useReadOnly", "subnetworks.use", "subnetworks.useExternalIp", "zoneOperations.get"),
+        *(f"instances.{verb}" for verb in ("attachDisk", "detachDisk", "get", "list", "setLabels", "setTags", "start", "stop", "setServiceAccount")),
     )
 )
 ACTING = frozenset(f"iam.serviceAccounts.{verb}" for verb in ("actAs", "getAccessToken", "getOpenIdToken", "implicitDelegation", "signBlob", "signJwt"))

@@ -70,6 +70,32 @@ FORM = (
     Group("cloudwatch_metrics", "AWS CloudWatch Metrics", (Item("lab_cloudwatch_enabled", "Enabled", "bool", "0"), Item("lab_cloudwatch_region", "Region"))),
     Group("datadog_metrics", "Datadog Metrics", (Item("lab_datadog_enabled", "Enabled", "bool", "0"), Item("lab_datadog_key", "API Key", "password"))),
     Group("statistics", "Usage Statistics", (Item("lab_usage_statistics", "Automatically send some usage statistics", "bool", "0"),)),
+    Group(
+        "vm_provider",
+        "VM Provider",
+        (
+            Item("lab_vm_provider", "", "select_one", "lab_vm_none", options=(("lab_vm_none", "None"), ("lab_vm_ec2", "AWS EC2"), ("lab_vm_host", "On-Host"))),
+            Item("lab_vm_region", "AWS Region"),
+            Item("lab_vm_subnet", "EC2 Subnet ID"),
+            Item("lab_vm_group", "EC2 Security Group ID"),
+            Item("lab_vm_ami", "Custom VM AMI"),
+            Item("lab_vm_type", "AWS Instance Type"),
+            Item(
+                "lab_vm_auth",
+                "AWS Authentication",
+                "select_one",
+                "lab_vm_profile",
+                options=(("lab_vm_profile", "IAM Instance Profile"), ("lab_vm_user", "IAM User (Key+Secret)")),
+            ),
+            Item("lab_vm_key", "Access Key"),
+            Item("lab_vm_secret", "Secret Key", "password"),
+        ),
+    ),
+    Group(
+        "vm_preallocation",
+        "VM Preallocation",
+        (Item("lab_vm_docker", "Remote Docker", default="0"), Item("lab_vm_machine", "Machine Executor", default="0")),
+    ),
     Group("once", "Installation", (Item("lab_installation_id", "Installation ID", write_once=True),)),
     Group("license", "License", (Item("license_agreement", "", "select_one", options=(("license_agreement_agree", "I agree"),)),)),
 )

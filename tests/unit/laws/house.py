@@ -31,6 +31,9 @@ MAY_USE = {"fleet": {"nomad", "cloud"}, "kots": {"velero"}, "replicated": {"host
 HOST_WORDS = ("ca", "certbot", "proxy", "service", "telegraf")
 OTHER_WORDS = {"tls": "replicated", "vm": "image", "network": "balancer"}
 NAMES_OF_2 = ("server_names_info",)  # about the server, but of a 2.x host
+HOST_WORDS = ("ca", "proxy", "service", "telegraf")
+OTHER_WORDS = {"tls": "replicated", "vm": "image"}
+WHOLE_NAMES = {"server_names_info": "replicated", "vm_service": "vms"}  # about the server, but of a 2.x host; machines, not their images
 SHARED = ("kubernetes", "cloud")
 SHARED_DATA = ("module_utils/kubernetes/kinds",)  # names alone, which every file of a system may have
 LINES, DOOR_LINES, ACTION_LINES, FUNCTION_LINES, PARAMETERS = 300, 50, 20, 25, 5
@@ -71,8 +74,8 @@ class File:
 def system_of(module: str) -> str:
     """The system of a module by its name."""
     word = module.partition("_")[0]
-    if module.removesuffix(".py") in NAMES_OF_2:
-        return "replicated"
+    if module.removesuffix(".py") in WHOLE_NAMES:
+        return WHOLE_NAMES[module.removesuffix(".py")]
     return "host" if word in HOST_WORDS else OTHER_WORDS.get(word, word)
 
 

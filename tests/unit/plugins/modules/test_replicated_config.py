@@ -35,7 +35,7 @@ def notes(world: ServicesWorld) -> list[tuple[str, str]]:
 
 
 def test_differences_are_stored_and_noted_and_nothing_is_restarted(world: ServicesWorld) -> None:
-    given = {"hostname": "new.example.com", "AWS Region": "us-east-1"}
+    given = {"hostname": "new.example.com", "Storage/AWS Region": "us-east-1"}
     result, failure = go(world, settings=given, secrets={"ghe_client_secret": CANARY})
     assert failure == "" and result["changed"] and result["restart_required"]
     assert result["steps"] == [{"step": "import", "id": "settings", "names": ["ghe_client_secret", "hostname"]}]

@@ -35,6 +35,6 @@ def test_items_with_keys_titles_and_what_is_no_secret() -> None:
 
 
 def test_some_by_key_or_title() -> None:
-    assert list(read(ServicesWorld(), "AWS Region", "datadog metrics/enabled")) == ["aws_region", "lab_datadog_enabled"]
+    assert list(read(ServicesWorld(), "Storage/AWS Region", "datadog metrics/enabled")) == ["aws_region", "lab_datadog_enabled"]
     with pytest.raises(BadInput, match="near it are hostname"):
         read(ServicesWorld(), "hostnam")

@@ -1,0 +1,153 @@
+# Copyright (c) 2026, the serverops.circleci authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The clouds as they are asked about machines, and the second look before one is terminated."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import requests
+from ansible_collections.serverops.circleci.plugins.module_utils.core.errors import BadInput, NotPermitted, Refused, Unreachable
+from ansible_collections.serverops.circleci.plugins.module_utils.vms import gce_client
+from ansible_collections.serverops.circleci.plugins.module_utils.vms.ec2_client import Ec2
+from ansible_collections.serverops.circleci.plugins.module_utils.vms.gce_client import Gce
+from ansible_collections.serverops.circleci.plugins.module_utils.vms.model import VmSpec
+from ansible_collections.serverops.circleci.plugins.module_utils.vms.sweep import Terminate
+from ansible_collections.serverops.circleci.plugins.module_utils.vms.sweep_client import VmPort
+from unit.laws.vms import peopled
+from unit.laws.vms_world import GROUP, SUBNET, VmWorld, refuses
+
+SPEC = VmSpec("aws", "eu-west-1", security_groups=(GROUP,), orphans="terminated", records="2.x")
+ZONE = VmSpec("gcp", project="lab", zone="europe-west1-b", tags={"app": "circleci", "site": "a"})
+
+
+@pytest.fixture
+def world() -> Iterator[VmWorld]:
+    made = peopled("lost")
+    with made.open():
+        yield made
+
+
+@pytest.mark.parametrize(
+    ("spec", "count"),
+    [
+        (VmSpec("aws", "eu-west-1"), 6),
+        (SPEC, 5),
+        (VmSpec("aws", "eu-west-1", subnets=(SUBNET,)), 6),
+        (VmSpec("aws", "eu-west-1", subnets=("subnet-9",)), 0),
+        (VmSpec("aws", "eu-west-1", tags={"ManagedBy": "somebody"}), 1),
+    ],
+)
+def test_only_machines_with_the_marks(world: VmWorld, spec: VmSpec, count: int) -> None:
+    assert len(Ec2(spec, {}).vms()) == count
+
+
+def port(world: VmWorld) -> VmPort:
+    return VmPort(SPEC, {}, world.clock)
+
+
+def test_an_orphan_goes_after_a_second_look(world: VmWorld) -> None:
+    port(world).apply(Terminate(world.id_of("lost")))
+    assert world.writes() == [("terminate", "lost")] and len(world.ran) == 1
+
+
+@pytest.mark.parametrize("name", ["idle", "busy", "old", "young"])
+def test_no_other_goes_whatever_is_asked(world: VmWorld, name: str) -> None:
+    with pytest.raises(Refused, match="is no orphan any more"):
+        port(world).apply(Terminate(world.id_of(name)))
+    assert world.writes() == []
+
+
+@pytest.mark.parametrize("name", ["other tag", "other group"])
+def test_what_is_not_of_the_installation_is_not_even_seen(world: VmWorld, name: str) -> None:
+    port(world).apply(Terminate(world.id_of(name)))
+    assert world.writes() == []
+
+
+def test_one_that_the_server_has_come_to_know_stays(world: VmWorld) -> None:
+    (world.records or {})["tasks"].append({"on": world.id_of("lost")})
+    with pytest.raises(Refused, match="the server knows it"):
+        port(world).apply(Terminate(world.id_of("lost")))
+    assert world.writes() == []
+
+
+@pytest.mark.parametrize("output", [None, "", '{"vms": []}'])
+def test_nothing_goes_while_the_records_cannot_be_read(world: VmWorld, output: str | None) -> None:
+    world.output, world.records = output, None
+    with pytest.raises(Refused, match="cannot be seen: docker "):
+        port(world).apply(Terminate(world.id_of("lost")))
+    assert world.writes() == []
+
+
+def test_one_that_is_gone_is_no_failure(world: VmWorld) -> None:
+    refuses("terminate_instances", "InvalidInstanceID.NotFound")(world)
+    Ec2(SPEC, {}).terminate("i-0")
+    port(world).apply(Terminate("i-0"))
+    assert world.writes() == []
+
+
+# -- Google ----------------------------------------------------------------------------------------------------------
+
+
+class Session:
+    """Answers in order, or fails; keeps what it was asked."""
+
+    def __init__(self, *answers: Any) -> None:
+        self.answers, self.asked = list(answers), []  # type: ignore[var-annotated]
+
+    def request(self, method: str, address: str, **more: Any) -> Any:
+        self.asked.append((method, address, more["params"]))
+        answer = self.answers.pop(0)
+        if isinstance(answer, Exception):
+            raise answer
+        made = requests.Response()
+        made.status_code, made._content = answer[0], answer[1].encode()
+        return made
+
+
+def google(monkeypatch: pytest.MonkeyPatch, *answers: Any) -> tuple[Gce, Session]:
+    session = Session(*answers)
+    monkeypatch.setattr(gce_client, "google_session", lambda *_given: session)
+    return Gce(ZONE, {"endpoint_url": "http://lab/"}), session
+
+
+def test_all_pages_by_label(monkeypatch: pytest.MonkeyPatch) -> None:
+    pages = ['{"items": [{"name": "b", "creationTimestamp": "2026-01-02T00:00:00Z"}], "nextPageToken": "n"}', '{"items": [{"name": "a"}]}']
+    gce, session = google(monkeypatch, *((200, text) for text in pages))
+    assert [vm.id for vm in gce.vms()] == ["a", "b"]
+    where = "http://lab/compute/v1/projects/lab/zones/europe-west1-b/instances"
+    assert [one[:2] for one in session.asked] == [("GET", where)] * 2
+    assert session.asked[1][2] == {"filter": "labels.app=circleci AND labels.site=a", "pageToken": "n"}
+
+
+def test_one_is_deleted_by_name_and_may_be_gone(monkeypatch: pytest.MonkeyPatch) -> None:
+    gce, session = google(monkeypatch, (200, "{}"), (404, '{"error": {"message": "not found"}}'))
+    gce.terminate("vm-1")
+    gce.terminate("vm-1")
+    assert {one[:2] for one in session.asked} == {("DELETE", "http://lab/compute/v1/projects/lab/zones/europe-west1-b/instances/vm-1")}
+
+
+@pytest.mark.parametrize(
+    ("answer", "kind", "words"),
+    [
+        ((403, '{"error": {"message": "Required compute.instances.list permission"}}'), NotPermitted, "Required compute.instances.list"),
+        ((401, "no"), NotPermitted, "Google answers 401"),
+        ((429, "slow down"), Unreachable, "slow down"),
+        ((503, "x"), Unreachable, "503"),
+        ((400, "bad filter"), Refused, "bad filter"),
+        ((200, "<html>"), Refused, "no JSON of Google's"),
+        (requests.exceptions.ConnectionError("no route"), Unreachable, "no route"),
+    ],
+)
+def test_what_answers_mean(monkeypatch: pytest.MonkeyPatch, answer: Any, kind: type[Exception], words: str) -> None:
+    gce, _session = google(monkeypatch, answer)
+    with pytest.raises(kind, match=words):
+        gce.vms()
+
+
+def test_a_key_that_is_none() -> None:
+    with pytest.raises(BadInput, match="service_account_contents is no key"):
+        Gce(ZONE, {"service_account_contents": "secret"}).vms()
