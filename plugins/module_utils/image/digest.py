@@ -21,7 +21,7 @@ def digest_of(texts: Mapping[str, bytes], values: Mapping[str, Any], tools: Mapp
     """
     parts = {
         "texts": {name: hashlib.sha256(text).hexdigest() for name, text in texts.items()},
-        "values": {name: value for name, value in values.items()},
+        "values": dict(values),
         "tools": dict(tools),
         "sealed": dict(sealed),
     }

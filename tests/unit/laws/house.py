@@ -30,9 +30,6 @@ MAY_USE = {"fleet": {"nomad", "cloud"}, "kots": {"velero"}, "replicated": {"host
 # Modules that change files of a managed host are called after what they change; by the first word of their names.
 HOST_WORDS = ("ca", "certbot", "proxy", "service", "telegraf")
 OTHER_WORDS = {"tls": "replicated", "vm": "image", "network": "balancer"}
-NAMES_OF_2 = ("server_names_info",)  # about the server, but of a 2.x host
-HOST_WORDS = ("ca", "proxy", "service", "telegraf")
-OTHER_WORDS = {"tls": "replicated", "vm": "image"}
 WHOLE_NAMES = {"server_names_info": "replicated", "vm_service": "vms"}  # about the server, but of a 2.x host; machines, not their images
 SHARED = ("kubernetes", "cloud")
 SHARED_DATA = ("module_utils/kubernetes/kinds",)  # names alone, which every file of a system may have
