@@ -30,7 +30,7 @@ from ansible_collections.serverops.circleci.plugins.module_utils.nomad.selectors
 from ansible_collections.serverops.circleci.plugins.module_utils.nomad.servers import TokenFell, is_still_proved, naming_the_token, read_server
 from ansible_collections.serverops.circleci.plugins.module_utils.nomad.steps import LiftDrain, NodeStep, SetDrain, SetEligibility, State
 
-SETTLE = 0.03  # s after a write: an idle client's drain is over by then (recorded: 4 ms on 1.1.2), and one look sees it
+SETTLE = 0.05  # s after a write: an idle client's drain is over by then (recorded: 4 ms on 1.1.2), and one look sees it
 PROVED_FOR = 1.0  # s for which the token's rights are taken to be as they were; shorter than any wait of which an order is the outcome
 GOES_ON = "; clients that are closed stay closed, their builds go on, nothing is undone: run the same command again with a fresh token to go on"
 
