@@ -104,7 +104,7 @@ from typing import Any
 from ansible_collections.serverops.circleci.plugins.module_utils.cloud.purposes import PURPOSES, judged, purpose_of
 from ansible_collections.serverops.circleci.plugins.module_utils.core.clock import Clock
 from ansible_collections.serverops.circleci.plugins.module_utils.core.shapes import Json
-from ansible_collections.serverops.circleci.plugins.module_utils.door import InfoDoor, Params, run_info_door
+from ansible_collections.serverops.circleci.plugins.module_utils.info_door import InfoDoor, Params, run_info_door
 
 OPTIONS: dict[str, dict[str, Any]] = {
     "purpose": {"type": "str", "required": True, "choices": sorted(PURPOSES)},

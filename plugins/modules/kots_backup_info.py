@@ -180,7 +180,7 @@ from typing import Any
 from ansible_collections.serverops.circleci.plugins.module_utils.cloud.options import CLOUD_OPTIONS
 from ansible_collections.serverops.circleci.plugins.module_utils.core.clock import Clock
 from ansible_collections.serverops.circleci.plugins.module_utils.core.shapes import Json
-from ansible_collections.serverops.circleci.plugins.module_utils.door import InfoDoor, Params, run_info_door
+from ansible_collections.serverops.circleci.plugins.module_utils.info_door import InfoDoor, Params, run_info_door
 from ansible_collections.serverops.circleci.plugins.module_utils.kots.choice import backup_spec
 from ansible_collections.serverops.circleci.plugins.module_utils.kots.connection import KOTS_OPTIONS, installation_from_params
 from ansible_collections.serverops.circleci.plugins.module_utils.kots.info import read_backups

@@ -133,7 +133,7 @@ from typing import Any
 
 from ansible_collections.serverops.circleci.plugins.module_utils.core.clock import Clock
 from ansible_collections.serverops.circleci.plugins.module_utils.core.shapes import Json
-from ansible_collections.serverops.circleci.plugins.module_utils.door import InfoDoor, Params, run_info_door
+from ansible_collections.serverops.circleci.plugins.module_utils.info_door import InfoDoor, Params, run_info_door
 from ansible_collections.serverops.circleci.plugins.module_utils.kots.cli_client import cli_version
 from ansible_collections.serverops.circleci.plugins.module_utils.kots.connection import APP_OPTION, KOTS_OPTIONS, installation_from_params
 from ansible_collections.serverops.circleci.plugins.module_utils.kots.info import read_info

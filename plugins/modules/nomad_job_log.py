@@ -120,7 +120,7 @@ from typing import Any
 
 from ansible_collections.serverops.circleci.plugins.module_utils.core.clock import Clock
 from ansible_collections.serverops.circleci.plugins.module_utils.core.shapes import Json
-from ansible_collections.serverops.circleci.plugins.module_utils.door import InfoDoor, Params, run_info_door
+from ansible_collections.serverops.circleci.plugins.module_utils.info_door import InfoDoor, Params, run_info_door
 from ansible_collections.serverops.circleci.plugins.module_utils.nomad.client import client_from_params
 from ansible_collections.serverops.circleci.plugins.module_utils.nomad.connection import NOMAD_OPTIONS
 from ansible_collections.serverops.circleci.plugins.module_utils.nomad.log_reader import read_log

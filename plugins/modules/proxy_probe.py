@@ -126,8 +126,8 @@ as_wanted:
 
 from typing import Any
 
-from ansible_collections.serverops.circleci.plugins.module_utils.door import ProbeDoor, run_probe_door
 from ansible_collections.serverops.circleci.plugins.module_utils.host.probe_client import probe
+from ansible_collections.serverops.circleci.plugins.module_utils.info_door import ProbeDoor, run_probe_door
 
 TARGET: dict[str, dict[str, Any]] = {
     "name": {"type": "str", "required": True},

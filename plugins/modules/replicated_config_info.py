@@ -102,7 +102,7 @@ from typing import Any
 
 from ansible_collections.serverops.circleci.plugins.module_utils.core.clock import Clock
 from ansible_collections.serverops.circleci.plugins.module_utils.core.shapes import Json
-from ansible_collections.serverops.circleci.plugins.module_utils.door import InfoDoor, Params, run_info_door
+from ansible_collections.serverops.circleci.plugins.module_utils.info_door import InfoDoor, Params, run_info_door
 from ansible_collections.serverops.circleci.plugins.module_utils.replicated.config_client import read_settings
 
 OPTIONS: dict[str, dict[str, Any]] = {"names": {"type": "list", "elements": "str", "default": []}}

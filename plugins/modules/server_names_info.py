@@ -98,7 +98,7 @@ differing:
 
 from typing import Any
 
-from ansible_collections.serverops.circleci.plugins.module_utils.door import InfoDoor, run_info_door
+from ansible_collections.serverops.circleci.plugins.module_utils.info_door import InfoDoor, run_info_door
 from ansible_collections.serverops.circleci.plugins.module_utils.replicated.names_client import read_names
 
 OPTIONS: dict[str, dict[str, Any]] = {

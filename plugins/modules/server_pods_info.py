@@ -153,7 +153,7 @@ from typing import Any
 
 from ansible_collections.serverops.circleci.plugins.module_utils.core.clock import Clock
 from ansible_collections.serverops.circleci.plugins.module_utils.core.shapes import Json
-from ansible_collections.serverops.circleci.plugins.module_utils.door import InfoDoor, Params, run_info_door
+from ansible_collections.serverops.circleci.plugins.module_utils.info_door import InfoDoor, Params, run_info_door
 from ansible_collections.serverops.circleci.plugins.module_utils.kubernetes.client import client_from_params
 from ansible_collections.serverops.circleci.plugins.module_utils.kubernetes.options import KUBERNETES_OPTIONS
 from ansible_collections.serverops.circleci.plugins.module_utils.server.pods import pods_spec

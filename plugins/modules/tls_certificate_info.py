@@ -102,7 +102,7 @@ ok:
 
 from typing import Any
 
-from ansible_collections.serverops.circleci.plugins.module_utils.door import InfoDoor, run_info_door
+from ansible_collections.serverops.circleci.plugins.module_utils.info_door import InfoDoor, run_info_door
 from ansible_collections.serverops.circleci.plugins.module_utils.replicated.expiry_client import read_expiry
 
 OPTIONS: dict[str, dict[str, Any]] = {

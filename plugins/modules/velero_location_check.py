@@ -137,7 +137,7 @@ left_behind:
 from typing import Any
 
 from ansible_collections.serverops.circleci.plugins.module_utils.cloud.options import CLOUD_OPTIONS
-from ansible_collections.serverops.circleci.plugins.module_utils.door import ProbeDoor, run_probe_door
+from ansible_collections.serverops.circleci.plugins.module_utils.info_door import ProbeDoor, run_probe_door
 from ansible_collections.serverops.circleci.plugins.module_utils.kubernetes.options import KUBERNETES_OPTIONS
 from ansible_collections.serverops.circleci.plugins.module_utils.velero.probe_client import probe
 

@@ -69,9 +69,9 @@ from typing import Any
 from ansible_collections.serverops.circleci.plugins.module_utils.cloud.options import CLOUD_OPTIONS
 from ansible_collections.serverops.circleci.plugins.module_utils.core.clock import Clock
 from ansible_collections.serverops.circleci.plugins.module_utils.core.shapes import Json
-from ansible_collections.serverops.circleci.plugins.module_utils.door import InfoDoor, Params, run_info_door
 from ansible_collections.serverops.circleci.plugins.module_utils.image.info_client import read_images
 from ansible_collections.serverops.circleci.plugins.module_utils.image.options import FAMILY_OPTIONS
+from ansible_collections.serverops.circleci.plugins.module_utils.info_door import InfoDoor, Params, run_info_door
 
 OPTIONS: dict[str, dict[str, Any]] = {**FAMILY_OPTIONS, **CLOUD_OPTIONS}
 

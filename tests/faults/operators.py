@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 from collections.abc import Callable
 from types import SimpleNamespace
@@ -113,7 +112,7 @@ class Operator:
         params = {name: option.get("default") for name, option in known.items()}
         params.update(json.loads(json.dumps(arguments)))
         try:
-            outcome = door.reconcile(dataclasses.replace(nomad_node_drain.DOOR, port=self._port), params, check, self.clock)
+            outcome = door.reconcile(nomad_node_drain.DOOR._replace(port=self._port), params, check, self.clock)
         except CollectionError as error:
             return {"failed": True, "msg": str(error)}
         result: Json = json.loads(json.dumps(door.result_of(outcome)))

@@ -6,16 +6,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import replace
+from typing import Any, NamedTuple
 
 from ansible_collections.serverops.circleci.plugins.module_utils.core.shapes import Decision, Json, Look, Rules
 
 ROUNDS = 10_000
 
 
-@dataclass(frozen=True)
-class Folded:
+class Folded(NamedTuple):
     """Where the fold ended, and by which steps."""
 
     look: Look[Any, Any]

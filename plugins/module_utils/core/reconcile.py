@@ -8,12 +8,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field, replace
-from typing import Any, Optional
+from typing import Any, NamedTuple, Optional
 
 from ansible_collections.serverops.circleci.plugins.module_utils.core.clock import Clock
 from ansible_collections.serverops.circleci.plugins.module_utils.core.confirm import Confirmations
 from ansible_collections.serverops.circleci.plugins.module_utils.core.errors import CollectionError, NotFound, Refused, Unreachable
-from ansible_collections.serverops.circleci.plugins.module_utils.core.fold import fold
 from ansible_collections.serverops.circleci.plugins.module_utils.core.shapes import Decision, Json, Look, Port, Rules, Step, stuck
 from ansible_collections.serverops.circleci.plugins.module_utils.core.timers import Timers
 
@@ -24,8 +23,7 @@ RETRY_PAUSE = 1.0
 CONFIRM_GRACE = 5.0  # an end seen just before the time-out may still be confirmed
 
 
-@dataclass(frozen=True)
-class Terms:
+class Terms(NamedTuple):
     """How the task is to be run. Times in seconds."""
 
     wait: bool = True
@@ -51,8 +49,7 @@ class Task:
     progress: str = ""
 
 
-@dataclass(frozen=True)
-class Outcome:
+class Outcome(NamedTuple):
     """How it went. `failure` is empty on success; `partial` means: a slice is over, the task is not."""
 
     view: Json
@@ -192,6 +189,8 @@ class Reconciliation:
     # -- ends --------------------------------------------------------------------------------------
 
     def _check(self) -> Outcome:
+        from ansible_collections.serverops.circleci.plugins.module_utils.core.fold import fold  # only check mode needs it
+
         look = self._see(frozenset())
         end = fold(self._rules, look, self._terms.wait)
         while end.unknown and self._terms.wait and self._now() < self._terms.wait_timeout:

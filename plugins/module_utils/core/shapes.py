@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Generic, Optional, Protocol, TypeVar
+from typing import Any, Generic, NamedTuple, Optional, Protocol, TypeVar
 
 SpecT = TypeVar("SpecT")
 StateT = TypeVar("StateT")
@@ -39,8 +39,7 @@ class Step(Protocol):
         """The act for the result's list `steps`: plain values, no secret, nothing that differs from run to run."""
 
 
-@dataclass(frozen=True)
-class Decision:
+class Decision(NamedTuple):
     """What is to be done now about one item; made by the functions below."""
 
     kind: str

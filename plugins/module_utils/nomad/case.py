@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Optional, Union
+from typing import Any, NamedTuple, Optional, Union
 
 from ansible_collections.serverops.circleci.plugins.module_utils.core.errors import BadInput
 from ansible_collections.serverops.circleci.plugins.module_utils.core.params import not_negative, positive, spec_from_params
@@ -55,8 +55,7 @@ def drain_spec(params: Mapping[str, Any]) -> DrainSpec:
     return spec
 
 
-@dataclass(frozen=True)
-class Case:
+class Case(NamedTuple):
     """One target client. `node` is None when the server no longer knows it; `allocations` is None when they could not be read."""
 
     id: str

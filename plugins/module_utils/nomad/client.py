@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Callable, NamedTuple, Optional, TypeVar
 
 from ansible_collections.serverops.circleci.plugins.module_utils.core.clock import Clock
@@ -16,7 +16,6 @@ from ansible_collections.serverops.circleci.plugins.module_utils.core.errors imp
 from ansible_collections.serverops.circleci.plugins.module_utils.core.params import spec_from_params
 from ansible_collections.serverops.circleci.plugins.module_utils.core.secret import HIDDEN
 from ansible_collections.serverops.circleci.plugins.module_utils.nomad.connection import NomadConnection, checked
-from ansible_collections.serverops.circleci.plugins.module_utils.nomad.errors import error_from_answer, error_from_exception
 from ansible_collections.serverops.circleci.plugins.module_utils.transport.retries import retried
 from ansible_collections.serverops.circleci.plugins.module_utils.transport.sessions import new_session
 
@@ -31,12 +30,11 @@ SLACK = 5.0
 CHUNK = 65536  # bytes of a list's text that are looked at together
 
 
-@dataclass(frozen=True)
-class Answer:
-    """A JSON answer and its index (0 where none is told). A list's body holds what its entries were made into."""
+class Answer(NamedTuple):
+    """A JSON answer and the index of the last change to it (0 where none is told). A list's body holds what its entries were made into."""
 
     body: Any
-    index: int = 0
+    change: int = 0
 
 
 class Question(NamedTuple):
@@ -150,6 +148,8 @@ class NomadClient:
         return got
 
     def _failure(self, got: Any) -> CollectionError:
+        from ansible_collections.serverops.circleci.plugins.module_utils.nomad.errors import error_from_answer
+
         if getattr(got, "response", None) is not None:  # an exception about an answer: a redirect that is not followed
             got = got.response
         status = getattr(got, "status_code", None)
@@ -166,6 +166,8 @@ class NomadClient:
 
     def _lost(self, cause: Any) -> CollectionError:
         """Why no answer came: the road knows better than whoever stands at its near end."""
+        from ansible_collections.serverops.circleci.plugins.module_utils.nomad.errors import error_from_exception
+
         return (self._carried and self._carried.forward.failure()) or error_from_exception(cause, self.place)
 
     def _hidden(self, text: str) -> str:

@@ -143,7 +143,7 @@ def adjust(case: Case) -> Optional[Decision]:
     strategy = case.node.strategy if case.node else None
     if strategy is None or not case.node or not case.node.draining:
         return None
-    unstuck = not case.busy and strategy == replace(case.wanted, deadline=UNSTICK_DEADLINE)
+    unstuck = not case.busy and strategy == case.wanted._replace(deadline=UNSTICK_DEADLINE)
     if strategy == case.wanted or unstuck:
         return None
     was = case.mark.was if case.mark else "ineligible"

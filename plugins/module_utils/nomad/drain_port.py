@@ -30,7 +30,7 @@ from ansible_collections.serverops.circleci.plugins.module_utils.nomad.selectors
 from ansible_collections.serverops.circleci.plugins.module_utils.nomad.servers import TokenFell, is_still_proved, naming_the_token, read_server
 from ansible_collections.serverops.circleci.plugins.module_utils.nomad.steps import LiftDrain, NodeStep, SetDrain, SetEligibility, State
 
-SETTLE = 0.1  # s after a write: an idle client's drain is over by then (recorded: 4 ms on 1.1.2), and one look sees it
+SETTLE = 0.05  # s after a write: an idle client's drain is over by then (recorded: 4 ms on 1.1.2), and one look sees it
 PROVED_FOR = 1.0  # s for which the token's rights are taken to be as they were; shorter than any wait of which an order is the outcome
 GOES_ON = "; clients that are closed stay closed, their builds go on, nothing is undone: run the same command again with a fresh token to go on"
 
@@ -173,12 +173,12 @@ class DrainPort:
     def _filled(self, node: Node, allocations: Optional[Builds]) -> Node:
         """The client with what the list leaves out, asked for only where a decision needs it, and again only when it changed."""
         if node.draining and self._server and not self._server.has_eligibility:
-            return replace(node, strategy=Strategy(0.0, False), reopened=False)  # all that a drain is below 0.8
+            return node._replace(strategy=Strategy(0.0, False), reopened=False)  # all that a drain is below 0.8
         sent = self._sent.get(node.id)
-        if sent and sent[0] == node.index and node.draining:
-            return replace(node, strategy=sent[1], reopened=False)
+        if sent and sent[0] == node.change and node.draining:
+            return node._replace(strategy=sent[1], reopened=False)
         kept = self._own.get(node.id)
-        if kept and kept.index == node.index:
+        if kept and kept.change == node.change:
             return kept
         busy = any(a.is_live for a in allocations or ())
         if busy and self._known.get(node.id) is None:  # its instance id, should it vanish; asked for once a task

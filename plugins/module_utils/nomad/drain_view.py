@@ -65,20 +65,20 @@ def assume(look: Look[DrainSpec, State], item: str) -> State:
     state = look.state
     node = state.nodes[item]
     if node.is_open and state.server.has_eligibility:
-        others = [replace(n, draining=False, strategy=None) if n.draining and n.id not in state.targets else n for n in state.nodes.values()]
+        others = [n._replace(draining=False, strategy=None) if n.draining and n.id not in state.targets else n for n in state.nodes.values()]
         return replace(state, nodes={n.id: n for n in others})
     if look.spec.state == "eligible":  # only the stops are waited for; a drain with builds left stays in force
-        stopped = tuple(replace(a, client="complete") if a.is_stopping else a for a in state.allocations[item] or ())
+        stopped = tuple(a._replace(client="complete") if a.is_stopping else a for a in state.allocations[item] or ())
         state = replace(state, allocations={**state.allocations, item: stopped})
         over = not any(a.is_live and a.job_type != "system" for a in stopped)
-        return state.with_node(replace(node, draining=False, strategy=None)) if over and state.server.has_eligibility else state
+        return state.with_node(node._replace(draining=False, strategy=None)) if over and state.server.has_eligibility else state
     spare = look.spec.ignore_system_jobs and state.server.has_eligibility
     ended = tuple(
-        replace(a, client="complete") if a.is_live and (a.is_stopping or not (spare and a.job_type == "system")) else a for a in state.allocations[item] or ()
+        a._replace(client="complete") if a.is_live and (a.is_stopping or not (spare and a.job_type == "system")) else a for a in state.allocations[item] or ()
     )
     state = replace(state, allocations={**state.allocations, item: ended})
     if node.draining and state.server.has_eligibility:
-        state = state.with_node(replace(node, draining=False, strategy=None))
+        state = state.with_node(node._replace(draining=False, strategy=None))
     return state
 
 

@@ -118,7 +118,7 @@ def _marked(client: NomadClient, nodes: tuple[Node, ...]) -> tuple[Node, ...]:
 def _own(client: NomadClient, node: Node) -> Node:
     try:
         with doing(f"read client {node.name}"):
-            return replace(client.parsed(node_from_api, client.read("node", node.id).body), pool=node.pool)
+            return client.parsed(node_from_api, client.read("node", node.id).body)._replace(pool=node.pool)
     except NotFound:  # gone since the list was read
         return node
 

@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Any, Callable, Optional
 
 from ansible_collections.serverops.circleci.plugins.module_utils.core.clock import Clock
@@ -103,7 +102,7 @@ class Lists:
         return allocation_from_api(data) if data["NodeID"] in self._targets else None
 
     def _kept(self, name: str, answer: Answer) -> Answer:
-        self._index[name] = answer.index  # also when it went back: a server restored from a snapshot counts anew
+        self._index[name] = answer.change  # also when it went back: a server restored from a snapshot counts anew
         self._read[name] = self._clock.now()
         return answer
 
@@ -113,5 +112,5 @@ class Lists:
         if not untold:
             return {item: tuple(found) for item, found in wanted.items()}, None
         types = dict(self._client.read_list("jobs", lambda job: (job["ID"], job.get("Type")), bound=self._bound).body)
-        typed: Found = {item: tuple(replace(a, job_type=a.job_type or types.get(a.job)) for a in found) for item, found in wanted.items()}
+        typed: Found = {item: tuple(a._replace(job_type=a.job_type or types.get(a.job)) for a in found) for item, found in wanted.items()}
         return typed, frozenset(types)

@@ -5,8 +5,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Optional, Union
+from typing import NamedTuple, Optional, Union
 
 from ansible_collections.serverops.circleci.plugins.module_utils.core.shapes import Json
 from ansible_collections.serverops.circleci.plugins.module_utils.nomad.model import Node, Server
@@ -15,8 +14,7 @@ PREFIX = "serverops_"
 NO_PLACE = "none"
 
 
-@dataclass(frozen=True)
-class Mark:
+class Mark(NamedTuple):
     """A mark that holds now. `was`: "eligible" or "ineligible" before the drain."""
 
     owner: str

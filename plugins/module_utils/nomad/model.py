@@ -7,8 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from typing import Any, Optional, Union
+from typing import Any, NamedTuple, Optional, Union
 
 from ansible_collections.serverops.circleci.plugins.module_utils.core.shapes import UNKNOWN, Unknown
 
@@ -20,16 +19,14 @@ EMPTY: Mapping[str, str] = {}
 Version = tuple[int, int, int]
 
 
-@dataclass(frozen=True)
-class Strategy:
+class Strategy(NamedTuple):
     """A drain that is in force. `deadline` in seconds: 0 none, below 0 at once."""
 
     deadline: float
     ignore_system_jobs: bool
 
 
-@dataclass(frozen=True)
-class LastDrain:
+class LastDrain(NamedTuple):
     """The newest drain that the server remembers (from 1.1): history, not state. Times are the server's texts (RFC 3339)."""
 
     status: str
@@ -38,8 +35,7 @@ class LastDrain:
     meta: tuple[tuple[str, str], ...] = ()
 
 
-@dataclass(frozen=True)
-class Node:
+class Node(NamedTuple):
     """A Nomad client. What only its own object tells is UNKNOWN when it was read from the list."""
 
     id: str
@@ -54,7 +50,7 @@ class Node:
     version: str = ""
     datacenter: str = ""
     node_class: str = ""
-    index: int = 0
+    change: int = 0  # ModifyIndex
     pool: str = ""  # from 1.6
 
     @property
@@ -68,8 +64,7 @@ class Node:
         return self.status == "ready"
 
 
-@dataclass(frozen=True)
-class Allocation:
+class Allocation(NamedTuple):
     """One run of a job on a client.
 
     `migrate`: a drain asked it to move (never told below 0.8); `fell`: given up since its client was down, final whatever is reported later;
@@ -104,8 +99,7 @@ class Allocation:
         return self.job_type in ("batch", None)
 
 
-@dataclass(frozen=True)
-class Grant:
+class Grant(NamedTuple):
     """What was proved of the token where ACLs are on.
 
     `words`: why it is not enough for a drain, and the remedy; `proof`: the state of its policies, where it is enough; `hints`: what it may not see besides;
@@ -120,8 +114,7 @@ class Grant:
     lists_all: bool = False
 
 
-@dataclass(frozen=True)
-class Server:
+class Server(NamedTuple):
     """The servers as one. `paused`: the evaluation broker stands still, so drains end while all goes on running."""
 
     version: Version
@@ -187,7 +180,7 @@ def node_from_stub(data: Mapping[str, Any]) -> Node:
         version=data.get("Version") or "",
         datacenter=data.get("Datacenter") or "",
         node_class=data.get("NodeClass") or "",
-        index=data.get("ModifyIndex") or 0,
+        change=data.get("ModifyIndex") or 0,
         pool=data.get("NodePool") or "",
     )
 
@@ -198,7 +191,7 @@ def node_from_api(data: Mapping[str, Any]) -> Node:
     stub = node_from_stub({**data, "Version": data.get("Version") or attributes.get("nomad.version")})
     return Node(
         **{
-            **stub.__dict__,
+            **stub._asdict(),
             "strategy": _strategy(data),
             "reopened": _is_reopened(data.get("Events") or [], stub.last_drain),
             "instance_id": attributes.get("unique.platform.aws.instance-id") or attributes.get("unique.platform.gce.id") or None,

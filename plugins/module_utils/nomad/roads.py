@@ -90,7 +90,7 @@ def carried(connection: NomadConnection) -> Optional[Carried]:
         return None
     parts = urlsplit(connection.url)
     host, port = parts.hostname or LOOPBACK, parts.port or (443 if parts.scheme == "https" else 80)
-    session = new_session(replace(connection.tls, server_name=connection.tls_server_name or host), MOST, at_most=True)
+    session = new_session(connection.tls._replace(server_name=connection.tls_server_name or host), MOST, at_most=True)
     session.headers["Host"] = parts.netloc
     forward = connection.road.forward(host, port, connection.timeout)
     return Carried(urlunsplit((parts.scheme, f"{LOOPBACK}:{forward.port}", parts.path, "", "")), session, forward)

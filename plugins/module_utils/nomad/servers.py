@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import replace
 from typing import Any
 
 from ansible_collections.serverops.circleci.plugins.module_utils.core.errors import NotFound, NotPermitted
@@ -35,7 +34,7 @@ def read_server(client: NomadClient, client_version: str, bound: float, proof: t
     if server.acl:
         server = _with_grant(client, server, bound, proof)
     if server.version >= PAUSE_CAME:
-        server = replace(server, paused=_is_paused(client, bound))
+        server = server._replace(paused=_is_paused(client, bound))
     return server
 
 
@@ -56,8 +55,8 @@ def _from_agent(said: Mapping[str, Any]) -> tuple[Server, bool]:
 def _through_client(client: NomadClient, agent: Server, bound: float) -> Server:
     builds = client.parsed(_builds, client.read("agent", "members", bound=bound).body)
     text = min(builds, key=version_from_text, default=agent.version_text)
-    server = replace(agent, version=version_from_text(text), version_text=text)
-    return replace(server, acl=agent.acl or server.version >= ACL_CAME)  # the servers know, and are asked next
+    server = agent._replace(version=version_from_text(text), version_text=text)
+    return server._replace(acl=agent.acl or server.version >= ACL_CAME)  # the servers know, and are asked next
 
 
 def _builds(said: Mapping[str, Any]) -> list[str]:
@@ -70,7 +69,7 @@ def _with_grant(client: NomadClient, server: Server, bound: float, proof: tuple[
     from ansible_collections.serverops.circleci.plugins.module_utils.nomad import tokens  # only clusters with ACLs need it
 
     grant = Grant(True, True, "", proof) if proof else tokens.prove(client, server.version, bound)
-    return replace(server, grant=grant) if grant else replace(server, acl=False)
+    return server._replace(grant=grant) if grant else server._replace(acl=False)
 
 
 class TokenFell(NotPermitted):

@@ -78,12 +78,12 @@ def effect(state: State, step: NodeStep) -> State:
     """The state once the server has done this step."""
     node = state.nodes[step.item]
     if isinstance(step, SetEligibility):
-        return state.with_node(replace(node, eligible=step.eligible))
+        return state.with_node(node._replace(eligible=step.eligible))
     if isinstance(step, LiftDrain):
-        return state.with_node(replace(node, eligible=True, draining=False, strategy=None))
+        return state.with_node(node._replace(eligible=True, draining=False, strategy=None))
     if not state.server.has_eligibility:
-        return state.with_node(replace(node, eligible=False, draining=True, strategy=Strategy(0.0, False)))
+        return state.with_node(node._replace(eligible=False, draining=True, strategy=Strategy(0.0, False)))
     meta = tuple(sorted(meta_for(node, step.mark("", "")).items()))
     drain = LastDrain("draining", "", "", meta) if state.server.has_marks else None
     strategy = Strategy(step.deadline, step.ignore_system_jobs)
-    return state.with_node(replace(node, eligible=False, draining=True, strategy=strategy, last_drain=drain, reopened=False))
+    return state.with_node(node._replace(eligible=False, draining=True, strategy=strategy, last_drain=drain, reopened=False))

@@ -109,14 +109,14 @@ def decide(look: StopLook) -> dict[str, Decision]:
 
 def effect(state: StopState, step: StopJob) -> StopState:
     """The state once the servers have taken the order."""
-    told = tuple(replace(one, desired="stop") if one.is_live else one for one in state.allocations)
+    told = tuple(one._replace(desired="stop") if one.is_live else one for one in state.allocations)
     kept = state.job if state.server.version >= KEEPS_STOPPED else None
     return replace(state, job=replace(kept, stop=True, status="dead", queued=0) if kept else None, allocations=told)
 
 
 def assume(look: StopLook, item: str) -> StopState:
     """All that was told to stop has stopped."""
-    ended = tuple(replace(one, client="complete") if one.is_live else one for one in look.state.allocations)
+    ended = tuple(one._replace(client="complete") if one.is_live else one for one in look.state.allocations)
     return replace(look.state, allocations=ended)
 
 

@@ -55,7 +55,7 @@ class StopPort:
             return
         try:
             self._woken = self._client.watch(*self._path, "allocations", index=self._index, seconds=max(0.05, seconds), **self._query)
-            self._index = self._woken.index
+            self._index = self._woken.change
         finally:
             self._waited = self._clock.now()
 
@@ -68,7 +68,7 @@ class StopPort:
         if woken and not again and self._clock.now() - self._waited <= FRESH:
             return woken
         answer = self._client.read(*self._path, "allocations", bound=READ_BOUND, **self._query)
-        self._index = answer.index
+        self._index = answer.change
         return answer
 
     def _known_server(self) -> Server:

@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any, Optional
 
 from ansible_collections.serverops.circleci.plugins.module_utils.core.errors import CollectionError, NotFound, NotPermitted, Refused
@@ -48,7 +47,7 @@ def prove(client: NomadClient, version: Version, bound: float) -> Optional[Grant
         return Grant(True, True, "", (MANAGEMENT,), ends, lists_all=True)
     try:
         grant = _by_policies(client, told, version, bound)
-        return replace(grant, hints=grant.hints + ends)
+        return grant._replace(hints=grant.hints + ends)
     except NotPermitted:
         return Grant(words=_why_nothing(told, refused=True))
     except NotFound:

@@ -5,15 +5,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Optional, Union
+from typing import TYPE_CHECKING, Any, NamedTuple, Optional, Union
 
 if TYPE_CHECKING:
     import requests
 
 
-@dataclass(frozen=True)
-class Tls:
+class Tls(NamedTuple):
     """How the other side proves itself, and how we do. Paths to PEM files; `server_name` where the certificate names something else than the address."""
 
     verify: bool = True

@@ -18,7 +18,7 @@ HEADER = [
     "# SPDX-License-Identifier: GPL-3.0-or-later",
 ]
 SDKS = ("nomad", "kubernetes", "websocket", "boto3", "botocore", "google", "requests", "urllib3")
-ANSIBLE_ROOMS = ("module_utils/door.py", "module_utils/transport/", "action/", "filter/", "inventory/", "plugin_utils/")
+ANSIBLE_ROOMS = ("module_utils/info_door.py", "module_utils/transport/", "action/", "filter/", "inventory/", "plugin_utils/")
 # Where an SDK may be imported at all, and there only lazily. errors.py of a system sorts the SDK's exceptions by type.
 SDK_ROOMS = re.compile(r"module_utils/(transport/\w+|\w+/((\w+_)?client|errors))\.py|inventory/\w+\.py")
 WORLD = ("socket", "subprocess", "shutil", "tempfile", "pathlib", "http", "urllib.request", "ssl")  # what touches the machine or the network
@@ -33,6 +33,7 @@ OTHER_WORDS = {"tls": "replicated", "vm": "image", "network": "balancer"}
 WHOLE_NAMES = {"server_names_info": "replicated", "vm_service": "vms"}  # about the server, but of a 2.x host; machines, not their images
 SHARED = ("kubernetes", "cloud")
 SHARED_DATA = ("module_utils/kubernetes/kinds",)  # names alone, which every file of a system may have
+DOORS = ("module_utils/door", "module_utils/info_door")
 LINES, DOOR_LINES, ACTION_LINES, FUNCTION_LINES, PARAMETERS = 300, 50, 20, 25, 5
 
 
@@ -109,7 +110,7 @@ def _imports(node: ast.AST, eager: bool) -> Iterator[Import]:
 def _from(node: ast.ImportFrom, eager: bool) -> Iterator[Import]:
     base = "." * node.level + (node.module or "")
     # `from plugins.module_utils.nomad import drain` names a file, not something in one.
-    whole = base.startswith(ROOT) and len(base.removeprefix(ROOT).split(".")) <= 2 and not base.endswith(".door")
+    whole = base.startswith(ROOT) and len(base.removeprefix(ROOT).split(".")) <= 2 and not base.endswith("door")
     yield from (Import(f"{base}.{alias.name}" if whole else base, eager) for alias in node.names)
 
 
@@ -141,8 +142,10 @@ def _shut(file: File, one: Import) -> str:
         return "" if one.ours.startswith("module_utils/core/") else "core knows only core"
     if file.path.startswith("module_utils/transport/"):
         return "" if one.ours.startswith(("module_utils/core/", "module_utils/transport/")) else "transport knows only core"
-    if file.path == "module_utils/door.py":
+    if file.path == "module_utils/info_door.py":
         return "" if one.ours.startswith("module_utils/core/") else "the door knows only core"
+    if file.path == "module_utils/door.py":
+        return "" if one.ours.startswith(("module_utils/core/", "module_utils/info_door")) else "the door knows only core"
     if file.room in ("modules", "module_utils"):
         return _shut_system(file, one.ours, target)
     return "" if file.room in ("action", "filter", "plugin_utils", "inventory") else "this room imports nothing of ours"
@@ -151,7 +154,7 @@ def _shut(file: File, one: Import) -> str:
 def _shut_system(file: File, ours: str, target: list[str]) -> str:
     if ours.startswith("module_utils/core/"):
         return ""
-    if ours == "module_utils/door":
+    if ours in DOORS:
         return "" if file.room == "modules" else "only modules know the door"
     if target[1] == "transport":
         return "" if file.room == "module_utils" and _is_client(file) else "only clients know transports"
@@ -236,7 +239,7 @@ def the_world_is_touched_in_transports_only(file: File) -> list[str]:
 
 
 def only_the_door_fails_a_module(file: File) -> list[str]:
-    if file.path == "module_utils/door.py":
+    if file.path.removesuffix(".py") in DOORS:
         return []
     names = ("fail_json", "exit_json")
     return [f"line {node.lineno} uses {node.attr}" for node in ast.walk(file.tree) if isinstance(node, ast.Attribute) and node.attr in names]

@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 import traceback
 from collections.abc import Callable
-from dataclasses import asdict
 from typing import Any
 
 import pytest
@@ -24,7 +23,7 @@ def outputs(act: Callable[[], Any]) -> list[str]:
     except CollectionError as error:
         return [str(error), repr(error), repr(error.args), repr(vars(error)), "".join(traceback.format_exception(error))]
     if isinstance(got, Outcome):
-        return [repr(got), json.dumps(asdict(got)), json.dumps(result_of(got)), got.failure]
+        return [repr(got), json.dumps(got._asdict()), json.dumps(result_of(got)), got.failure]
     return [repr(got), json.dumps(got)]
 
 

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from ansible_collections.serverops.circleci.plugins.module_utils.core.shapes import Json
-from ansible_collections.serverops.circleci.plugins.module_utils.door import Door, InfoDoor
+from ansible_collections.serverops.circleci.plugins.module_utils.door import Door
+from ansible_collections.serverops.circleci.plugins.module_utils.info_door import InfoDoor
 from unit.laws.killing import Tap
 
 from lab.nomad.clock import VirtualClock

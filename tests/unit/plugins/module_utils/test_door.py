@@ -7,15 +7,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
 import pytest
 from ansible.module_utils.testing import patch_module_args
-from ansible_collections.serverops.circleci.plugins.module_utils import door
+from ansible_collections.serverops.circleci.plugins.module_utils import door, info_door
 from ansible_collections.serverops.circleci.plugins.module_utils.core.errors import BadInput, Unreachable, doing
 from ansible_collections.serverops.circleci.plugins.module_utils.core.shapes import Json
-from ansible_collections.serverops.circleci.plugins.module_utils.door import Door, InfoDoor
+from ansible_collections.serverops.circleci.plugins.module_utils.door import Door
+from ansible_collections.serverops.circleci.plugins.module_utils.info_door import InfoDoor
 from unit.toy.subjects import CANARY
 from unit.toy.world import DOOR, ToyWorld
 
@@ -36,7 +36,7 @@ def play(world: ToyWorld, capfd: pytest.CaptureFixture[str]) -> Play:
     def run(subject: Door | InfoDoor = DOOR, check: bool = False, **arguments: Any) -> tuple[Json, int]:
         arguments = {**arguments, "_ansible_check_mode": check}
         with patch_module_args(arguments), world.open(), pytest.raises(SystemExit) as left:
-            door.run_info_door(subject) if isinstance(subject, InfoDoor) else door.run_door(subject)
+            info_door.run_info_door(subject) if isinstance(subject, InfoDoor) else door.run_door(subject)
         return json.loads(capfd.readouterr().out), int(left.value.code or 0)
 
     return run
@@ -96,7 +96,7 @@ def test_a_spec_that_cannot_be_is_refused_before_a_port_is_made(play: Play, worl
     def spec(_params: Any) -> Any:
         raise BadInput("value is odd")
 
-    result, _code = play(replace(DOOR, spec=spec), items=["set-a"])
+    result, _code = play(DOOR._replace(spec=spec), items=["set-a"])
     assert result["msg"] == "value is odd"
     assert world.tap.points == []
 
@@ -106,18 +106,18 @@ def test_an_unexpected_failure_stays_a_traceback(world: ToyWorld) -> None:
         raise KeyError("a bug of ours")
 
     with patch_module_args({"items": ["set-a"]}), world.open(), pytest.raises(KeyError):
-        door.run_door(replace(DOOR, spec=spec))
+        door.run_door(DOOR._replace(spec=spec))
 
 
 def test_a_library_that_is_missing_is_named(play: Play) -> None:
-    result, code = play(replace(DOOR, libraries=("json", "no_such_library")), items=["set-a"])
+    result, code = play(DOOR._replace(libraries=("json", "no_such_library")), items=["set-a"])
     assert code == 1
     assert "no_such_library" in result["msg"]
 
 
 def test_options_of_a_dict_fall_back_on_their_environment_variables_too() -> None:
     inner = {"color": {"type": "str", "env": "TOY_COLOR"}, "size": {"type": "int", "default": 3}}
-    made = door._argument({"type": "dict", "options": inner})
+    made = info_door._argument({"type": "dict", "options": inner})
     assert set(made) == {"type", "options"} and made["options"]["color"]["fallback"][1] == ["TOY_COLOR"]
     assert "env" not in made["options"]["color"] and made["options"]["size"] == {"type": "int", "default": 3}
 
@@ -125,8 +125,8 @@ def test_options_of_a_dict_fall_back_on_their_environment_variables_too() -> Non
 def test_an_option_falls_back_on_its_environment_variable(play: Play, monkeypatch: pytest.MonkeyPatch) -> None:
     options = {**DOOR.options, "value": {"type": "str", "default": "on", "env": "TOY_VALUE"}}
     monkeypatch.setenv("TOY_VALUE", "blue")
-    told, _code = play(replace(DOOR, options=options), items=["set-a"])
-    said, _code = play(replace(DOOR, options=options), items=["set-b"], value="red")
+    told, _code = play(DOOR._replace(options=options), items=["set-a"])
+    said, _code = play(DOOR._replace(options=options), items=["set-b"], value="red")
     assert (told["steps"][0]["value"], said["steps"][0]["value"]) == ("blue", "red")
 
 

@@ -94,9 +94,8 @@ def test_which_stops_are_older_than_the_task(last: object, known: list[str]) -> 
 
 @pytest.mark.parametrize("text", ["", "yesterday", "2026"])
 def test_a_mark_with_an_unreadable_time_counts_nothing_as_ours(text: str) -> None:
-    from dataclasses import replace
 
-    look = see(state("1.1.2", cordoned(last_drain=replace(mark(), started=text)), allocations=(struck(),)))
+    look = see(state("1.1.2", cordoned(last_drain=mark()._replace(started=text)), allocations=(struck(),)))
     assert look.memory["targets"]["c1"]["known"] == ["a-b1"]
 
 

@@ -30,14 +30,14 @@ CANARY = "cafecafe-0000-4000-8000-00000000cafe"
 def test_a_200_is_an_answer_with_its_index() -> None:
     with scripted(ok([{"ID": "1"}], index=42)) as (client, script, _clock):
         answer = client.read("nodes")
-    assert (answer.body, answer.index) == ([{"ID": "1"}], 42)
+    assert (answer.body, answer.change) == ([{"ID": "1"}], 42)
     assert script.calls == ["GET /v1/nodes"]
 
 
 @pytest.mark.parametrize("index", ["", "x", "-1"])
 def test_an_index_that_is_none_is_zero(index: str) -> None:
     with scripted(Said([], headers={"X-Nomad-Index": index})) as (client, _script, _clock):
-        assert client.read("nodes").index == 0
+        assert client.read("nodes").change == 0
 
 
 @pytest.mark.parametrize("status", [201, 202, 204, 206, 304])
@@ -370,7 +370,7 @@ def test_a_client_can_be_printed_without_its_token() -> None:
 def test_a_list_is_made_into_what_is_kept_of_it() -> None:
     with scripted(ok([{"ID": "1"}, {"ID": "2"}, {"ID": "3"}], index=9)) as (client, _script, _clock):
         answer = client.read_list("nodes", lambda data: None if data["ID"] == "2" else data["ID"])
-    assert answer.body == ["1", "3"] and answer.index == 9
+    assert answer.body == ["1", "3"] and answer.change == 9
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -19,7 +18,7 @@ MEMORY = Shortage(evaluated=3, exhausted=3, dimensions={"memory": 3})
 CPU = Shortage(evaluated=3, exhausted=3, dimensions={"cpu": 3})
 NAMED = Shortage(evaluated=3, filtered=3, constraints={"${node.unique.name} = c9": 3})
 OPEN = (opened("c1"), opened("c2"), opened("c3"))
-CLOSED = (ours("c1"), replace(cordoned("c2"), last_drain=mark(OTHER)), cordoned("c3"))
+CLOSED = (ours("c1"), cordoned("c2")._replace(last_drain=mark(OTHER)), cordoned("c3"))
 DOWN = (opened("c1", status="down"), opened("c2", status="down"))
 RUNS = Job("runs", "batch", "running", "default", placed=1)
 
@@ -104,11 +103,11 @@ def test_who_closed_the_clients() -> None:
         "closed by somebody who left no mark: c3",
     ]
     assert closed_by((draining("c1"),), server("0.5.6")) == ["closed by somebody (this Nomad keeps no mark of who): c1"]
-    assert closed_by((*OPEN, replace(ours("c9"), status="down")), server("1.1.2")) == []
+    assert closed_by((*OPEN, ours("c9")._replace(status="down")), server("1.1.2")) == []
 
 
 def test_a_mark_of_a_drain_that_was_lifted_since_names_nobody() -> None:
-    stale: Node = replace(cordoned("c1"), last_drain=mark(), reopened=True)
+    stale: Node = cordoned("c1")._replace(last_drain=mark(), reopened=True)
     assert closed_by((stale,), server("1.1.2")) == ["closed by somebody who left no mark: c1"]
 
 

@@ -94,7 +94,7 @@ def test_an_unchanged_client_is_not_read_again_and_a_changed_one_is() -> None:
     answers = [*first(node, allocations=(live(),)), ok(own(**DRAINING)), *lists(node, allocations=(live(),)), *lists(changed, allocations=(live(),))]
     with scripted(*answers, ok(own(**{**DRAINING, "index": 9}))) as (client, script, clock):
         port = DrainPort(client, spec(), "run-1", clock)
-        assert [port.read(NOTHING).nodes[ONE].index for _round in range(3)] == [8, 8, 9]
+        assert [port.read(NOTHING).nodes[ONE].change for _round in range(3)] == [8, 8, 9]
     assert script.calls.count(f"GET /v1/node/{ONE}") == 2
 
 

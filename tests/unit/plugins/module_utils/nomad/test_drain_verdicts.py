@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -66,10 +65,10 @@ def test_closed_and_empty_is_drained_and_asks_for_a_second_read(version: str) ->
         pytest.param(CLOSED, (build(job_type="service"),), id="a service runs"),
         pytest.param(CLOSED, (build(job_type="sysbatch"),), id="a sysbatch job runs"),
         pytest.param(CLOSED, (build(job_type=None),), id="something of a type not told runs"),
-        pytest.param(replace(CLOSED, status="down"), (), id="the client is down"),
-        pytest.param(replace(CLOSED, status="disconnected"), (), id="the client is cut off"),
-        pytest.param(replace(CLOSED, status="initializing"), (), id="the client is not ready yet"),
-        pytest.param(replace(CLOSED, status=""), (), id="the client has no status"),
+        pytest.param(CLOSED._replace(status="down"), (), id="the client is down"),
+        pytest.param(CLOSED._replace(status="disconnected"), (), id="the client is cut off"),
+        pytest.param(CLOSED._replace(status="initializing"), (), id="the client is not ready yet"),
+        pytest.param(CLOSED._replace(status=""), (), id="the client has no status"),
     ],
 )
 def test_nothing_less_is_drained(version: str, node: Node, allocations: tuple[Allocation, ...]) -> None:
@@ -97,7 +96,7 @@ def test_system_jobs_that_are_not_ignored_may_not_stay(version: str) -> None:
 @pytest.mark.parametrize("client", ["complete", "failed"])
 def test_complete_of_the_drain_is_not_empty_while_the_last_stop_still_runs(version: str, client: str) -> None:
     """1.1.2 calls the drain complete by its own wish, seconds before the task's end (F: "complete" means nothing)."""
-    over = replace(CLOSED, last_drain=replace(mark(), status="complete"))
+    over = CLOSED._replace(last_drain=mark()._replace(status="complete"))
     look = see(state(version, over, allocations=(winding_up(),)))
     assert decided(look).kind == "waiting" and "wind up" in decided(look).reason
     assert decided(see(state(version, over, allocations=(winding_up(client=client),)), after=look)).kind == "settled"
@@ -156,7 +155,7 @@ def test_a_struck_build_that_still_winds_up_at_the_first_look_is_counted(version
 
 # -- lost, down -------------------------------------------------------------------------------------
 
-DOWN = replace(CLOSED, status="down")
+DOWN = CLOSED._replace(status="down")
 
 
 @every
@@ -205,7 +204,7 @@ def test_a_build_reported_lost_stays_lost_after_the_client_returned(version: str
 @every
 @pytest.mark.parametrize("status", ["disconnected", "initializing", ""])
 def test_a_cut_off_client_waits_without_end(version: str, status: str) -> None:
-    look = see(state(version, replace(CLOSED, status=status), allocations=(build(client="unknown"),)), still=9999.0)
+    look = see(state(version, CLOSED._replace(status=status), allocations=(build(client="unknown"),)), still=9999.0)
     assert (decided(look).kind, decided(look).unknown, decided(look).steps, verdict(look)) == ("waiting", True, (), "unknown")
 
 
@@ -247,10 +246,10 @@ def test_a_reopened_client_that_is_closed_again_by_somebody_is_judged_again(vers
 @pytest.mark.parametrize(
     ("nodes", "allocations", "word"),
     [
-        pytest.param((replace(CLOSED, status="disconnected"),), (struck(), build("b2", client="lost")), "unknown", id="unknown before killed and lost"),
+        pytest.param((CLOSED._replace(status="disconnected"),), (struck(), build("b2", client="lost")), "unknown", id="unknown before killed and lost"),
         pytest.param((), (struck(),), "gone", id="gone before killed"),
         pytest.param((DOWN,), (struck(), build("b2")), "lost", id="lost before killed"),
-        pytest.param((replace(opened(), status="down"),), (build(),), "lost", id="lost before reopened"),
+        pytest.param((opened()._replace(status="down"),), (build(),), "lost", id="lost before reopened"),
         pytest.param((opened(),), (struck(),), "killed", id="killed before reopened"),
         pytest.param((CLOSED,), (struck(), build("b2")), "killed", id="killed before unfinished"),
         pytest.param((opened(),), (build(),), "reopened", id="reopened before unfinished"),

@@ -5,8 +5,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 from ansible_collections.serverops.circleci.plugins.module_utils.nomad.mark import Mark, mark_of, mark_view, meta_for
 from ansible_collections.serverops.circleci.plugins.module_utils.nomad.model import LastDrain
@@ -53,7 +51,7 @@ def test_a_first_mark_is_sent_alone() -> None:
 
 
 def test_others_keys_are_kept_since_the_server_replaces_meta_whole() -> None:
-    there = replace(NO_MARK, meta=(("message", "scale down"), ("run_id", "7")))
+    there = NO_MARK._replace(meta=(("message", "scale down"), ("run_id", "7")))
     assert meta_for(draining(last=there), NEW_MARK) == {**SENT, "message": "scale down", "run_id": "7"}
 
 

@@ -63,7 +63,7 @@ def test_the_list_of_clients(version: str) -> None:
     assert sorted((node.name, node.status, node.eligible, node.draining) for node in found) == [(name, "ready", True, False) for name in ("c1", "c2", "c3")]
     assert {node.datacenter for node in found} == {"dc1"} and {node.node_class for node in found} == {"linux-64bit"}
     assert {node.version for node in found} == {"" if version == "0.5.6" else version}
-    assert all(node.index > 0 and node.instance_id is UNKNOWN and node.reopened is UNKNOWN and node.strategy is None for node in found)
+    assert all(node.change > 0 and node.instance_id is UNKNOWN and node.reopened is UNKNOWN and node.strategy is None for node in found)
 
 
 @every

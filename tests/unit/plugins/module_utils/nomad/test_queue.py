@@ -43,7 +43,7 @@ def dimension(text: str) -> Shortage:
     return replace(MEMORY, dimensions={text: 3})
 
 
-CLOSED = (replace(cordoned("c1"), datacenter="dc1"), replace(draining("c2"), datacenter="dc1"))
+CLOSED = (cordoned("c1")._replace(datacenter="dc1"), draining("c2")._replace(datacenter="dc1"))
 OPEN = (node("c1"), *CLOSED[1:])
 
 TABLE = [
@@ -158,7 +158,7 @@ def test_a_recorded_job_of_a_pool_whose_only_client_drains(version: str) -> None
     one = next(found for found in jobs_from_api(bodies(version, "node-pools", "/jobs")[0]) if found.id == "svc")
     one = replace(one, status="pending")
     mine = tuple(evaluations_from_api(bodies(version, "node-pools", "/evaluations")[0]))
-    drained = tuple(replace(node, eligible=node.pool != "builders") for node in nodes)
+    drained = tuple(node._replace(eligible=node.pool != "builders") for node in nodes)
     found = blocked(one, Picture(server(version), drained, (one,), {one.key: mine}))
     assert one.pool == "builders" and found and found.reason == "clients_closed"
     away = tuple(node for node in nodes if node.pool != "builders")

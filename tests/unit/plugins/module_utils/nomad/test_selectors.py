@@ -5,8 +5,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 from ansible_collections.serverops.circleci.plugins.module_utils.core.errors import BadInput
 from ansible_collections.serverops.circleci.plugins.module_utils.nomad.selectors import check_selectors, is_group, needs_instances, select
@@ -20,7 +18,7 @@ THREE = "31111111-2222-4333-8444-555555555553"
 
 
 def client(item: str, name: str, **fields: str) -> object:
-    return replace(opened(name, **fields), id=item)
+    return opened(name, **fields)._replace(id=item)
 
 
 NODES = [

@@ -136,4 +136,4 @@ def orders(decision: Decision) -> list[str]:
 
 def unread(node: Node) -> Node:
     """The client as the list alone shows it."""
-    return replace(node, strategy=UNKNOWN if node.draining else None, reopened=UNKNOWN, instance_id=UNKNOWN)
+    return node._replace(strategy=UNKNOWN if node.draining else None, reopened=UNKNOWN, instance_id=UNKNOWN)
