@@ -13,6 +13,7 @@ from ansible_collections.serverops.circleci.plugins.module_utils.door import rec
 from unit.laws import (
     certificates,
     gcp,
+    google_images,
     host_files,
     images,
     kots,
@@ -38,6 +39,7 @@ SUBJECTS: list[Subject] = [
     *toy.subjects(),
     *gcp.subjects(),
     *images.subjects(),
+    *google_images.subjects(),
     *nomad.subjects(),
     *nomad_jobs.subjects(),
     *server.subjects(),
@@ -54,6 +56,7 @@ SUBJECTS: list[Subject] = [
 ]
 READINGS: list[Reading] = [
     *images.readings(),
+    *google_images.readings(),
     *nomad.readings(),
     *nomad_jobs.readings(),
     *server.readings(),

@@ -43,7 +43,7 @@ def object_store(spec: StoreSpec) -> ObjectStore:
         from ansible_collections.serverops.circleci.plugins.module_utils.cloud.gcs_client import GcsStore
 
         return GcsStore(spec)
-    _must_have("boto3", "boto3", spec.place)
+    amazon_is_there(spec.place)
     from ansible_collections.serverops.circleci.plugins.module_utils.cloud.s3_client import S3Store
 
     return S3Store(spec)
@@ -52,6 +52,11 @@ def object_store(spec: StoreSpec) -> ObjectStore:
 def google_is_there(place: str) -> None:
     """Raises BadInput where the library for Google Cloud is missing."""
     _must_have("google.auth", "google-auth", place)
+
+
+def amazon_is_there(place: str) -> None:
+    """Raises BadInput where the library for AWS is missing."""
+    _must_have("boto3", "boto3", place)
 
 
 def _must_have(package: str, install: str, place: str) -> None:

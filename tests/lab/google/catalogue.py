@@ -18,13 +18,19 @@ COMPUTE = frozenset(
         *("disks.create", "disks.createSnapshot", "disks.delete", "disks.get", "disks.list", "disks.setIamPolicy"),
         *("snapshots.create", "snapshots.delete", "snapshots.get", "snapshots.useReadOnly", "snapshots.setIamPolicy"),
         *("instances.create", "instances.delete", "instances.setMetadata", "zones.get", "projects.get"),
+        *("disks.use", "disks.useReadOnly", "globalOperations.get", "instanceTemplates.list", "instances.get", "instances.getSerialPortOutput"),
+        *("images.create", "images.delete", "images.get", "images.getIamPolicy", "images.list", "images.setIamPolicy", "images.setLabels"),
+        *("images.useReadOnly", "instances.list", "instances.setLabels", "instances.setTags", "instances.setServiceAccount", "machineTypes.get"),
+        *("instances.attachDisk", "instances.detachDisk", "instances.start", "instances.stop"),
+        *("subnetworks.use", "subnetworks.useExternalIp", "zoneOperations.get"),
     )
 )
 ACTING = frozenset(f"iam.serviceAccounts.{verb}" for verb in ("actAs", "getAccessToken", "getOpenIdToken", "implicitDelegation", "signBlob", "signJwt"))
 
 PREDEFINED: dict[str, frozenset[str]] = {
     "roles/owner": OBJECTS | BUCKETS | ACCOUNTS | KEYS | ROLES | PROJECT | COMPUTE | {"iam.serviceAccounts.actAs"},
-    "roles/editor": COMPUTE | {"storage.buckets.create", "storage.buckets.delete", "storage.buckets.list", "iam.serviceAccounts.actAs"},
+    "roles/editor": frozenset(one for one in COMPUTE if "IamPolicy" not in one)
+    | {"storage.buckets.create", "storage.buckets.delete", "storage.buckets.list", "iam.serviceAccounts.actAs"},
     "roles/viewer": frozenset({"compute.disks.get", "storage.buckets.list", "resourcemanager.projects.get"}),
     "roles/storage.admin": OBJECTS | BUCKETS,
     "roles/storage.objectAdmin": OBJECTS,
@@ -39,6 +45,8 @@ PREDEFINED: dict[str, frozenset[str]] = {
     "roles/iam.serviceAccountKeyAdmin": KEYS | {"iam.serviceAccounts.get", "iam.serviceAccounts.list"},
     "roles/iam.roleAdmin": ROLES,
     "roles/resourcemanager.projectIamAdmin": PROJECT,
+    "roles/compute.admin": COMPUTE,
+    "roles/compute.imageUser": frozenset({"compute.images.get", "compute.images.list", "compute.images.useReadOnly"}),
     "roles/iam.workloadIdentityUser": frozenset({"iam.serviceAccounts.getAccessToken", "iam.serviceAccounts.getOpenIdToken"}),
     "roles/iam.serviceAccountTokenCreator": ACTING - {"iam.serviceAccounts.actAs"},
 }

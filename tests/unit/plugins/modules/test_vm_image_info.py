@@ -17,7 +17,7 @@ NAME = "vm_image_info"
 
 
 def read(world: ImageWorld, **params: Any) -> dict[str, Any]:
-    given = {"name": "circleci-linux", "region": HOME, "regions": [], "cloud": None, **params}
+    given = {"name": "circleci-linux", "region": HOME, "regions": [], "cloud": None, "provider": "aws", **params}
     with world.open():
         return dict(module(NAME).DOOR.read(given, world.clock))
 
