@@ -237,7 +237,7 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "digest_key": {"type": "str", "no_log": True},
     "scripts": {"type": "list", "elements": "str", "default": []},
     "base_image": {"type": "str", "default": ""},
-    "shared_with": {"type": "list", "elements": "str", "default": []},
+    "shared_with": {"type": "list", "elements": "str", "default": [], "no_log": False},  # members of Google's: kind:name@domain
     "encrypted": {"type": "bool", "default": False},
     "zone": {"type": "str"},
     "keep": {"type": "int", "default": 0},

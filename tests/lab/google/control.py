@@ -6,6 +6,7 @@
 from typing import Any
 
 from lab.google.api import FAULTS, Api, Fault
+from lab.google.model import Role
 from lab.google.pairs import key_file, pair
 
 PROJECT, OPERATOR = "lab-project", "operator"
@@ -63,6 +64,11 @@ class Control:
     def accounts(self) -> dict[str, Any]:
         """Keys' ids by e-mail, the operator's left out."""
         return {email: sorted(one.keys) for email, one in self._world.accounts.items() if not email.startswith(f"{OPERATOR}@")}
+
+    def role(self, name: str, permissions: list[str]) -> None:
+        """A custom role, past the API."""
+        whole = f"projects/{PROJECT}/roles/{name}"
+        self._world.roles[whole] = Role(whole, permissions, etag=self._world.etag())
 
     def roles(self) -> dict[str, Any]:
         return {name: sorted(role.permissions) for name, role in self._world.roles.items() if not role.deleted}

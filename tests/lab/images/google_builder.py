@@ -16,11 +16,11 @@ from lab.nomad.clock import VirtualClock
 
 STAGES = (
     (0.0, "check", "Checking image does not exist..."),
-    (2.0, "machine", "Creating instance..."),
-    (30.0, "provision", "Provisioning with shell script: setup.sh"),
-    (60.0, "end", "Deleting instance..."),
-    (75.0, "image", "Creating image..."),
-    (120.0, "clean", "Deleting disk..."),
+    (1.0, "machine", "Creating instance..."),
+    (6.0, "provision", "Provisioning with shell script: setup.sh"),
+    (12.0, "end", "Deleting instance..."),
+    (20.0, "image", "Creating image..."),
+    (45.0, "clean", "Deleting disk..."),
 )
 
 

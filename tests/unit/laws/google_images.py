@@ -45,7 +45,7 @@ def built() -> GoogleImageWorld:
     return world.settle_in()
 
 
-def under_way(seconds: float = 20.0) -> GoogleImageWorld:
+def under_way(seconds: float = 5.0) -> GoogleImageWorld:
     """An earlier run began the build and was killed; the build goes on."""
     world = GoogleImageWorld()
     module_run(DOOR, world, {**PARAMS, "wait": False})
@@ -96,7 +96,7 @@ TROUBLES = (
 )
 
 
-def _image(name: str, make: Any, ends: Json, short: float | None = 60.0, **params: Any) -> Subject:
+def _image(name: str, make: Any, ends: Json, short: float | None = 20.0, **params: Any) -> Subject:
     more = {key: params.pop(key) for key in ("foreseeable",) if key in params}
     volatile = ("waited", "image", "regions", "log", "leftovers", "reason", "digest", "name")
     return Subject(f"vm_image on Google Cloud {name}", DOOR, make, {**PARAMS, **params}, ends, CANARY, short, volatile, troubles=TROUBLES, **more)
@@ -108,11 +108,11 @@ def subjects() -> list[Subject]:
     return [
         _image("from nothing", GoogleImageWorld, BUILT),
         _image("there already", built, BUILT, None),
-        _image("under way", under_way, BUILT, 30.0),
-        _image("died with a machine", lambda: died(20), BUILT),
-        _image("died with a disk alone", lambda: died(73), BUILT),
-        _image("died while the image is made", lambda: died(80), BUILT, None),
-        _image("died before its disk went", lambda: died(118), BUILT, None),
+        _image("under way", under_way, BUILT, 15.0),
+        _image("died with a machine", lambda: died(5), BUILT),
+        _image("died with a disk alone", lambda: died(18), BUILT),
+        _image("died while the image is made", lambda: died(22), BUILT, None),
+        _image("died before its disk went", lambda: died(42), BUILT, None),
         _image("published by somebody", _public, BUILT, None),
         _image("one too many", _many, {"images": sorted([*BUILT["images"], *older]), "machines": 0, "disks": 1}, keep=2),
     ]
