@@ -11,22 +11,32 @@ module: vm_image
 short_description: Build a private machine image for the VM service with Packer, once for what it is made of
 version_added: 0.1.0
 description:
+  - On AWS, or with O(provider=gcp) on Google Cloud.
   - An image is known by a digest of what it is made of, which is the template, the variables, the scripts, the base image's id and Packer's version.
-    Where an image of this digest is there, nothing is built; one that EC2 still makes is waited for; whatever is different makes a new image.
+    Where an image of this digest is there, nothing is built; one that is still being made is waited for; whatever is different makes a new image.
   - Packer runs on its own, and goes on when the task or the play ends. A later run finds it, and waits for it.
   - The image is never public. Exactly the accounts of O(shared_with) may use it, in every region of O(regions).
-  - What a dead build left (machine, disk, snapshot, key pair, security group) is found by its tags and by the build's log, and taken away.
+  - What a dead build left (machine, disk, snapshot, key pair, security group) is found by its tags, its name and the build's log, and taken away.
 options:
+  provider:
+    description:
+      - V(aws), or V(gcp) for Google Cloud.
+    type: str
+    choices: [aws, gcp]
+    default: aws
   name:
     description:
       - Name of the family of images. An image is called by it and the first 12 digits of its digest.
+      - On Google Cloud up to 40 lower-case letters, digits and dashes.
     type: str
     required: true
   template:
     description:
-      - Path of the Packer template, JSON or HCL2, with an C(amazon-ebs) builder. That of the role C(vm_image) will do for Linux.
+      - Path of the Packer template, JSON or HCL2, with an C(amazon-ebs) or C(googlecompute) builder. Those of the role C(vm_image) will do for Linux.
       - It must use the variables C(image_name), C(image_family), C(image_digest) and C(image_run), by which its image, and what it starts, are found again.
         C(region), and C(base_image) where O(base_image) is given, are handed to it as well.
+      - On Google Cloud it must give its machine the name C(image_name-image_run), since the machine's disk has no other mark. C(project), C(zone),
+        C(base_image) with C(base_project), and C(account_file) where O(cloud.service_account_contents) is given, are handed to it instead.
     type: path
     required: true
   variables:
@@ -53,36 +63,49 @@ options:
   base_image:
     description:
       - Id of the image to start from; it must be there while the image is built.
+      - On Google Cloud the name of an image of the project, or C(projects/PROJECT/global/images/NAME).
       - Without it the template says what it starts from, and a newer one makes no new image.
     type: str
     default: ""
   region:
     description:
-      - Region in which to build.
+      - Region in which to build. Needed on AWS.
       - The environment variable E(AWS_REGION) is used where the option is not set.
     type: str
-    required: true
+  project:
+    description:
+      - Id of the project in which to build. Needed on Google Cloud.
+      - The environment variable E(GCP_PROJECT) is used where the option is not set.
+    type: str
+  zone:
+    description:
+      - Zone in which to build. Needed on Google Cloud.
+    type: str
   regions:
     description:
-      - Regions to copy the image to. Its ids are told when it is available in all of them.
+      - Regions to copy the image to. Its ids are told when it is available in all of them. An image of Google Cloud is in all regions by itself.
     type: list
     elements: str
     default: []
   shared_with:
     description:
       - Ids of the accounts that may use the image besides its owner. All others, and everybody, are shut out.
+      - On Google Cloud members such as C(serviceAccount:EMAIL), C(user:EMAIL) and C(group:EMAIL), or a project's number, which is the account by which that
+        project starts machines. What somebody may do by a role on the whole project is not changed.
     type: list
     elements: str
     default: []
   encrypted:
     description:
       - Whether its disks must be encrypted. The template has to do it; an image that is not is an error. Copies are encrypted by EC2.
+      - Those of Google Cloud always are.
     type: bool
     default: false
   keep:
     description:
       - How many images of the family to keep in each region, the newest and this one among them. V(0) keeps all.
       - An image that a machine runs on, that a launch template names, or that is in O(in_use) is never taken away; nor is one that this module did not make.
+      - On Google Cloud that is one of which there is a disk, or that an instance template names.
     type: int
     default: 0
   in_use:
@@ -103,12 +126,13 @@ options:
     default: ~/.serverops/images
   packer:
     description:
-      - Packer's name on C(PATH), or its path. From 1.10 on it needs the plugin for Amazon installed.
+      - Packer's name on C(PATH), or its path. From 1.10 on it needs the plugin for Amazon or Google Compute Engine installed.
     type: str
     default: packer
 requirements:
   - Packer 1.6 or newer
-  - boto3
+  - boto3, on AWS
+  - google-auth >= 2.20 and requests, on Google Cloud
 extends_documentation_fragment:
   - serverops.circleci.cloud
   - serverops.circleci.wait
@@ -134,52 +158,63 @@ EXAMPLES = r"""
     keep: 3
     in_use: ["{{ current_image }}"]
   register: linux
+
+- name: The same on Google Cloud
+  serverops.circleci.vm_image:
+    provider: gcp
+    name: circleci-linux
+    template: "{{ playbook_dir }}/packer/linux-google.json"
+    scripts: ["{{ playbook_dir }}/packer/setup.sh"]
+    base_image: projects/ubuntu-os-cloud/global/images/ubuntu-2004-focal-v20230831
+    project: example-images
+    zone: europe-west1-b
+    shared_with: ["serviceAccount:circleci-vm-service@example-project.iam.gserviceaccount.com"]
 """
 
 RETURN = r"""
 image:
   description: The image in its first region, with id, name, region, state, digest, created, encrypted, public and shared_with; null while there is none.
-  returned: whenever EC2 could be read
+  returned: whenever the cloud could be read
   type: dict
   sample: {id: ami-0a, name: circleci-linux-5b1d0c7f2a9e, region: eu-west-1, state: available, public: false, shared_with: ["111111111111"]}
 name:
   description: What the image is called.
-  returned: whenever EC2 could be read
+  returned: whenever the cloud could be read
   type: str
   sample: circleci-linux-5b1d0c7f2a9e
 digest:
   description: The digest of what it is made of.
-  returned: whenever EC2 could be read
+  returned: whenever the cloud could be read
   type: str
 regions:
-  description: The image's id by region; empty until it is available in all of them.
-  returned: whenever EC2 could be read
+  description: The image's id by region, on Google Cloud its name by V(global); empty until it is available in all of them.
+  returned: whenever the cloud could be read
   type: dict
   sample: {eu-west-1: ami-0a, us-east-1: ami-0b}
 leftovers:
   description: What dead builds left and is still there, each with kind and id.
-  returned: whenever EC2 could be read
+  returned: whenever the cloud could be read
   type: list
   elements: dict
   sample: []
 log:
   description: Path of Packer's log.
-  returned: whenever EC2 could be read
+  returned: whenever the cloud could be read
   type: str
 reason:
   description: The end in words.
-  returned: whenever EC2 could be read
+  returned: whenever the cloud could be read
   type: str
   sample: image circleci-linux-5b1d0c7f2a9e is there
 steps:
   description: What was done, or would be in check mode, in order; build, tag, share, copy, remove and sweep.
-  returned: whenever EC2 could be read
+  returned: whenever the cloud could be read
   type: list
   elements: dict
   sample: [{step: build, id: image, digest: 5b1d0c7f2a9e}]
 run:
   description: Id of this run.
-  returned: whenever EC2 could be read
+  returned: whenever the cloud could be read
   type: str
   sample: 2d9f6a52-7f0e-4c6b-9d39-6c5c3a1f0b11
 """
@@ -202,8 +237,9 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "digest_key": {"type": "str", "no_log": True},
     "scripts": {"type": "list", "elements": "str", "default": []},
     "base_image": {"type": "str", "default": ""},
-    "shared_with": {"type": "list", "elements": "str", "default": []},
+    "shared_with": {"type": "list", "elements": "str", "default": [], "no_log": False},  # members of Google's: kind:name@domain
     "encrypted": {"type": "bool", "default": False},
+    "zone": {"type": "str"},
     "keep": {"type": "int", "default": 0},
     "in_use": {"type": "list", "elements": "str", "default": []},
     "max_build_time": {"type": "float", "default": 7200.0},
@@ -219,7 +255,7 @@ def port(params: Params, spec: ImageSpec, _task: Task, clock: Clock) -> ImagePor
     return ImagePort(spec, params["cloud"] or {}, clock)
 
 
-DOOR = Door(options=OPTIONS, rules=build, spec=image_spec, port=port, libraries=("boto3",))
+DOOR = Door(options=OPTIONS, rules=build, spec=image_spec, port=port)
 
 
 def main() -> None:

@@ -11,8 +11,14 @@ module: vm_image_info
 short_description: List the machine images of a family, with who may use them and whether they are in use
 version_added: 0.1.0
 description:
-  - Lists the account's images whose names begin with the family's, the newest first. Never writes.
+  - Lists the account's or the project's images whose names begin with the family's, the newest first. Never writes.
 options:
+  provider:
+    description:
+      - V(aws), or V(gcp) for Google Cloud.
+    type: str
+    choices: [aws, gcp]
+    default: aws
   name:
     description:
       - Name of the family.
@@ -20,10 +26,14 @@ options:
     required: true
   region:
     description:
-      - Region to look in.
+      - Region to look in. Needed on AWS.
       - The environment variable E(AWS_REGION) is used where the option is not set.
     type: str
-    required: true
+  project:
+    description:
+      - Id of the project to look in. Needed on Google Cloud.
+      - The environment variable E(GCP_PROJECT) is used where the option is not set.
+    type: str
   regions:
     description:
       - More regions to look in.
@@ -57,7 +67,8 @@ RETURN = r"""
 images:
   description:
     - The images, each with id, name, region, state, digest (null where it has no tag of ours), created, encrypted, public, shared_with and used.
-    - An image is used when a machine runs on it or a launch template names it; where that may not be seen, it counts as used.
+    - An image is used when a machine runs on it or a launch template names it, on Google Cloud when there is a disk of it or an instance template names it.
+      Where that may not be seen, it counts as used.
   returned: success
   type: list
   elements: dict
@@ -76,12 +87,12 @@ from ansible_collections.serverops.circleci.plugins.module_utils.info_door impor
 OPTIONS: dict[str, dict[str, Any]] = {**FAMILY_OPTIONS, **CLOUD_OPTIONS}
 
 
-def read(params: Params, _clock: Clock) -> Json:
+def read(params: Params, clock: Clock) -> Json:
     """The result from the parameters."""
-    return read_images(params["name"], (params["region"], *params["regions"]), params["cloud"] or {})
+    return read_images(params, clock)
 
 
-DOOR = InfoDoor(options=OPTIONS, read=read, libraries=("boto3",))
+DOOR = InfoDoor(options=OPTIONS, read=read)
 
 
 def main() -> None:

@@ -15,6 +15,7 @@ from unit.laws import (
     certbot,
     certificates,
     gcp,
+    google_images,
     host_files,
     images,
     kots,
@@ -42,6 +43,7 @@ SUBJECTS: list[Subject] = [
     *balancers.subjects(),
     *gcp.subjects(),
     *images.subjects(),
+    *google_images.subjects(),
     *nomad.subjects(),
     *nomad_jobs.subjects(),
     *server.subjects(),
@@ -60,6 +62,7 @@ SUBJECTS: list[Subject] = [
 ]
 READINGS: list[Reading] = [
     *images.readings(),
+    *google_images.readings(),
     *nomad.readings(),
     *nomad_jobs.readings(),
     *server.readings(),

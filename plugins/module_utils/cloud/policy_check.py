@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+EACH = "ForAllValues:"
 KNOWN = {"Sid", "Effect", "Principal", "Action", "Resource", "Condition"}
 
 
@@ -57,12 +58,25 @@ def _meets(statement: Mapping[str, Any], call: Call) -> bool:
 
 def _condition(operator: str, wanted: Mapping[str, Any], context: Mapping[str, str]) -> bool:
     """All keys must hold, each by one of its values. A key that the request has not got fails, with IfExists it holds."""
-    base, lenient = operator.removesuffix("IfExists"), operator.endswith("IfExists")
-    test = OPERATORS.get(base)
-    if test is None:
-        raise ValueError(f"condition operator {operator} is not understood here")
     had = {name.lower(): value for name, value in context.items()}  # keys are compared without regard to case
+    if operator == "Null":
+        return all((key.lower() not in had) == (str(value).lower() == "true") for key, value in wanted.items())
+    if operator.startswith(EACH):
+        return all(_each(operator, _several(values), had.get(key.lower(), "")) for key, values in wanted.items())
+    test, lenient = _test(operator.removesuffix("IfExists")), operator.endswith("IfExists")
     return all(any(test(str(one), had[key.lower()]) for one in _several(values)) if key.lower() in had else lenient for key, values in wanted.items())
+
+
+def _each(operator: str, wanted: Sequence[Any], had: str) -> bool:
+    """A key with several values, which the context joins by commas: each must be among those wanted; none is none too many."""
+    test = _test(operator.removeprefix(EACH))
+    return all(any(test(str(one), part) for one in wanted) for part in had.split(",") if part)
+
+
+def _test(operator: str) -> Callable[[str, str], bool]:
+    if operator not in OPERATORS:
+        raise ValueError(f"condition operator {operator} is not understood here")
+    return OPERATORS[operator]
 
 
 def like(pattern: str, text: str) -> bool:

@@ -110,10 +110,10 @@ def decide(look: ImageLook) -> dict[str, Decision]:
         return {ITEM: _absent(look)}
     if look.state.ending:
         return {ITEM: waiting("the machine of a dead build ends", phase="ending")}
-    if look.state.leftovers:
-        return {ITEM: act("an earlier build left things behind", Sweep(look.state.leftovers))}
+    if look.state.free:
+        return {ITEM: act("an earlier build left things behind", Sweep(look.state.free))}
     if home.state != "available":
-        return {ITEM: waiting(f"EC2 makes image {home.name} in {home.region}", phase="pending")}
+        return {ITEM: waiting(f"image {home.name} is {home.state} in {home.region}", phase="pending")}
     return {ITEM: _present(look, home)}
 
 
@@ -123,12 +123,12 @@ def _absent(look: ImageLook) -> Decision:
     if state.elsewhere and state.elsewhere_age < limit:
         words = f"a build on {state.elsewhere} makes it; it is waited for until it is {limit:g} s old, then taken for dead"
         return waiting(words, phase="elsewhere", recheck=limit - state.elsewhere_age)
-    if look.memory.get("built") and not state.leftovers and not state.ending:
+    if look.memory.get("built") and not state.free and not state.ending:
         return stuck(f"Packer ended without the image {state.name_of(look.spec)}: {state.said or 'it said nothing'}; its log is {state.log}")
     if state.ending:
         return waiting("the machine of a dead build ends", phase="ending")
-    if state.leftovers:
-        return act("an earlier build died", Sweep(state.leftovers))
+    if state.free:
+        return act("an earlier build died", Sweep(state.free))
     return act("there is no image of this digest", StartBuild(state.digest))
 
 
@@ -183,7 +183,8 @@ def effect(state: ImageState, step: Step) -> ImageState:
         return replace(state, here=True)
     if isinstance(step, Sweep):
         machines = any(one.kind == "instance" for one in step.leftovers)
-        return replace(state, leftovers=tuple(one for one in state.leftovers if machines and one.kind in LATER), elsewhere="", ending=machines)
+        stay = tuple(one for one in state.leftovers if one not in step.leftovers or (machines and one.kind in LATER))
+        return replace(state, leftovers=stay, elsewhere="", ending=machines)
     if isinstance(step, Remove):
         return replace(state, images=tuple(one for one in state.images if one.id != step.image))
     if isinstance(step, Copy):

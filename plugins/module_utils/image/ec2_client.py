@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import Any, Optional
 
 from ansible_collections.serverops.circleci.plugins.module_utils.cloud.aws_client import asking, aws_client
+from ansible_collections.serverops.circleci.plugins.module_utils.cloud.client import aws_is_there
 from ansible_collections.serverops.circleci.plugins.module_utils.core.errors import NotFound, NotPermitted
 from ansible_collections.serverops.circleci.plugins.module_utils.image.model import (
     DIGEST,
@@ -18,6 +19,7 @@ from ansible_collections.serverops.circleci.plugins.module_utils.image.model imp
     RUN,
     SHORT,
     US,
+    Builder,
     Image,
     Leftover,
     image_from_api,
@@ -41,8 +43,9 @@ class Ec2:
         self._clients: dict[str, Any] = {}
 
     def client(self, region: str) -> Any:
-        """The client of a region."""
+        """The client of a region. Raises BadInput where the library for it is missing."""
         if region not in self._clients:
+            aws_is_there("EC2")
             self._clients[region] = aws_client("ec2", region, self._cloud)
         return self._clients[region]
 
@@ -61,10 +64,11 @@ class Ec2:
         if not found:
             raise NotFound(f"base_image {image} is not in {region}, or not to be seen from this account; give one that is")
 
-    def builders(self, family: str, region: str) -> list[Mapping[str, Any]]:
+    def builders(self, family: str, region: str) -> list[Builder]:
         """Machines on which an image of the family is, or was, built; EC2 shows those that are gone for about an hour."""
         filters = [{"Name": f"tag:{FAMILY}", "Values": [family]}]
-        return [one for group in self._pages(region, "describe_instances", "Reservations", Filters=filters) for one in group["Instances"]]
+        groups = self._pages(region, "describe_instances", "Reservations", Filters=filters)
+        return [builder_from_api(one) for group in groups for one in group["Instances"]]
 
     def disks(self, family: str, region: str) -> list[Leftover]:
         """Disks on no machine, and snapshots of no image, that carry the family's tag."""
@@ -170,18 +174,15 @@ def _is_of(image: Image, digest: str) -> bool:
     return image.digest == digest or image.name.endswith(f"-{digest[:SHORT]}")
 
 
-def run_of(instance: Mapping[str, Any]) -> str:
-    """Where the build that started a machine ran."""
-    return tags_of(instance).get(RUN, "")
-
-
-def age_of(instance: Mapping[str, Any], now: float) -> float:
-    """Seconds since a machine was started."""
-    started = instance.get("LaunchTime")
-    return now - started.timestamp() if isinstance(started, datetime) else 0.0
-
-
-def names_of(instance: Mapping[str, Any]) -> list[Leftover]:
-    """The key pair and security groups that Packer made for a machine: it calls them packer_ and an id."""
-    names = [("key_pair", instance.get("KeyName", ""))] + [("security_group", one.get("GroupName", "")) for one in instance.get("SecurityGroups", ())]
-    return [Leftover(kind, name) for kind, name in names if name.startswith("packer_")]
+def builder_from_api(body: Mapping[str, Any]) -> Builder:
+    """An instance of DescribeInstances, with the key pair and security groups that Packer made for it: it calls them packer_ and an id."""
+    tags, said, started = tags_of(body), body["State"]["Name"], body.get("LaunchTime")
+    names = [("key_pair", body.get("KeyName", ""))] + [("security_group", one.get("GroupName", "")) for one in body.get("SecurityGroups", ())]
+    return Builder(
+        id=body["InstanceId"],
+        state="living" if said in LIVING else "ending" if said == ENDING else "gone",
+        digest=tags.get(DIGEST, ""),
+        run=tags.get(RUN, ""),
+        started=started.timestamp() if isinstance(started, datetime) else 0.0,
+        made=tuple(Leftover(kind, name) for kind, name in names if name.startswith("packer_")),
+    )

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the serverops.circleci authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Machine images of EC2, what a build leaves behind, and what Packer says, as values."""
+"""Machine images, what a build leaves behind, and what Packer says, as values."""
 
 from __future__ import annotations
 
@@ -17,7 +17,8 @@ from ansible_collections.serverops.circleci.plugins.module_utils.core.secret imp
 FAMILY, DIGEST, RUN, OWNER = "serverops_image", "serverops_digest", "serverops_run", "serverops_owner"
 US = "serverops.circleci"
 EVERYBODY = "all"
-LATER = ("security_group", "volume")  # cannot go before the machine that has them
+AWS, GCP = "aws", "gcp"
+LATER = ("security_group", "volume", "disk")  # cannot go before the machine that has them
 SHORT = 12  # letters of the digest in an image's name
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9()\[\] ./\-'@_]{2,114}")  # what EC2 takes, less the digest
 ACCOUNT = re.compile(r"\d{12}")
@@ -43,6 +44,9 @@ class ImageSpec:
     max_build_time: float = 7200.0
     log_directory: str = "~/.serverops/images"
     packer: str = "packer"
+    provider: str = AWS
+    project: str = ""
+    zone: str = ""
 
     @property
     def copies(self) -> tuple[str, ...]:
@@ -77,6 +81,26 @@ class Leftover:
 
 
 @dataclass(frozen=True)
+class Builder:
+    """What an image is built on, or was: a machine, or the disk that is left of one while its image is made. `made` is what goes with it.
+
+    `state` is living, ending or gone; `run` says where Packer runs, `started` when it began, in seconds since 1970 (0: not known).
+    """
+
+    id: str
+    state: str
+    kind: str = "instance"
+    digest: str = ""
+    run: str = ""
+    started: float = 0.0
+    made: tuple[Leftover, ...] = ()
+
+    def age(self, now: float) -> float:
+        """Seconds since it began."""
+        return now - self.started if self.started else 0.0
+
+
+@dataclass(frozen=True)
 class ImageState:
     """All that is known: images of the family in all wanted regions, builds, and what dead builds left."""
 
@@ -90,6 +114,12 @@ class ImageState:
     used: frozenset[str] = frozenset()
     said: str = ""
     log: str = ""
+
+    @property
+    def free(self) -> tuple[Leftover, ...]:
+        """What can be taken away now: not a disk while an image is being made, since that may be made of it."""
+        making = any(one.state == "pending" for one in self.images)
+        return tuple(one for one in self.leftovers if not (making and one.kind == "disk"))
 
     def name_of(self, spec: ImageSpec) -> str:
         """The image's name: the family's with the digest's beginning."""
@@ -109,11 +139,8 @@ def image_name(family: str, digest: str) -> str:
 
 def checked(spec: ImageSpec) -> ImageSpec:
     """Raises BadInput for what no image can be."""
-    if not NAME.fullmatch(spec.name):
-        raise BadInput(f"name is {spec.name!r}; give 3 to 115 letters, digits and any of ( ) [ ] space . / - ' @ _, beginning with a letter or digit")
-    for one in spec.shared_with:
-        if not ACCOUNT.fullmatch(one):
-            raise BadInput(f"shared_with holds {one!r}; give account ids of 12 digits: an image of ours is never public")
+    if spec.provider == AWS:
+        _checked_aws(spec)
     if set(spec.variables) & set(spec.secret_variables):
         both = ", ".join(sorted(set(spec.variables) & set(spec.secret_variables)))
         raise BadInput(f"{both} is in variables and in secret_variables; give it once")
@@ -125,6 +152,14 @@ def checked(spec: ImageSpec) -> ImageSpec:
     if spec.keep < 0 or spec.max_build_time <= 0:
         raise BadInput(f"keep is {spec.keep} and max_build_time {spec.max_build_time:g}; keep must not be below 0, and a build needs time")
     return spec
+
+
+def _checked_aws(spec: ImageSpec) -> None:
+    if not NAME.fullmatch(spec.name):
+        raise BadInput(f"name is {spec.name!r}; give 3 to 115 letters, digits and any of ( ) [ ] space . / - ' @ _, beginning with a letter or digit")
+    for one in spec.shared_with:
+        if not ACCOUNT.fullmatch(one):
+            raise BadInput(f"shared_with holds {one!r}; give account ids of 12 digits: an image of ours is never public")
 
 
 def image_from_api(region: str, body: Mapping[str, Any], shared: Sequence[Mapping[str, Any]] = ()) -> Image:
@@ -175,9 +210,12 @@ def temporary_names(log: str) -> list[Leftover]:
 MUST_USE = ("image_name", "image_digest", "image_run")
 
 
-def must_be_ours(path: str, text: str) -> None:
-    """Raises BadInput for a template that does not take the name and the tags by which its image is found again."""
-    missing = [one for one in MUST_USE if one not in text]
+def must_be_ours(path: str, text: str, provider: str = AWS) -> None:
+    """Raises BadInput for a template that does not take the name and the tags by which its image is found again.
+
+    On Google Cloud a disk has no label of ours: it has the name of the machine that it was made for.
+    """
+    missing = [one for one in (*MUST_USE, *(("instance_name",) if provider == GCP else ())) if one not in text]
     if missing:
         raise BadInput(
             f"template {path} does not use the variables {', '.join(missing)}; its image could not be found again: name it by image_name, "

@@ -12,7 +12,8 @@ from typing import Any
 
 from ansible_collections.serverops.circleci.plugins.module_utils.core.errors import BadInput, Refused
 from ansible_collections.serverops.circleci.plugins.module_utils.core.secret import HIDDEN, Secret
-from ansible_collections.serverops.circleci.plugins.module_utils.image.model import ImageSpec, ImageState, Leftover, last_said, temporary_names
+from ansible_collections.serverops.circleci.plugins.module_utils.image.google_model import base_of, private_parts, run_label
+from ansible_collections.serverops.circleci.plugins.module_utils.image.model import GCP, ImageSpec, ImageState, Leftover, last_said, temporary_names
 from ansible_collections.serverops.circleci.plugins.module_utils.transport.commands import find_program, run
 from ansible_collections.serverops.circleci.plugins.module_utils.transport.detached import Detached, environment, place
 
@@ -23,8 +24,12 @@ VARIABLES = (
     "LANG",
     "TMPDIR",
     "AWS_",
+    "GOOGLE_",
+    "CLOUDSDK_",
+    "GCE_METADATA_",
     "PACKER_PLUGIN_PATH",
     "PACKER_CONFIG_DIR",
+    "SSL_CERT_",
     "HTTP_PROXY",
     "HTTPS_PROXY",
     "NO_PROXY",
@@ -33,6 +38,7 @@ VARIABLES = (
     "no_proxy",
 )
 KEYS = {"access_key": "AWS_ACCESS_KEY_ID", "secret_key": "AWS_SECRET_ACCESS_KEY", "session_token": "AWS_SESSION_TOKEN", "profile": "AWS_PROFILE"}
+GOOGLE_FILE, GOOGLE_TEXT = "service_account_file", "service_account_contents"
 
 
 class Packer:
@@ -52,6 +58,10 @@ class Packer:
             if parts[2:3] == ["version"] and len(parts) > 3:
                 return parts[3].strip()
         raise BadInput(f"{program} tells no version, so it is not the Packer that builds images; another program may have that name")
+
+    def mark(self) -> str:
+        """Where builds of this machine run, in the form that the cloud keeps beside them."""
+        return run_label(place()) if self._spec.provider == GCP else place()
 
     def is_alive(self, digest: str) -> bool:
         """Whether a build of this digest runs on this machine."""
@@ -92,17 +102,23 @@ class Packer:
         return Detached(self._spec.log_directory, f"{self._spec.name.replace('/', '_').replace(' ', '_')}-{digest[:12]}", "pkrvars.json")
 
     def _ours(self, digest: str, state: ImageState) -> dict[str, str]:
-        own = {
-            "image_name": state.name_of(self._spec),
-            "image_family": self._spec.name,
-            "image_digest": digest,
-            "image_run": place(),
-            "region": self._spec.region,
-        }
-        return {**own, **({"base_image": self._spec.base_image} if self._spec.base_image else {})}
+        own = {"image_name": state.name_of(self._spec), "image_family": self._spec.name, "image_digest": digest, "image_run": self.mark()}
+        return {**own, **(self._google() if self._spec.provider == GCP else self._amazon())}
+
+    def _amazon(self) -> dict[str, str]:
+        return {"region": self._spec.region, **({"base_image": self._spec.base_image} if self._spec.base_image else {})}
+
+    def _google(self) -> dict[str, str]:
+        """A key that is given as text goes by a variable: Packer reads none from the environment."""
+        own = {"project": self._spec.project, "zone": self._spec.zone}
+        if self._spec.base_image:
+            own["base_project"], own["base_image"] = base_of(self._spec.base_image, self._spec.project)
+        return {**own, **({"account_file": str(self._cloud[GOOGLE_TEXT])} if GOOGLE_TEXT in self._cloud else {})}
 
     def _environment(self) -> dict[str, str]:
         keys = {variable: str(self._cloud[name]) for name, variable in KEYS.items() if name in self._cloud}
+        if self._spec.provider == GCP:
+            keys = {"GOOGLE_APPLICATION_CREDENTIALS": os.path.expanduser(self._cloud[GOOGLE_FILE])} if GOOGLE_FILE in self._cloud else {}
         # A key that is given beats a profile of the environment.
         kept = {name: value for name, value in environment(VARIABLES).items() if not (keys and name in KEYS.values())}
         return {**kept, **keys, "CHECKPOINT_DISABLE": "1", "PACKER_NO_COLOR": "1"}
@@ -111,6 +127,7 @@ class Packer:
         hidden = [value.reveal() for value in self._secrets.values()] + [
             str(self._cloud[name]) for name in ("secret_key", "session_token") if name in self._cloud
         ]
+        hidden += private_parts(str(self._cloud.get(GOOGLE_TEXT, "")))
         for secret in hidden:
             if secret:
                 text = text.replace(secret, HIDDEN)

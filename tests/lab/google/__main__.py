@@ -29,7 +29,7 @@ def main() -> None:
     if args.parent:
         threading.Thread(target=_watch, args=(args.parent, server), daemon=True).start()
     part = args.ready.with_suffix(".part")
-    part.write_text(json.dumps({"url": server.url, "control": f"{server.url}/_lab"}))
+    part.write_text(json.dumps({"url": server.url, "control": f"{server.url}/_lab", "ca": server.ca}))
     part.replace(args.ready)
     server.serve_forever(0.1)
 

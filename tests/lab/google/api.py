@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from lab.google import oauth, policies
 from lab.google.answers import Answer, Asked, Json, Said, error, grant_error, ok
+from lab.google.compute import Compute
 from lab.google.iam import Iam
 from lab.google.model import World
 from lab.google.storage import Storage
@@ -39,14 +40,17 @@ class Api:
         self.world, self.url = world, url
         self.faults: list[Fault] = []
         self.storage, self.iam = Storage(world), Iam(world, lambda: f"{self.url}/token")
+        self.compute = Compute(world)
         project = r"/v[13]/projects/([^/:]+):(getIamPolicy|setIamPolicy)"
         self._routes: list[tuple[str, re.Pattern[str], Callable[..., Answer]]] = [
-            (method, re.compile(pattern), act) for method, pattern, act in (*self.storage.routes, *self.iam.routes, ("POST", project, self.policy))
+            (method, re.compile(pattern), act)
+            for method, pattern, act in (*self.storage.routes, *self.iam.routes, *self.compute.routes, ("POST", project, self.policy))
         ]
 
     def handle(self, asked: Asked) -> Answer | None:
         """None: the connection breaks."""
         with self.world.lock:
+            self.compute.pass_time()
             asked.member = self._member(asked)
             fault = next((one for one in self.faults if one.times > 0 and re.search(one.match, f"{asked.method} {asked.path}")), None)
             if fault:
@@ -61,13 +65,13 @@ class Api:
         return (
             grant_error(said.message, "internal_failure" if said.code >= 429 else "unauthorized_client", said.code)
             if asked.path == "/token"
-            else error(said, "/storage/v1/" in asked.path)
+            else error(said, "/storage/v1/" in asked.path or "/compute/v1/" in asked.path)
         )
 
     def _own(self, asked: Asked) -> Answer:
         if asked.path == "/token" and asked.method == "POST":
             return oauth.token(self.world, asked, f"{self.url}/token")
-        storage = "/storage/v1/" in asked.path
+        storage = "/storage/v1/" in asked.path or "/compute/v1/" in asked.path  # two that write their errors alike
         try:
             if asked.member is None:
                 words = "Request had invalid authentication credentials. Expected OAuth 2 access token, login cookie or other valid authentication credential."

@@ -18,15 +18,18 @@ COMPUTE = frozenset(
         *("disks.create", "disks.createSnapshot", "disks.delete", "disks.get", "disks.list", "disks.setIamPolicy"),
         *("snapshots.create", "snapshots.delete", "snapshots.get", "snapshots.useReadOnly", "snapshots.setIamPolicy"),
         *("instances.create", "instances.delete", "instances.setMetadata", "zones.get", "projects.get"),
-        *("disks.setLabels", "disks.use", "images.get", "images.useReadOnly", "subnetworks.use", "subnetworks.useExternalIp", "zoneOperations.get"),
-        *(f"instances.{verb}" for verb in ("attachDisk", "detachDisk", "get", "list", "setLabels", "setTags", "start", "stop", "setServiceAccount")),
+        *("disks.setLabels", "disks.use", "disks.useReadOnly", "globalOperations.get", "instanceTemplates.list", "machineTypes.get"),
+        *(f"images.{verb}" for verb in ("create", "delete", "get", "getIamPolicy", "list", "setIamPolicy", "setLabels", "useReadOnly")),
+        *(f"instances.{verb}" for verb in ("attachDisk", "detachDisk", "get", "getSerialPortOutput", "list", "setLabels", "setTags", "start", "stop")),
+        *("instances.setServiceAccount", "subnetworks.use", "subnetworks.useExternalIp", "zoneOperations.get"),
     )
 )
 ACTING = frozenset(f"iam.serviceAccounts.{verb}" for verb in ("actAs", "getAccessToken", "getOpenIdToken", "implicitDelegation", "signBlob", "signJwt"))
 
 PREDEFINED: dict[str, frozenset[str]] = {
     "roles/owner": OBJECTS | BUCKETS | ACCOUNTS | KEYS | ROLES | PROJECT | COMPUTE | {"iam.serviceAccounts.actAs"},
-    "roles/editor": COMPUTE | {"storage.buckets.create", "storage.buckets.delete", "storage.buckets.list", "iam.serviceAccounts.actAs"},
+    "roles/editor": frozenset(one for one in COMPUTE if "IamPolicy" not in one)
+    | {"storage.buckets.create", "storage.buckets.delete", "storage.buckets.list", "iam.serviceAccounts.actAs"},
     "roles/viewer": frozenset({"compute.disks.get", "storage.buckets.list", "resourcemanager.projects.get"}),
     "roles/storage.admin": OBJECTS | BUCKETS,
     "roles/storage.objectAdmin": OBJECTS,
@@ -41,6 +44,8 @@ PREDEFINED: dict[str, frozenset[str]] = {
     "roles/iam.serviceAccountKeyAdmin": KEYS | {"iam.serviceAccounts.get", "iam.serviceAccounts.list"},
     "roles/iam.roleAdmin": ROLES,
     "roles/resourcemanager.projectIamAdmin": PROJECT,
+    "roles/compute.admin": COMPUTE,
+    "roles/compute.imageUser": frozenset({"compute.images.get", "compute.images.list", "compute.images.useReadOnly"}),
     "roles/iam.workloadIdentityUser": frozenset({"iam.serviceAccounts.getAccessToken", "iam.serviceAccounts.getOpenIdToken"}),
     "roles/iam.serviceAccountTokenCreator": ACTING - {"iam.serviceAccounts.actAs"},
 }

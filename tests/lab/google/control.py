@@ -6,6 +6,7 @@
 from typing import Any
 
 from lab.google.api import FAULTS, Api, Fault
+from lab.google.model import Role
 from lab.google.pairs import key_file, pair
 
 PROJECT, OPERATOR = "lab-project", "operator"
@@ -64,6 +65,11 @@ class Control:
         """Keys' ids by e-mail, the operator's left out."""
         return {email: sorted(one.keys) for email, one in self._world.accounts.items() if not email.startswith(f"{OPERATOR}@")}
 
+    def role(self, name: str, permissions: list[str]) -> None:
+        """A custom role, past the API."""
+        whole = f"projects/{PROJECT}/roles/{name}"
+        self._world.roles[whole] = Role(whole, permissions, etag=self._world.etag())
+
     def roles(self) -> dict[str, Any]:
         return {name: sorted(role.permissions) for name, role in self._world.roles.items() if not role.deleted}
 
@@ -86,6 +92,25 @@ class Control:
 
     def objects(self, bucket: str, prefix: str = "") -> dict[str, int]:
         return {key: int(one["size"]) for key, one in self._world.buckets[bucket].objects.items() if key.startswith(prefix)}
+
+    def compute(self, seconds: dict[str, float] | None = None, fails: dict[str, str] | None = None, page: int = 500) -> None:
+        """How long orders of Compute Engine take, which of them fail, how much a list tells at once."""
+        self._api.compute.seconds |= seconds or {}
+        self._api.compute.fails, self._api.compute.page = dict(fails or {}), page
+
+    def image(self, name: str, project: str = PROJECT, labels: dict[str, str] | None = None, status: str = "READY") -> dict[str, str]:
+        self._world.project(project)
+        return {"link": self._api.compute.put_image(project, name, labels, status)["selfLink"]}
+
+    def disk(self, name: str, zone: str, source: str = "", project: str = PROJECT) -> None:
+        self._api.compute.put_disk(project, zone, name, source)
+
+    def made(self, project: str = PROJECT) -> Any:
+        """Images with their states and members, machines and disks by name."""
+        shelf = self._api.compute.shelf(project)
+        members = {one: [m for b in self._world.policies[f"images/{project}/{one}"].bindings for m in b["members"]] for one in shelf.images}
+        images = {name: [one["status"], sorted(members[name])] for name, one in shelf.images.items()}
+        return {"images": images, "machines": sorted(shelf.instances), "disks": sorted(shelf.disks)}
 
     def fault(self, faults: list[dict[str, Any]]) -> None:
         """These from now on; none: whole again."""

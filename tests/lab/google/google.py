@@ -19,10 +19,14 @@ PATIENCE = 60.0  # s
 
 
 class Google:
-    """`with Google.start() as google`. `google.ask("grant", resource=..., ...)` is an act of lab.google.control; `contents` the operator's key."""
+    """`with Google.start() as google`. `google.ask("grant", resource=..., ...)` is an act of lab.google.control; `contents` the operator's key.
 
-    def __init__(self, process: subprocess.Popen[bytes], url: str) -> None:
+    `environment` leads a program that knows only Google's own names here.
+    """
+
+    def __init__(self, process: subprocess.Popen[bytes], url: str, ca: str) -> None:
         self._process, self.url = process, url
+        self.environment = {"HTTPS_PROXY": url, "SSL_CERT_FILE": ca}
         self.contents = str(self.ask("operator")["contents"])
 
     @classmethod
@@ -37,7 +41,8 @@ class Google:
                     process.kill()
                     raise RuntimeError(f"the simulator did not start (exit {process.poll()})")
                 time.sleep(0.02)
-            return cls(process, json.loads(ready.read_text())["url"])
+            told = json.loads(ready.read_text())
+            return cls(process, told["url"], told["ca"])
 
     def __enter__(self) -> "Google":
         return self

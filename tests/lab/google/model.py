@@ -170,7 +170,11 @@ class World:
     def _chain(self, resource: str) -> list[str]:
         kind, _slash, name = resource.partition("/")
         found = [resource] if resource in self.policies else []
-        project = {"buckets": lambda: self.buckets[name].project, "accounts": lambda: self.accounts[name].project}.get(kind)
+        project = {
+            "buckets": lambda: self.buckets[name].project,
+            "accounts": lambda: self.accounts[name].project,
+            "images": lambda: name.partition("/")[0],
+        }.get(kind)
         return [*found, f"projects/{project()}"] if project else found
 
     def _is(self, member: str, members: list[str]) -> bool:

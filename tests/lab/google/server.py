@@ -1,13 +1,16 @@
-"""The simulator on a port of the loopback: Google, and /_lab beside it."""
+"""The simulator on a port of the loopback: Google, /_lab beside it, and a proxy that answers in the place of Google's names."""
 # Copyright (c) 2026, the serverops.circleci authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
 import json
 import socket
+import ssl
 import struct
+import tempfile
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
@@ -15,10 +18,11 @@ from lab.google.answers import Answer, Asked
 from lab.google.api import Api
 from lab.google.control import Control
 from lab.google.model import World
+from lab.tls import Papers
 
 
 class Server(ThreadingHTTPServer):
-    """`url` is where it is."""
+    """`url` is where it is; as a proxy for HTTPS it has certificates that `ca` signed."""
 
     daemon_threads = True
 
@@ -27,6 +31,17 @@ class Server(ThreadingHTTPServer):
         self.url = f"http://127.0.0.1:{self.server_address[1]}"
         self.api = Api(World(), self.url)
         self.control = Control(self.api)
+        self._folder = tempfile.TemporaryDirectory(prefix="lab-google-")
+        self._papers = Papers(Path(self._folder.name))
+        self.ca = self._papers.ca
+        self.names: dict[str, ssl.SSLContext] = {}
+
+    def known_as(self, name: str) -> ssl.SSLContext:
+        """What makes it one of Google's machines to whoever trusts the authority."""
+        if name not in self.names:
+            self.names[name] = made = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            made.load_cert_chain(*self._papers.sign(name, name))
+        return self.names[name]
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -56,6 +71,18 @@ class Handler(BaseHTTPRequestHandler):
         self._send(answer)
 
     do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = _any
+
+    def do_CONNECT(self) -> None:
+        """Whoever is wanted, it is answered here."""
+        name = self.path.rpartition(":")[0]
+        if not name.endswith((".googleapis.com", ".google.com")):
+            self.send_error(403, "Not a name of Google's")
+            return
+        self.send_response(200)
+        self.end_headers()
+        self.close_connection = True
+        with self.server.known_as(name).wrap_socket(self.connection, server_side=True) as inside:
+            Handler(inside, self.client_address, self.server)
 
     def _control(self, act: str, body: bytes) -> None:
         if act == "stop":

@@ -37,8 +37,11 @@ class Build:
 class Builder:
     """The builds of one machine, by the path of what stands for their process."""
 
+    stages = STAGES
+    label = "amazon-ebs"
+
     def __init__(self, account: Account) -> None:
-        self.account = account
+        self.account, self.clock = account, account.clock
         self.builds: dict[str, Build] = {}
         self.starts = 0
         self.fails = ""
@@ -47,25 +50,28 @@ class Builder:
         self.starts += 1
         given = json.loads(variables)
         old = self.builds.get(name)
-        self.builds[name] = Build(given, self.account.clock.now(), f"packer_{self.starts}", log=old.log if old else "")
+        self.builds[name] = Build(given, self.clock.now(), f"packer_{self.starts}", log=old.log if old else "")
 
     def look(self, name: str) -> Build | None:
         """The build as far as it has come by now."""
         build = self.builds.get(name)
         if build is None or not build.alive:
             return build
-        for at, stage, words in STAGES[build.done :]:
-            if self.account.clock.now() < build.began + at:
+        for at, stage, words in self.stages[build.done :]:
+            if self.clock.now() < build.began + at:
                 break
             build.done += 1
-            build.log += f"==> amazon-ebs: {words.format(key=build.key, name=build.variables['image_name'])}\n"
+            build.log += f"==> {self.label}: {words.format(key=build.key, name=build.variables['image_name'])}\n"
             if stage == self.fails:
-                build.log += "==> amazon-ebs: Script exited with non-zero exit status: 1\n"
+                build.log += f"==> {self.label}: Script exited with non-zero exit status: 1\n"
                 stage, build.alive = "clean", False
-            getattr(self, f"_{stage}")(build)
+            self._work(build, stage, build.began + at)
             if not build.alive:
                 break
         return build
+
+    def _work(self, build: Build, stage: str, _at: float) -> None:
+        getattr(self, f"_{stage}")(build)
 
     def kill(self, name: str) -> None:
         build = self.look(name)
@@ -91,7 +97,7 @@ class Builder:
         self._here(build)["instances"][one] = {**body, "ImageId": given.get("base_image", "ami-base"), "LaunchTime": self.account.clock.wall()}
 
     def _provision(self, build: Build) -> None:
-        build.log += "    amazon-ebs: the password is " + build.variables.get("password", "none") + "\n"
+        build.log += f"    {self.label}: the password is " + build.variables.get("password", "none") + "\n"
 
     def _image(self, build: Build) -> None:
         given = build.variables

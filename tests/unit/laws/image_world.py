@@ -48,7 +48,6 @@ class ImageWorld:
                 (packer_client, "find_program", lambda name: f"/usr/bin/{name}" if self.version else None),
                 (packer_client, "run", self._run),
                 (packer_client, "place", lambda: self.machine),
-                (build_client, "place", lambda: self.machine),
                 (build_client, "read_text", lambda path, _option: self.text if path.endswith("json") else Path(path).name),
             ):
                 stack.enter_context(mock.patch.object(module, name, value))

@@ -10,6 +10,8 @@ from typing import Any
 
 import pytest
 from ansible_collections.serverops.circleci.plugins.module_utils.door import WAIT_OPTIONS
+from unit.laws import google_images
+from unit.laws.google_image_world import PROJECT, ZONE, GoogleImageWorld
 from unit.laws.image_world import AWAY, CANARY, HOME, TEMPLATE, ImageWorld
 from unit.laws.images import PARAMS
 from unit.laws.running import module_run
@@ -136,3 +138,74 @@ def test_a_real_process_names_what_is_missing(tmp_path: Path) -> None:
     (tmp_path / "linux.json").write_text(TEMPLATE)
     answer = process(NAME, {"AWS_REGION": "eu-west-1"}, name="x", template=str(tmp_path / "linux.json"), shared_with=["everybody"])
     assert answer["failed"] and "name is 'x'" in answer["msg"], "the region came from the environment"
+
+
+# -- on Google Cloud -------------------------------------------------------------------------------------------------
+
+
+def google(world: GoogleImageWorld, check: bool = False, **params: Any) -> dict[str, Any]:
+    world.settle_in()
+    return module_run(DOOR, world, {**google_images.PARAMS, **params}, check)
+
+
+def test_built_told_and_left_alone_on_google_cloud() -> None:
+    world = GoogleImageWorld()
+    result = google(world)
+    assert not result.get("failed"), result
+    assert (steps(result), result["regions"], result["image"]["shared_with"]) == (["build", "share"], {"global": result["name"]}, ["user:a@example.com"])
+    again = google(world)
+    assert (again["changed"], world.writes()) == (False, [])
+
+
+def test_a_build_on_another_controller_is_waited_for_by_its_machine_and_by_its_disk_then_taken_for_dead() -> None:
+    for seconds in (5, 18):  # with a machine, with a disk alone
+        world = google_images.died(seconds)
+        world.machine = "other/2"
+        waits = google(world, wait=False)
+        assert (waits["changed"], waits["leftovers"]) == (False, []) and "a build on " in waits["reason"]
+        result = google(world, max_build_time=60.0)
+        assert not result.get("failed") and steps(result)[0] == "sweep", result
+        assert world.end() == google_images.BUILT
+
+
+def test_what_looks_like_ours_and_is_not_stays() -> None:
+    world = GoogleImageWorld()
+    world.control.disk("circleci-linux-data", ZONE)
+    world.api.compute.put_image(PROJECT, "circleci-linux-by-hand")
+    result = google(world, keep=1)
+    assert not result.get("failed"), result
+    made = world.control.made()
+    assert made["disks"] == [f"{ZONE}/circleci-linux-data"] and "circleci-linux-by-hand" in made["images"]
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"shared_with": ["allUsers"]}, "never public"),
+        ({"base_image": "gone"}, "base_image gone is not in project lab-project"),
+        ({"regions": ["us-east1"]}, "is in all of them"),
+        ({"zone": ""}, "zone is ''"),
+    ],
+)
+def test_bad_input_on_google_cloud_is_told_and_nothing_is_begun(change: dict[str, Any], words: str) -> None:
+    world = GoogleImageWorld()
+    result = google(world, **change)
+    assert result["failed"] and words in result["msg"] and (world.writes(), world.builder.starts) == ([], 0)
+    assert CANARY not in str(result)
+
+
+def test_an_image_that_google_fails_to_make_is_removed_and_the_next_run_makes_it() -> None:
+    world = GoogleImageWorld()
+    world.api.compute.fails = {"images": "INTERNAL_ERROR"}
+    result = google(world)
+    assert result["failed"] and "Packer ended without the image" in result["msg"] and steps(result) == ["build", "remove"]
+    result = google(world)
+    assert not result.get("failed") and world.end() == google_images.BUILT, result
+
+
+def test_the_name_of_a_member_is_not_hidden_as_a_password_would_be(tmp_path: Path) -> None:
+    """It is written like an address with a password in it."""
+    (tmp_path / "t.json").write_text(TEMPLATE)
+    given = {"provider": "gcp", "name": "linux", "template": str(tmp_path / "t.json"), "project": "example-project", "zone": "no-zone"}
+    answer = process(NAME, {}, **given, shared_with=["serviceAccount:zone@example-project.iam.gserviceaccount.com"])
+    assert answer["failed"] and "zone is 'no-zone'" in answer["msg"]

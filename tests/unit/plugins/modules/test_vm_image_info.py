@@ -7,6 +7,9 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+from ansible_collections.serverops.circleci.plugins.module_utils.core.errors import BadInput
+from unit.laws import google_images
 from unit.laws.image_world import AWAY, HOME, ImageWorld
 from unit.laws.images import listed
 from unit.plugins.modules.indoors import check_options, module, returned
@@ -17,7 +20,7 @@ NAME = "vm_image_info"
 
 
 def read(world: ImageWorld, **params: Any) -> dict[str, Any]:
-    given = {"name": "circleci-linux", "region": HOME, "regions": [], "cloud": None, **params}
+    given = {"name": "circleci-linux", "region": HOME, "regions": [], "cloud": None, "provider": "aws", **params}
     with world.open():
         return dict(module(NAME).DOOR.read(given, world.clock))
 
@@ -55,3 +58,22 @@ def test_what_may_not_be_seen_counts_as_used() -> None:
 
 def test_of_another_family_none() -> None:
     assert read(listed(), name="circleci-windows") == {"images": []}
+
+
+def test_on_google_cloud() -> None:
+    world = google_images.listed()
+    given = {**google_images.readings()[0].params, "region": None, "regions": []}
+    with world.open():
+        found = dict(module(NAME).DOOR.read(given, world.clock))
+    names = [(one["name"], one["used"], one["public"], one["shared_with"], one["region"]) for one in found["images"]]
+    assert names == [
+        ("circleci-linux-2", False, True, [], "global"),
+        ("circleci-linux-1", True, False, ["user:a@example.com"], "global"),
+        ("circleci-linux-0", True, False, [], "global"),
+    ]
+
+
+@pytest.mark.parametrize(("given", "words"), [({"region": None}, "region is not given"), ({"provider": "gcp", "project": None}, "project is None")])
+def test_a_place_must_be_named(given: dict[str, Any], words: str) -> None:
+    with pytest.raises(BadInput, match=words):
+        read(ImageWorld(), **given)

@@ -13,18 +13,28 @@ from ansible_collections.serverops.circleci.plugins.module_utils.core.errors imp
 
 PARAMETERS: dict[str, dict[str, Any]] = {
     "velero_aws": {"bucket": "backups", "prefix": "velero"},
+    "velero_gcp": {"bucket": "backups", "snapshots": True},
+    "vm_image_aws": {
+        **{"region": "eu-west-1", "account": "111111111111", "subnets": ["subnet-1"], "security_groups": ["sg-1"]},
+        **{"name": "circleci-linux", "base_images": ["ami-1"]},
+    },
+    "vm_image_gcp": {},
     "vm_service_aws": {"region": "eu-west-1", "account": "111111111111", "subnets": ["subnet-1"], "security_groups": ["sg-1"]},
+    "vm_service_gcp": {},
 }
 EVERYTHING = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]}
 NOTHING = {"Version": "2012-10-17", "Statement": [{"Effect": "Deny", "Action": "*", "Resource": "*"}]}
 CONFUSED = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": ["ec2:Delete*", "ec2:CreateTags"], "Resource": "*"}]}
+# The same four on Google Cloud.
+GRANTS = {id(EVERYTHING): {"role": "roles/owner"}, id(NOTHING): {"permissions": []}, id(CONFUSED): {"permissions": ["iam.serviceAccounts.actAs"]}}
 
 
 @pytest.mark.parametrize("name", sorted(PURPOSES))
 @pytest.mark.parametrize(("document", "verdict"), [(None, "least"), (EVERYTHING, "too broad"), (NOTHING, "too narrow"), (CONFUSED, "too narrow and too broad")])
 def test_a_policy_is_judged_by_its_calls(name: str, document: Any, verdict: str) -> None:
     purpose = purpose_of(name, PARAMETERS[name])
-    found = judged(purpose, [document or purpose.policy])
+    given = GRANTS.get(id(document)) if name.endswith("_gcp") else document
+    found = judged(purpose, [given] if given else purpose.documents)
     assert found["verdict"] == verdict
     assert found["summary"]["needed"] == len(purpose.needed) == len(found["needed"])
     assert found["summary"]["refused"] == sum(not one["allowed"] for one in found["needed"])

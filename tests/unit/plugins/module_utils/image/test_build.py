@@ -24,7 +24,8 @@ COPY, COPY3 = replace(MINE, id="ami-2", region=AWAY), replace(MINE, id="ami-3", 
 FAILED = replace(COPY, state="failed", why="Client.InternalError")
 NONE = ImageState(DIGEST, log="/logs/x")
 THERE = replace(NONE, images=(MINE,))
-KEY, MACHINE = Leftover("key_pair", "packer_1"), Leftover("instance", "i-1")
+KEY, MACHINE, DISK = Leftover("key_pair", "packer_1"), Leftover("instance", "i-1"), Leftover("disk", "d-1")
+OTHER = replace(PENDING, id="ami-9", name="linux-other", digest="e" * 64)
 OLD = [replace(MINE, id=f"ami-old{number}", name=f"linux-old{number}", digest=f"{number}", created=f"2026-0{number + 1}") for number in range(3)]
 
 
@@ -51,6 +52,11 @@ TABLE: list[tuple[str, ImageSpec, ImageState, str]] = [
     ("a dead build left its variables beside the image", SPEC, replace(THERE, leftovers=(Leftover("variables", DIGEST),)), "steps sweep"),
     ("all is there", SPEC, THERE, "settled"),
     ("EC2 still makes it", SPEC, images(PENDING), "waiting"),
+    ("a disk of a dead build waits for the image that may be made of it", SPEC, images(PENDING, leftovers=(DISK,)), "waiting"),
+    ("what else it left does not", SPEC, images(PENDING, leftovers=(DISK, KEY)), "steps sweep"),
+    ("another image is made, and there is a disk", SPEC, images(OTHER, leftovers=(DISK,)), "steps build"),
+    ("a disk of a dead build beside its image", SPEC, replace(THERE, leftovers=(DISK,)), "steps sweep"),
+    ("one that is being deleted", SPEC, images(replace(MINE, state="deleting")), "waiting"),
     ("EC2 failed", SPEC, images(replace(MINE, state="failed")), "steps remove"),
     ("it is there by its name only, without tags", SPEC, images(replace(MINE, digest="", family="", owned=False)), "steps tag"),
     ("its tags are half on", SPEC, images(replace(MINE, owned=False)), "steps tag"),
@@ -123,3 +129,11 @@ def test_the_tags_and_people_of_a_copy_are_not_taken_for_granted() -> None:
     state = build.effect(THERE, build.Copy("ami-1", AWAY))
     [copy] = [one for one in state.images if one.region == AWAY]
     assert (copy.digest, copy.owned, copy.shared, copy.state) == ("", False, frozenset(), "pending")
+
+
+def test_sweeping_a_machine_leaves_its_disk_to_the_next_look_and_what_is_held_stays() -> None:
+    state = replace(NONE, leftovers=(MACHINE, DISK, KEY))
+    after = build.effect(state, build.Sweep((MACHINE, DISK, KEY)))
+    assert after.leftovers == (DISK,) and after.ending
+    held = images(PENDING, leftovers=(DISK, KEY))
+    assert build.effect(held, build.Sweep(held.free)).leftovers == (DISK,)

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.serverops.circleci.plugins.module_utils.core.errors import NotFound
-from ansible_collections.serverops.circleci.plugins.module_utils.image.ec2_client import Ec2, age_of, names_of
+from ansible_collections.serverops.circleci.plugins.module_utils.image.ec2_client import Ec2, builder_from_api
 from ansible_collections.serverops.circleci.plugins.module_utils.image.model import Leftover
 from unit.laws.image_world import HOME, ImageWorld
 
@@ -64,6 +64,12 @@ def test_exactly_the_change_of_people_is_sent(world: ImageWorld) -> None:
 
 
 def test_a_machine_tells_its_age_and_what_packer_made_for_it() -> None:
-    body: dict[str, Any] = {"LaunchTime": datetime.fromtimestamp(100, timezone.utc), "KeyName": "packer_1", "SecurityGroups": [{"GroupName": "default"}]}
-    assert age_of(body, 160.0) == 60.0 and age_of({}, 160.0) == 0.0
-    assert names_of(body) == [Leftover("key_pair", "packer_1")], "a group of the operator's own stays"
+    body: dict[str, Any] = {"InstanceId": "i-1", "State": {"Name": "stopped"}, "KeyName": "packer_1", "SecurityGroups": [{"GroupName": "default"}]}
+    made = builder_from_api({**body, "LaunchTime": datetime.fromtimestamp(100, timezone.utc)})
+    assert made.age(160.0) == 60.0 and builder_from_api(body).age(160.0) == 0.0
+    assert made.made == (Leftover("key_pair", "packer_1"),), "a group of the operator's own stays"
+
+
+@pytest.mark.parametrize(("said", "state"), [("pending", "living"), ("stopped", "living"), ("shutting-down", "ending"), ("terminated", "gone")])
+def test_a_machine_lives_until_it_ends(said: str, state: str) -> None:
+    assert builder_from_api({"InstanceId": "i-1", "State": {"Name": said}}).state == state
