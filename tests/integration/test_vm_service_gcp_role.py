@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
+from ansible_collections.serverops.circleci.plugins.module_utils.cloud.purposes import purpose_of
 from google.auth.transport.requests import AuthorizedSession
 from google.oauth2.service_account import Credentials
-from integration.playing import ROOT, Played, play
+from integration.playing import Played, play
 
 from lab.google.google import Google
 from lab.kots.model import Item
@@ -37,7 +37,7 @@ PLAY = """
         msg: "made {{ vm_service_gcp_result | to_json }}"
 """
 EMAIL = "circleci-vm-service@lab-project.iam.gserviceaccount.com"
-LEAST = yaml.safe_load((ROOT / "roles/vm_service_gcp/vars/permissions.yml").read_text())["vm_service_gcp_permissions"]
+LEAST = purpose_of("vm_service_gcp", {}).permissions
 # As the guide prints the titles; keys and groups are the lab's.
 VM_ITEMS = (
     Item("lab_vm_project", "GCP project ID", group="vm_service"),
