@@ -91,6 +91,29 @@ def test_once_more_nothing_is_left_to_do(world: Disaster) -> None:
     assert set(states(journal).values()) == {"there"} and "changed=0" in played.output and seen(world) == before
 
 
+def test_builds_that_the_database_believes_in_are_listed_and_ended_only_on_request(world: Disaster) -> None:
+    """Two began before the restore, the third after it: that one lives."""
+    world.front.believed(7, "2026-01-01T10:00:00.000Z", "5f0c1c1e-0000-4000-8000-000000000001")
+    world.front.believed(8, "2026-01-01T10:05:00.000Z")
+    world.front.believed(9, "2099-01-01T10:00:00.000Z", "5f0c1c1e-0000-4000-8000-000000000002")
+
+    def running() -> list[int]:
+        return [one["build_num"] for one in world.front.recorded if one["lifecycle"] == "running"]
+
+    journal, played = world.restored()
+    assert states(journal)["lost_builds"] == "by_hand" and [one["number"] for one in journal["lost_builds"]] == [7, 8] and running() == [7, 8, 9]
+    assert journal["phase"] == "ended" and "build lost: " in played.output and "/gh/example/app/9" not in played.output
+    page = max((world.home / "serverops-journal").glob("*-restore.html")).read_text()
+    assert "A person is wanted" in page and "github/example/app 7" in page
+    journal, played = world.restored("--check", lost_builds="canceled")
+    assert states(journal)["lost_builds"] == "foretold" and running() == [7, 8, 9]
+    journal, played = world.restored(lost_builds="canceled")
+    assert states(journal)["lost_builds"] == "done" and running() == [9]
+    journal, played = world.restored(lost_builds="canceled")
+    assert states(journal)["lost_builds"] == "there" and "changed=0" in played.output
+    assert TOKEN not in played.output
+
+
 def test_names_are_not_moved_away_from_an_installation_that_answers(world: Disaster) -> None:
     world.names.change(DOMAIN, "A", OLD[0])
     with socket.create_server((OLD[0], 0)) as rival:
