@@ -159,7 +159,9 @@ def _next_steps(journal: Json) -> list[Json]:
         if _open_records(journal):
             words = "Have the records below set, then run it again"
         elif journal["phase"] == "ended" and journal.get("lost_builds"):
-            words = "Cancel the builds below that nobody waits for, or have them all canceled with kots_disaster_recovery_lost_builds: canceled; then run it again"
+            words = (
+                "Cancel the builds below that nobody waits for, or have them all canceled with kots_disaster_recovery_lost_builds: canceled; then run it again"
+            )
         found.insert(0, {"words": words, "command": journal["go_on"]})
     return found
 

@@ -141,7 +141,7 @@ def test_what_is_said_of_the_check_by_restic_reaches_it(site: Site, home: Path, 
     asked = {"backup_required_proofs": ["phase", "repository_check"], "backup_restic_program": "/bin/true", "backup_wait_timeout": 5}
     journal, played = backed_up(home, code=2, **{**asked, **given})
     assert words in journal["message"] and backups(site) == before
-    assert all(f"{name}\": \"{value}" in journal["go_on"] for name, value in given.items()), "the command that goes on says it too"
+    assert all(f'{name}": "{value}' in journal["go_on"] for name, value in given.items()), "the command that goes on says it too"
 
 
 def test_the_other_line_and_a_wrong_one_are_refused_before_anything(home: Path) -> None:

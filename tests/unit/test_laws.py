@@ -13,6 +13,7 @@ from ansible_collections.serverops.circleci.plugins.module_utils.door import rec
 from unit.laws import (
     certificates,
     gcp,
+    gcp_dns,
     host_files,
     images,
     kots,
@@ -37,6 +38,7 @@ from unit.toy import subjects as toy
 SUBJECTS: list[Subject] = [
     *toy.subjects(),
     *gcp.subjects(),
+    *gcp_dns.subjects(),
     *images.subjects(),
     *nomad.subjects(),
     *nomad_jobs.subjects(),

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from lab.google import oauth, policies
 from lab.google.answers import Answer, Asked, Json, Said, error, grant_error, ok
+from lab.google.dns import Dns
 from lab.google.iam import Iam
 from lab.google.model import World
 from lab.google.storage import Storage
@@ -39,9 +40,11 @@ class Api:
         self.world, self.url = world, url
         self.faults: list[Fault] = []
         self.storage, self.iam = Storage(world), Iam(world, lambda: f"{self.url}/token")
+        self.dns = Dns(world)
         project = r"/v[13]/projects/([^/:]+):(getIamPolicy|setIamPolicy)"
         self._routes: list[tuple[str, re.Pattern[str], Callable[..., Answer]]] = [
-            (method, re.compile(pattern), act) for method, pattern, act in (*self.storage.routes, *self.iam.routes, ("POST", project, self.policy))
+            (method, re.compile(pattern), act)
+            for method, pattern, act in (*self.storage.routes, *self.iam.routes, *self.dns.routes, ("POST", project, self.policy))
         ]
 
     def handle(self, asked: Asked) -> Answer | None:
@@ -61,13 +64,13 @@ class Api:
         return (
             grant_error(said.message, "internal_failure" if said.code >= 429 else "unauthorized_client", said.code)
             if asked.path == "/token"
-            else error(said, "/storage/v1/" in asked.path)
+            else error(said, "/storage/v1/" in asked.path or "/dns/v1/" in asked.path)
         )
 
     def _own(self, asked: Asked) -> Answer:
         if asked.path == "/token" and asked.method == "POST":
             return oauth.token(self.world, asked, f"{self.url}/token")
-        storage = "/storage/v1/" in asked.path
+        storage = "/storage/v1/" in asked.path or "/dns/v1/" in asked.path
         try:
             if asked.member is None:
                 words = "Request had invalid authentication credentials. Expected OAuth 2 access token, login cookie or other valid authentication credential."

@@ -20,6 +20,15 @@ COMPUTE = frozenset(
         *("instances.create", "instances.delete", "instances.setMetadata", "zones.get", "projects.get"),
     )
 )
+DNS = frozenset(
+    f"dns.{what}.{verb}"
+    for what, verbs in (
+        ("managedZones", ("create", "delete", "get", "list", "update")),
+        ("resourceRecordSets", ("create", "delete", "get", "list", "update")),
+        ("changes", ("create", "get", "list")),
+    )
+    for verb in verbs
+)
 ACTING = frozenset(f"iam.serviceAccounts.{verb}" for verb in ("actAs", "getAccessToken", "getOpenIdToken", "implicitDelegation", "signBlob", "signJwt"))
 
 PREDEFINED: dict[str, frozenset[str]] = {
@@ -39,6 +48,8 @@ PREDEFINED: dict[str, frozenset[str]] = {
     "roles/iam.serviceAccountKeyAdmin": KEYS | {"iam.serviceAccounts.get", "iam.serviceAccounts.list"},
     "roles/iam.roleAdmin": ROLES,
     "roles/resourcemanager.projectIamAdmin": PROJECT,
+    "roles/dns.admin": DNS | {"resourcemanager.projects.get"},
+    "roles/dns.reader": frozenset(one for one in DNS if one.endswith((".get", ".list"))) | {"resourcemanager.projects.get"},
     "roles/iam.workloadIdentityUser": frozenset({"iam.serviceAccounts.getAccessToken", "iam.serviceAccounts.getOpenIdToken"}),
     "roles/iam.serviceAccountTokenCreator": ACTING - {"iam.serviceAccounts.actAs"},
 }
