@@ -35,6 +35,7 @@ STATES = {
     "by_hand": (WARN, "for a person"),
     "failed": (BAD, "failed"),
 }
+SECOND = "a second cluster"
 TITLES = {"restore": "Recovery of {0} from {1}", "drill": "Rehearsal of a recovery of {0} from {1}"}
 COMMANDS = {"restore": "serverops.circleci.restore", "drill": "serverops.circleci.recovery_drill"}
 
@@ -78,11 +79,11 @@ def _outcome(journal: Json) -> tuple[str, str, str]:
         return PLAIN, "Foretold", "Nothing was changed. This is what the run would do, in its order."
     if any(one["state"] == "by_hand" for one in steps):
         return WARN, "A person is wanted", "All that could be done is done; what is left is listed below."
-    ends = {
-        "restore": "The installation is back, with its data, its names and its clients.",
-        "drill": "The backup was restored elsewhere, compared, and taken away again. The installation itself was not touched.",
-    }
-    return GOOD, {"restore": "Back", "drill": "Rehearsed"}[journal["kind"]], ends[journal["kind"]]
+    if journal["kind"] == "restore":
+        return GOOD, "Back", "The installation is back, with its data, its names and its clients."
+    if journal["wanted"].get("into") == SECOND:
+        return GOOD, "Rehearsed", "The backup is whole and running in a second cluster. The installation itself was not touched. Take that cluster away now."
+    return GOOD, "Rehearsed", "The backup was restored elsewhere, compared, and taken away again. The installation itself was not touched."
 
 
 def _figures(journal: Json) -> Optional[Json]:

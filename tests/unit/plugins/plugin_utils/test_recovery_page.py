@@ -48,6 +48,7 @@ def test_builds_that_are_lost_are_told_and_records_that_were_set_are_not() -> No
 CASES: list[tuple[dict[str, Any], str, str, str]] = [
     (journal(), "good", "Back", "The installation is back"),
     (journal(kind="drill"), "good", "Rehearsed", "restored elsewhere"),
+    (journal(kind="drill", wanted={**journal()["wanted"], "into": "a second cluster"}), "good", "Rehearsed", "Take that cluster away now"),
     (journal(phase="begun", steps=[]), "warn", "Not ended", "goes on where it stands"),
     (journal(phase="failed", steps=[step("look", "failed")], message="no Velero"), "bad", "Refused", "0 of 2 steps are behind it. What stopped it: no Velero."),
     (
