@@ -16,7 +16,7 @@ description:
     whole or not at all. No other record is touched, and none is removed otherwise.
   - A record that somebody else changes at the same time is read again, never written over unseen.
   - A record with a routing policy is refused, and so is a CNAME where records of other types are.
-  - Needs the permissions of C(roles/dns.admin) on the project or the zone.
+  - Needs the permissions of C(roles/dns.admin) on the project, or on the zone alone where O(zone) is the name of the managed zone.
 options:
   zone:
     description:
