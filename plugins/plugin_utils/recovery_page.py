@@ -35,6 +35,7 @@ STATES = {
     "by_hand": (WARN, "for a person"),
     "failed": (BAD, "failed"),
 }
+SECOND = "a second cluster"
 TITLES = {"restore": "Recovery of {0} from {1}", "drill": "Rehearsal of a recovery of {0} from {1}"}
 COMMANDS = {"restore": "serverops.circleci.restore", "drill": "serverops.circleci.recovery_drill"}
 
@@ -47,6 +48,7 @@ def page_of(journal: Json) -> Json:
         section("What to do next", orders(_next_steps(journal))),
         section("Step by step", _steps(journal)),
         section("Records for whoever keeps the names", _records(journal)),
+        section("Builds that are lost", _lost_builds(journal)),
         section("Addresses", _addresses(journal)),
         section("Volumes", _volumes(journal)),
         section("Clients", _clients(journal)),
@@ -77,11 +79,11 @@ def _outcome(journal: Json) -> tuple[str, str, str]:
         return PLAIN, "Foretold", "Nothing was changed. This is what the run would do, in its order."
     if any(one["state"] == "by_hand" for one in steps):
         return WARN, "A person is wanted", "All that could be done is done; what is left is listed below."
-    ends = {
-        "restore": "The installation is back, with its data, its names and its clients.",
-        "drill": "The backup was restored elsewhere, compared, and taken away again. The installation itself was not touched.",
-    }
-    return GOOD, {"restore": "Back", "drill": "Rehearsed"}[journal["kind"]], ends[journal["kind"]]
+    if journal["kind"] == "restore":
+        return GOOD, "Back", "The installation is back, with its data, its names and its clients."
+    if journal["wanted"].get("into") == SECOND:
+        return GOOD, "Rehearsed", "The backup is whole and running in a second cluster. The installation itself was not touched. Take that cluster away now."
+    return GOOD, "Rehearsed", "The backup was restored elsewhere, compared, and taken away again. The installation itself was not touched."
 
 
 def _figures(journal: Json) -> Optional[Json]:
@@ -117,10 +119,19 @@ def _steps(journal: Json) -> Optional[Json]:
 
 def _records(journal: Json) -> Optional[Json]:
     """What is left for a person; nothing once the names lead there."""
-    if outcome(journal)["tone"] == GOOD:
-        return None
-    rows = [[cell(one["name"]), cell(one["type"]), cell(one["value"]), cell(", ".join(one.get("now") or ()) or "nothing")] for one in journal["records"]]
+    rows = [[cell(one["name"]), cell(one["type"]), cell(one["value"]), cell(", ".join(one.get("now") or ()) or "nothing")] for one in _open_records(journal)]
     return table("Names that must lead to the new balancers", ("Name", "Type", "Must lead to", "Leads to now"), rows)
+
+
+def _open_records(journal: Json) -> list[Json]:
+    """Those that the run has not seen set."""
+    reached = any(one["step"] == "reachable" and one["state"] == "there" for one in journal["steps"])
+    return [] if reached or outcome(journal)["tone"] == GOOD else list(journal["records"])
+
+
+def _lost_builds(journal: Json) -> Optional[Json]:
+    rows = [[cell(f"{one['project']} {one['number']}"), cell(moment(one["started"])), cell(one["url"])] for one in journal.get("lost_builds", [])]
+    return table("Shown as running when they were asked for, though their machines are gone", ("Build", "Began", "Where"), rows)
 
 
 def _addresses(journal: Json) -> Optional[Json]:
@@ -145,7 +156,13 @@ def _next_steps(journal: Json) -> list[Json]:
     if tone == PLAIN:
         found.insert(0, {"words": "Do it", "command": journal["go_on"]})
     elif tone != GOOD:
-        words = "Have the records below set, then run it again" if journal["records"] else "Once the cause is mended, run it again; what is done is left alone"
+        words = "Once the cause is mended, run it again; what is done is left alone"
+        if _open_records(journal):
+            words = "Have the records below set, then run it again"
+        elif journal["phase"] == "ended" and journal.get("lost_builds"):
+            words = (
+                "Cancel the builds below that nobody waits for, or have them all canceled with kots_disaster_recovery_lost_builds: canceled; then run it again"
+            )
         found.insert(0, {"words": words, "command": journal["go_on"]})
     return found
 

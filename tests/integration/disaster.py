@@ -27,7 +27,7 @@ from lab.site.site import Site
 
 DOMAIN, TOKEN, PROJECT = "ci.example.com", "canary-token-cafecafe", "gh/example/canary"
 OLD = ("127.0.0.2", "127.0.0.3")  # where the names lead before: nobody is there any more
-STEPS = ("look", "restore", "pods", "addresses", "settings", "dns", "nomad_server", "clients", "ready", "reachable", "canary")
+STEPS = ("look", "restore", "pods", "addresses", "settings", "dns", "nomad_server", "clients", "ready", "reachable", "lost_builds", "canary")
 PATIENCE = 400.0
 
 

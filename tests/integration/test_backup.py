@@ -128,6 +128,22 @@ def test_a_dead_server_of_velero_is_refused_and_named(site: Site, home: Path) ->
     assert "Velero" in journal["message"] and journal["problems"], "and what is wrong with Velero is told"
 
 
+CHECKED = [
+    ({"backup_restic_program": "no-such-restic"}, "no-such-restic is not on PATH"),
+    ({"backup_read_data_subset": "half"}, "read_data_subset is half"),
+    ({"backup_log_directory": "/tmp"}, "log_directory is /tmp"),
+]
+
+
+@pytest.mark.parametrize(("given", "words"), CHECKED)
+def test_what_is_said_of_the_check_by_restic_reaches_it(site: Site, home: Path, given: dict[str, str], words: str) -> None:
+    before = backups(site)
+    asked = {"backup_required_proofs": ["phase", "repository_check"], "backup_restic_program": "/bin/true", "backup_wait_timeout": 5}
+    journal, played = backed_up(home, code=2, **{**asked, **given})
+    assert words in journal["message"] and backups(site) == before
+    assert all(f'{name}": "{value}' in journal["go_on"] for name, value in given.items()), "the command that goes on says it too"
+
+
 def test_the_other_line_and_a_wrong_one_are_refused_before_anything(home: Path) -> None:
     for line, words in (("native", "backed up by hand"), ("4.x", "must be auto, native or kots")):
         played = play(BACKUP, {"circleci_line": line, "kubernetes_kubeconfig": str(home / "kubeconfig")}, home)

@@ -35,7 +35,7 @@ PLAY = """
 """
 EMAIL = "velero@lab-project.iam.gserviceaccount.com"
 POD = "serviceAccount:lab-project.svc.id.goog[velero/velero]"
-TARGETS = ("gcp_bucket", "gcp_service_account", "gcp_service_account_key")
+TARGETS = ("gcp_bucket", "gcp_dns_record", "gcp_service_account", "gcp_service_account_key")
 
 
 @pytest.fixture(scope="module")
@@ -58,6 +58,7 @@ def operator(google: Google, tmp_path: Path) -> str:
 
 @pytest.mark.parametrize("target", TARGETS)
 def test_target(target: str, running: Google, tmp_path: Path) -> None:
+    running.ask("zone", name="target-zone", dns_name="example.com.")
     given = {"target_google": running.url, "target_operator": operator(running, tmp_path), "target_folder": str(tmp_path)}
     played = play_target(target, given, tmp_path, "-vvv")
     assert played.code == 0, played.output

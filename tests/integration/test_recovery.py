@@ -14,6 +14,9 @@ import pytest
 from integration.disaster import DOMAIN, OLD, STEPS, TOKEN, Disaster
 from integration.playing import Played, play
 
+from lab.google.google import Google
+from lab.site.names import GoogleZone
+
 
 @pytest.fixture(scope="module")
 def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Disaster]:
@@ -91,6 +94,37 @@ def test_once_more_nothing_is_left_to_do(world: Disaster) -> None:
     assert set(states(journal).values()) == {"there"} and "changed=0" in played.output and seen(world) == before
 
 
+def test_builds_that_are_lost_are_listed_and_a_person_is_wanted(world: Disaster) -> None:
+    """One began before the restore, another after it: that one lives. How they are ended on request: test_lost_builds."""
+    world.front.believed(7, "2026-01-01T10:00:00.000Z")
+    world.front.believed(9, "2099-01-01T10:00:00.000Z")
+    journal, played = world.restored()
+    assert states(journal)["lost_builds"] == "by_hand" and [one["number"] for one in journal["lost_builds"]] == [7] and journal["phase"] == "ended"
+    assert [one["lifecycle"] for one in world.front.recorded] == ["running", "running"]
+    assert "build lost: " in played.output and "/gh/example/app/9" not in played.output
+    page = max((world.home / "serverops-journal").glob("*-restore.html")).read_text()
+    assert "A person is wanted" in page and "github/example/app 7" in page
+    world.front.recorded.clear()
+
+
+def test_names_in_a_zone_of_google_are_moved_there(world: Disaster) -> None:
+    amazon = world.names.resolver.names
+    with Google.start() as google:
+        google.ask(
+            "zone", name="ci-zone", dns_name=f"{DOMAIN}.", records=[[f"{DOMAIN}.", "A", 300, OLD[0]], [f"nomad.{DOMAIN}.", "CNAME", 300, "gone.example.net."]]
+        )
+        world.names.resolver.names = GoogleZone(google, "ci-zone")
+        try:
+            gcp = {"project": "lab-project", "endpoint_url": google.url, "service_account_contents": google.contents}
+            journal, played = world.restored(dns="cloud_dns", restore_gcp=gcp)
+        finally:
+            world.names.resolver.names = amazon
+        assert states(journal)["dns"] == "done" and states(journal)["reachable"] == "there"
+        wanted = {one["name"]: one["value"] for one in journal["records"]}
+        assert sorted(google.ask("records", zone="ci-zone")) == [[f"{name}.", "A", 60, wanted[name]] for name in sorted(wanted)] and len(wanted) == 2
+        assert "PRIVATE KEY" not in played.output
+
+
 def test_names_are_not_moved_away_from_an_installation_that_answers(world: Disaster) -> None:
     world.names.change(DOMAIN, "A", OLD[0])
     with socket.create_server((OLD[0], 0)) as rival:
@@ -105,7 +139,8 @@ WRONG = [
     ({}, "give kots_disaster_recovery_backup"),
     ({"backup": "one", "confirm": "two"}, "kots_disaster_recovery_confirm must be one"),
     ({"backup": "one", "confirm": "one"}, "give kots_disaster_recovery_names"),
-    ({"backup": "one", "confirm": "one", "names": {"frontend": "ci"}, "dns": "route53"}, "give kots_disaster_recovery_dns_zone"),
+    ({"backup": "one", "confirm": "one", "names": {"frontend": "ci"}, "dns": "route53"}, "dns is route53, so give kots_disaster_recovery_dns_zone"),
+    ({"backup": "one", "confirm": "one", "names": {"frontend": "ci"}, "dns": "cloud_dns"}, "dns is cloud_dns, so give kots_disaster_recovery_dns_zone"),
 ]
 
 

@@ -20,6 +20,7 @@ OF = "serverops.circleci/trial-of"  # label: the uid of the backup that is tried
 MARK = "serverops.circleci/restored"  # annotation of the Backup: what the trial said
 LONGEST = 50  # of 63, the rest is for the parts' names
 AGAIN = 10.0  # s until what goes on elsewhere is looked at again
+SOON = 2.0  # s, where no watch tells of it and it is a matter of moments
 PASSED, FAILED, UNTRIED = "passed", "failed", "untried"
 
 
@@ -85,13 +86,14 @@ def course(trial: Trial, name: str, uid: str, wanted: bool = True) -> Optional[D
     if trial.mark or trial.stray or not wanted:
         return _clearing(trial, name, uid)
     if trial.going:
-        return waiting(f"what is left of a former trial of backup {name} is being removed", phase="clearing", recheck=AGAIN)
+        return waiting(f"what is left of a former trial of backup {name} is being removed", phase="clearing", recheck=SOON)
     if not trial.space:
         return act(f"backup {name} is restored for trial", TrialStep("scratch", uid))
     if not trial.begun:
         return act(f"backup {name} is restored for trial", TrialStep("restore", uid))
     if not trial.ended or trial.verdict is None:
-        return waiting(f"backup {name} is restored for trial" + (f": {trial.words}" if trial.words else ""), phase="trial", recheck=AGAIN)
+        words = f"backup {name} is restored for trial" + (f": {trial.words}" if trial.words else "")
+        return waiting(words, phase="trial", recheck=SOON if trial.ended else AGAIN)
     return act(f"the trial of backup {name} {trial.verdict.state}", TrialStep("note", uid))
 
 
@@ -103,7 +105,7 @@ def _hindered(trial: Trial, name: str) -> Decision:
 
 def _clearing(trial: Trial, name: str, uid: str) -> Optional[Decision]:
     if trial.going:
-        return waiting(f"the scratch namespace of backup {name} is being removed", phase="clearing", recheck=AGAIN)
+        return waiting(f"the scratch namespace of backup {name} is being removed", phase="clearing", recheck=SOON)
     if trial.left:
         return act(f"what the trial of backup {name} made is removed", TrialStep("clear", uid))
     if trial.mark and trial.mark.state == UNTRIED:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from lab.google import oauth, policies
 from lab.google.answers import Answer, Asked, Json, Said, error, grant_error, ok
 from lab.google.compute import Compute
+from lab.google.dns import Dns
 from lab.google.iam import Iam
 from lab.google.model import World
 from lab.google.storage import Storage
@@ -21,6 +22,7 @@ FAULTS: dict[str, Said] = {
     "denied": Said(403, "Permission denied by an organization's policy."),
     "conflict": Said(409, policies.CONFLICT, "ABORTED"),
 }
+OLD_ERRORS = ("/storage/v1/", "/compute/v1/", "/dns/v1/")  # these write their errors alike, the others in the newer form
 
 
 @dataclass
@@ -40,11 +42,11 @@ class Api:
         self.world, self.url = world, url
         self.faults: list[Fault] = []
         self.storage, self.iam = Storage(world), Iam(world, lambda: f"{self.url}/token")
-        self.compute = Compute(world)
+        self.compute, self.dns = Compute(world), Dns(world)
+        own = (*self.storage.routes, *self.iam.routes, *self.compute.routes, *self.dns.routes)
         project = r"/v[13]/projects/([^/:]+):(getIamPolicy|setIamPolicy)"
         self._routes: list[tuple[str, re.Pattern[str], Callable[..., Answer]]] = [
-            (method, re.compile(pattern), act)
-            for method, pattern, act in (*self.storage.routes, *self.iam.routes, *self.compute.routes, ("POST", project, self.policy))
+            (method, re.compile(pattern), act) for method, pattern, act in (*own, ("POST", project, self.policy))
         ]
 
     def handle(self, asked: Asked) -> Answer | None:
@@ -65,13 +67,13 @@ class Api:
         return (
             grant_error(said.message, "internal_failure" if said.code >= 429 else "unauthorized_client", said.code)
             if asked.path == "/token"
-            else error(said, "/storage/v1/" in asked.path or "/compute/v1/" in asked.path)
+            else error(said, any(part in asked.path for part in OLD_ERRORS))
         )
 
     def _own(self, asked: Asked) -> Answer:
         if asked.path == "/token" and asked.method == "POST":
             return oauth.token(self.world, asked, f"{self.url}/token")
-        storage = "/storage/v1/" in asked.path or "/compute/v1/" in asked.path  # two that write their errors alike
+        storage = any(part in asked.path for part in OLD_ERRORS)
         try:
             if asked.member is None:
                 words = "Request had invalid authentication credentials. Expected OAuth 2 access token, login cookie or other valid authentication credential."

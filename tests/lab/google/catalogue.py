@@ -24,6 +24,15 @@ COMPUTE = frozenset(
         *("instances.setServiceAccount", "subnetworks.use", "subnetworks.useExternalIp", "zoneOperations.get"),
     )
 )
+DNS = frozenset(
+    f"dns.{what}.{verb}"
+    for what, verbs in (
+        ("managedZones", ("create", "delete", "get", "list", "update")),
+        ("resourceRecordSets", ("create", "delete", "get", "list", "update")),
+        ("changes", ("create", "get", "list")),
+    )
+    for verb in verbs
+)
 ACTING = frozenset(f"iam.serviceAccounts.{verb}" for verb in ("actAs", "getAccessToken", "getOpenIdToken", "implicitDelegation", "signBlob", "signJwt"))
 
 PREDEFINED: dict[str, frozenset[str]] = {
@@ -46,6 +55,8 @@ PREDEFINED: dict[str, frozenset[str]] = {
     "roles/resourcemanager.projectIamAdmin": PROJECT,
     "roles/compute.admin": COMPUTE,
     "roles/compute.imageUser": frozenset({"compute.images.get", "compute.images.list", "compute.images.useReadOnly"}),
+    "roles/dns.admin": DNS | {"resourcemanager.projects.get"},
+    "roles/dns.reader": frozenset(one for one in DNS if one.endswith((".get", ".list"))) | {"resourcemanager.projects.get"},
     "roles/iam.workloadIdentityUser": frozenset({"iam.serviceAccounts.getAccessToken", "iam.serviceAccounts.getOpenIdToken"}),
     "roles/iam.serviceAccountTokenCreator": ACTING - {"iam.serviceAccounts.actAs"},
 }

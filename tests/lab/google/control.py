@@ -87,6 +87,19 @@ class Control:
     def buckets(self) -> Any:
         return {name: one.body for name, one in self._world.buckets.items()}
 
+    def zone(self, name: str, dns_name: str, records: list[list[Any]] | None = None, **more: Any) -> dict[str, str]:
+        """A zone of Cloud DNS with `records` (name, type, ttl, target ...), and the right to it for the operator."""
+        self._world.grant(f"projects/{PROJECT}", "roles/dns.admin", f"serviceAccount:{OPERATOR}@{PROJECT}.iam.gserviceaccount.com")
+        made = self._api.dns.make(PROJECT, name, dns_name, **more)
+        for owner, kind, ttl, *target in records or []:
+            made.put(owner, kind, ttl, target)
+        return {"name": name}
+
+    def records(self, zone: str) -> list[list[Any]]:
+        """Name, type, time to live and target of each, those of the zone itself left out."""
+        held = self._api.dns.zones[PROJECT, zone]
+        return [[one["name"], one["type"], one["ttl"], *one["rrdatas"]] for one in held.sets.values() if one["type"] not in ("NS", "SOA")]
+
     def write(self, bucket: str, key: str, body: str = "") -> None:
         self._api.storage.write(bucket, key, body.encode())
 

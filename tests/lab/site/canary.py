@@ -1,4 +1,4 @@
-"""The part of CircleCI's API v2 by which a build is asked for and watched; the builds run on the fleet's Nomad clients, or wait for one."""
+"""The part of CircleCI's API by which builds are asked for, watched, listed and canceled; they run on the fleet's Nomad clients, wait for one, or are lost."""
 # Copyright (c) 2026, the serverops.circleci authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
@@ -6,6 +6,7 @@
 import json
 import threading
 import uuid
+from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import unquote, urlsplit
@@ -21,6 +22,8 @@ class Front:
     def __init__(self, fleet: Fleet, token: str, seconds: float = 20.0) -> None:
         self.fleet, self.token, self.seconds = fleet, token, seconds
         self.pipelines: list[dict[str, Any]] = []
+        self.recorded: list[dict[str, Any]] = []  # builds that the database knows, whether they live or not
+        self.followed = ["github/example/canary", "github/example/app"]
         self.http = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
         self.http.daemon_threads = True
         threading.Thread(target=self.http.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
@@ -33,7 +36,13 @@ class Front:
         self.http.shutdown()
         self.http.server_close()
 
-    def answer(self, method: str, path: str, token: str, body: dict[str, Any]) -> tuple[int, dict[str, Any]]:
+    def believed(self, number: int, started: str, workflow: str = "") -> None:
+        """A build of the project app that the database calls running."""
+        own = {"vcs_type": "github", "username": "example", "reponame": "app", "build_num": number, "status": "running", "lifecycle": "running"}
+        more: dict[str, Any] = {"workflows": {"workflow_id": workflow, "job_name": "test"}} if workflow else {}
+        self.recorded.append({**own, "start_time": started, "build_url": f"{self.url}/gh/example/app/{number}", **more})
+
+    def answer(self, method: str, path: str, token: str, body: dict[str, Any]) -> tuple[int, Any]:
         if self.fleet.site.installation.unready() or not self.fleet.site.installation.pods():
             return 503, {"message": "no server is available to handle this request"}
         if token != self.token:
@@ -44,7 +53,39 @@ class Front:
             return self._begin(slug, body) if method == "POST" else (200, {"next_page_token": None, "items": self._listed(slug)})
         if parts[:3] == ["api", "v2", "pipeline"] and parts[-1] == "workflow" and method == "GET":
             return self._workflows(parts[3])
+        if parts[:2] == ["api", "v1.1"] and len(parts) > 2:
+            return self._first_api(method, parts[2:])
+        if parts[:3] == ["api", "v2", "workflow"] and parts[-1] == "cancel" and method == "POST":
+            return self._canceled(lambda one: one.get("workflows", {}).get("workflow_id") == parts[3], 202)
         return 404, {"message": "Not found"}
+
+    def _first_api(self, method: str, parts: list[str]) -> tuple[int, Any]:
+        """https://circleci.com/docs/api/v1: `projects`, `project/<vcs>/<user>/<name>?filter=running`, `project/.../<number>/cancel`."""
+        if parts == ["projects"] and method == "GET":
+            return 200, [dict(zip(("vcs_type", "username", "reponame"), slug.split("/"), strict=True)) for slug in self.followed]
+        slug = "/".join(parts[1:4])
+        if parts[0] != "project" or slug not in self.followed:
+            return 404, {"message": "Project not found"}
+        if len(parts) == 4 and method == "GET":
+            return 200, [one for one in self._builds() if "/".join((one["vcs_type"], one["username"], one["reponame"])) == slug]
+        if len(parts) == 6 and parts[-1] == "cancel" and method == "POST":
+            return self._canceled(lambda one: str(one["build_num"]) == parts[4], 200)
+        return 404, {"message": "Not found"}
+
+    def _builds(self) -> list[dict[str, Any]]:
+        """Those that are called running."""
+        canaries = []
+        for one in self.pipelines:
+            if self._workflows(one["id"])[1]["items"][0]["status"] == "running":
+                own = {"vcs_type": "github", "username": "example", "reponame": "canary", "build_num": one["number"], "lifecycle": "running"}
+                canaries.append({**own, "status": "running", "start_time": one["created_at"], "build_url": f"{self.url}/gh/example/canary/{one['number']}"})
+        return canaries + [one for one in self.recorded if one["lifecycle"] == "running"]
+
+    def _canceled(self, chosen: Callable[[dict[str, Any]], bool], status: int) -> tuple[int, Any]:
+        found = [one for one in self.recorded if chosen(one) and one["lifecycle"] == "running"]
+        for one in found:
+            one.update(status="canceled", lifecycle="finished")
+        return (status, {"message": "Accepted."}) if found else (404, {"message": "Not found"})
 
     def _begin(self, slug: str, body: dict[str, Any]) -> tuple[int, dict[str, Any]]:
         made = {

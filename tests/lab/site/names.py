@@ -7,6 +7,7 @@ from typing import Any
 
 import boto3
 
+from lab.google.google import Google
 from lab.names.resolver import Resolver
 
 
@@ -32,6 +33,18 @@ class Zone(dict[str, list[str] | str]):
 
     def _client(self) -> Any:
         return boto3.client("route53", **self._aws)
+
+
+class GoogleZone(dict[str, list[str] | str]):
+    """The records of a zone of the simulated Cloud DNS, as they are at the moment somebody asks."""
+
+    def __init__(self, google: Google, zone: str) -> None:
+        super().__init__()
+        self._google, self._zone = google, zone
+
+    def get(self, name: str, default: Any = None) -> Any:
+        sets = [one for one in self._google.ask("records", zone=self._zone) if one[0].rstrip(".") == name.rstrip(".").lower() and one[1] in ("A", "CNAME")]
+        return default if not sets else sets[0][3].rstrip(".") if sets[0][1] == "CNAME" else sets[0][3:]
 
 
 class Names:

@@ -7,8 +7,10 @@ import base64
 import secrets
 import time
 
-from lab.installation.installation import NAMESPACE, Installation
+from lab.installation import kotsadm
+from lab.installation.installation import CONSOLE, NAMESPACE, Installation, objects
 from lab.installation.installation import install as install_server
+from lab.installation.parts import PARTS
 from lab.kots.world import Entitlement, KotsWorld
 from lab.kubernetes.controllers.images import Images
 from lab.kubernetes.server import Server
@@ -24,11 +26,13 @@ PATIENCE = 90.0  # s of real time until all of it is ready
 
 
 class Site:
-    """All of it in one process, but the store, which has its own. Its time runs `speed` times as fast as real time."""
+    """All of it in one process, but the store, which has its own. Its time runs `speed` times as fast as real time. `store` is that of another site."""
 
-    def __init__(self, velero: str = "1.14.0", kots: str = "1.124.18", speed: float = 10.0, installed: bool = True) -> None:
-        self.store = Store.start()
-        self.store.bucket(BUCKET, REGION)
+    def __init__(self, velero: str = "1.14.0", kots: str = "1.124.18", speed: float = 10.0, installed: bool = True, store: Store | None = None) -> None:
+        self._lent = store is not None
+        self.store = store or Store.start()
+        if not self._lent:
+            self.store.bucket(BUCKET, REGION)
         self.state = State(RealClock(speed))
         self.token = secrets.token_urlsafe(18)
         self.state.users[self.token] = ADMIN
@@ -60,6 +64,14 @@ class Site:
             time.sleep(0.05)
         raise RuntimeError(f"the site is not ready after {PATIENCE:g} s: {self.installation.problems() or 'Velero has not found its store'}")
 
+    def app_installed(self) -> None:
+        """Console and app as their installer leaves them, with nothing in them yet."""
+        space = self.installation.namespace
+        with self.state.news:
+            for resource, name, body in [*(one for part in PARTS for one in objects(part, space)), *kotsadm.console(space, CONSOLE)]:
+                self.state.put(resource, space, name, body)
+            kotsadm.grant(self.state, space)
+
     def destroy(self, velero: bool = True) -> None:
         """A disaster: the installation with its volumes is gone, and Velero with it unless it is told otherwise. The object store is left."""
         spaces = [self.installation.namespace, *(["velero"] if velero else [])]
@@ -72,7 +84,8 @@ class Site:
     def stop(self) -> None:
         self.console.stop()
         self.server.stop()
-        self.store.stop()
+        if not self._lent:
+            self.store.stop()
 
     def _located(self) -> bool:
         found = self.state.get("backupstoragelocations.velero.io", "velero", "default")

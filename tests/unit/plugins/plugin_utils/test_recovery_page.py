@@ -34,9 +34,21 @@ def words_of(value: Any) -> str:
     return " ".join(words_of(inner) for inner in value) if isinstance(value, list) else str(value)
 
 
+LOST = {"project": "github/example/app", "number": 7, "started": "2026-11-24T23:00:00.000Z", "url": "https://ci.example.com/gh/example/app/7"}
+
+
+def test_builds_that_are_lost_are_told_and_records_that_were_set_are_not() -> None:
+    records = [{"name": "ci.example.com", "type": "A", "value": "198.51.100.5", "now": ["198.51.100.1"]}]
+    made = page_of(journal(lost_builds=[LOST], records=records, steps=[step("dns"), step("reachable", "there"), step("lost_builds", "by_hand")]))
+    words = words_of(made)
+    assert "github/example/app 7" in words and "nobody waits for" in words and "A person is wanted" in words
+    assert "Must lead to" not in words and "Have the records" not in words
+
+
 CASES: list[tuple[dict[str, Any], str, str, str]] = [
     (journal(), "good", "Back", "The installation is back"),
     (journal(kind="drill"), "good", "Rehearsed", "restored elsewhere"),
+    (journal(kind="drill", wanted={**journal()["wanted"], "into": "a second cluster"}), "good", "Rehearsed", "Take that cluster away now"),
     (journal(phase="begun", steps=[]), "warn", "Not ended", "goes on where it stands"),
     (journal(phase="failed", steps=[step("look", "failed")], message="no Velero"), "bad", "Refused", "0 of 2 steps are behind it. What stopped it: no Velero."),
     (
