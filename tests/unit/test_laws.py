@@ -62,6 +62,7 @@ SUBJECTS: list[Subject] = [
     *telegraf.subjects(),
     *vms.subjects(),
 ]
+READINGS_KILLED = 12  # between readings a run is killed so often; beside writes always
 READINGS: list[Reading] = [
     *images.readings(),
     *google_images.readings(),
@@ -180,15 +181,16 @@ def test_e_no_output_of_a_reading_shows_a_secret(reading: Reading, caplog: pytes
 
 @of(SUBJECTS)
 @pytest.mark.parametrize("sliced", [False, True], ids=["one slice", "slices"])
-def test_f_killed_anywhere_and_run_again_it_ends_the_same(subject: Subject, sliced: bool) -> None:
+@pytest.mark.parametrize("readings", [READINGS_KILLED, pytest.param(1_000_000, marks=pytest.mark.soak)], ids=["", "everywhere"])
+def test_f_killed_anywhere_and_run_again_it_ends_the_same(subject: Subject, sliced: bool, readings: int) -> None:
     go = run_sliced if sliced else run
     clean = subject.make()
+    clean.tap.count = lambda: len(clean.writes())
     ended(subject, go(subject, clean))
     assert (clean.end(), clean.harm()) == (subject.ends, [])
-    points = len(clean.tap.points)
-    assert points > 2
+    assert len(clean.tap.points) > 2
     wrong = []
-    for point in range(points):
+    for point in clean.tap.moments(readings, int(sliced)):
         world = subject.make()
         world.tap.kill(point)
         with pytest.raises(Killed) as death:

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 
@@ -19,6 +19,8 @@ class Tap:
     def __init__(self) -> None:
         self.points: list[str] = []
         self.at: int | None = None
+        self.count: Callable[[], int] = lambda: 0
+        self.counts: list[int] = []
 
     @contextmanager
     def around(self, what: str, before: bool = True) -> Iterator[None]:
@@ -39,5 +41,17 @@ class Tap:
 
     def _pass(self, point: str) -> None:
         self.points.append(point)
+        self.counts.append(self.count())
         if self.at is not None and len(self.points) > self.at:
             raise Killed(point)
+
+    def moments(self, among_readings: int, first: int) -> list[int]:
+        """Points of the run that was, to kill at: all beside a write, and of those between readings alone so many, evenly, from the one numbered `first`.
+
+        `count` must have told the number of writes. Between two readings the world is as it was, so a death there is much like the one before.
+        """
+        writes = [at for at in range(1, len(self.points)) if self.counts[at] != self.counts[at - 1]]
+        beside = {at + off for at in writes for off in (-1, 0, 1)} & set(range(len(self.points)))
+        others = [at for at in range(len(self.points)) if at not in beside]
+        step = max(1, -(-len(others) // among_readings))
+        return sorted(beside | set(others[first % step :: step]))
