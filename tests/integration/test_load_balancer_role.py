@@ -200,6 +200,24 @@ def test_classic_foreseen_made_quiet_changed_and_what_others_made(aws: Aws, tmp_
     assert purged.code == 0 and set(aws.classic()) == {80, 443}, purged.output
 
 
+def test_classic_of_another_owner_keeps_what_it_has(aws: Aws, tmp_path: Path) -> None:
+    old, tags, other = {"type": "classic", "server_version": "2.17.2"}, [{"Key": "serverops_owner", "Value": "team-b"}], aws.machine()
+    theirs = {"Protocol": "TCP", "LoadBalancerPort": 443, "InstancePort": 443, "InstanceProtocol": "TCP"}
+    given = {"Subnets": aws.subnets, "SecurityGroups": [aws.own], "Scheme": "internal", "Tags": tags}
+    aws.elb.create_load_balancer(LoadBalancerName="circleci", Listeners=[theirs], **given)
+    aws.elb.register_instances_with_load_balancer(LoadBalancerName="circleci", Instances=[{"InstanceId": other}])
+    web, tls = {"port": 80, "protocol": "http"}, {"port": 443, "protocol": "ssl"}
+    for listeners in ([web, tls], [web]):
+        played = go(aws, tmp_path, **old, listeners=listeners)
+        assert played.code == 0, played.output
+        assert aws.classic() == {80: ("HTTP", 80), 443: ("TCP", 443)}, "443 was theirs before it was wanted"
+    [found] = aws.elb.describe_load_balancers()["LoadBalancerDescriptions"]
+    assert {one["InstanceId"] for one in found["Instances"]} == {other, aws.instance}
+    assert set(found["SecurityGroups"]) == {aws.own, aws.group("circleci-load-balancer")["GroupId"]}
+    [told] = aws.elb.describe_tags(LoadBalancerNames=["circleci"])["TagDescriptions"]
+    assert {one["Key"]: one["Value"] for one in told["Tags"]} == {"serverops_owner": "team-b", "serverops_ports": "80"}
+
+
 def test_classic_names_the_health_check_that_fails(aws: Aws, tmp_path: Path) -> None:
     aws.ec2.stop_instances(InstanceIds=[aws.instance])
     played = go(aws, tmp_path, type="classic", server_version="2.18.3", wait_timeout=5)
