@@ -15,7 +15,11 @@ description:
     is healthy behind each listener. Where that does not come about, the message names the health checks that fail and what AWS says of them.
   - What it made carries the tag C(serverops_owner). A listener or target group of its making that is no longer wanted is taken away, after all targets are
     healthy. Listeners that somebody else made stay, unless O(purge_listeners) or O(take_over) says otherwise.
-  - A listener is changed in place, so its port is never shut in between. Subnets are added and never taken. The load balancer itself is never deleted.
+  - A listener is changed in place. Where it leads to another target group (O(take_over), another protocol), it stays as it is until all targets of the new
+    group are healthy. AWS checks no group that no listener leads to, so a trial listener leads there meanwhile, on the first free port below 64535; it is
+    removed in the end. Where the targets do not become healthy in time, the listener still leads where it did, and the next run goes on with the trial.
+  - A changed health check or target port is a change within the target group, which serves meanwhile. Machines are added before others are taken out.
+  - Subnets are added and never taken. The load balancer itself is never deleted.
   - Security groups are set to exactly O(security_groups) on a load balancer of its making, and added to one that somebody else made.
   - What AWS cannot change (kind, scheme, a load balancer made without security groups) is refused before the first step.
 options:

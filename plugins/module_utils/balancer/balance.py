@@ -1,18 +1,20 @@
 # Copyright (c) 2026, the serverops.circleci authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The law of a network load balancer: made, led to the targets, healthy; then what is superseded goes. What others made of it stays."""
+"""The law of a network load balancer: made, healthy, led to the targets; then what is superseded goes. What others made of it stays."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 
 from ansible_collections.serverops.circleci.plugins.module_utils.balancer.balance_view import facts, out_of_sight, progress, remember, view
-from ansible_collections.serverops.circleci.plugins.module_utils.balancer.model import LEAVING, Balancer, BalancerSpec, BalancerState, Listener, Target
+from ansible_collections.serverops.circleci.plugins.module_utils.balancer.model import LEAVING, Balancer, BalancerSpec, BalancerState, Listener, Target, Wish
 from ansible_collections.serverops.circleci.plugins.module_utils.balancer.steps import (
     Deregister,
     MakeBalancer,
     MakeGroup,
+    MakeTrial,
     Register,
     RemoveGroup,
     RemoveListener,
@@ -28,6 +30,8 @@ __all__ = ["assume", "decide", "effect", "facts", "out_of_sight", "progress", "r
 
 BalancerLook = Look[BalancerSpec, BalancerState]
 UP = ("active", "active_impaired")
+# Trial listeners have ports from here downwards. The guide opens 64535-65535 to everybody, also on load balancers that have no listeners there.
+TRIALS = 64534
 
 
 # -- the kernel's questions ----------------------------------------------------------------------------------
@@ -88,7 +92,7 @@ def _decision(look: BalancerLook) -> Decision:
         return act("it is not as wanted", *steps)
     ill = unhealthy(spec, state)
     if ill:
-        return waiting("; ".join(ill), phase="unhealthy")
+        return waiting("; ".join(ill + _not_yet_led(spec, state)), phase="unhealthy")
     steps = superseded(spec, state)
     return act("what is superseded goes", *steps) if steps else settled("all listeners are as wanted, and their targets healthy")
 
@@ -129,28 +133,49 @@ def _registrations(spec: BalancerSpec, state: BalancerState) -> list[Step]:
 
 
 def _listeners(spec: BalancerSpec, state: BalancerState) -> list[Step]:
+    """One that leads somewhere else waits until a trial listener has shown the new targets healthy: what it leads to now may serve people."""
     steps: list[Step] = []
+    spare = _spare_ports(spec, state)
     for wish in spec.listeners:
         found = state.listener(wish.port)
         seen = (found.protocol, found.certificate, found.policy, found.group, found.ours) if found else None
-        if seen != (wish.protocol, wish.certificate, wish.policy, wish.group(spec.name), True):
+        if found and _must_wait(spec, state, wish):
+            if wish.group(spec.name) not in {one.group for one in state.listeners}:
+                steps.append(MakeTrial(spec.name, next(spare), wish))
+        elif seen != (wish.protocol, wish.certificate, wish.policy, wish.group(spec.name), True):
             steps.append(SetListener(spec.name, wish, _words(found) if found else ""))
     return steps
 
 
+def _must_wait(spec: BalancerSpec, state: BalancerState, wish: Wish) -> bool:
+    """Whether a listener is there that leads to another group, while the new one's targets are not seen healthy."""
+    found = state.listener(wish.port)
+    return bool(found and found.group != wish.group(spec.name) and _ill(spec, state, wish))
+
+
+def _spare_ports(spec: BalancerSpec, state: BalancerState) -> Iterator[int]:
+    """Ports that no listener has or shall have."""
+    taken = {one.port for one in state.listeners} | {wish.port for wish in spec.listeners}
+    return (port for port in range(TRIALS, 0, -1) if port not in taken)
+
+
+def _not_yet_led(spec: BalancerSpec, state: BalancerState) -> list[str]:
+    """Listeners that are left as they were."""
+    left = [found for found in (state.listener(wish.port) for wish in spec.listeners if _must_wait(spec, state, wish)) if found]
+    return [f"until all are healthy, listener {one.port} stays as it was ({_words(one)})" for one in left]
+
+
 def unhealthy(spec: BalancerSpec, state: BalancerState) -> list[str]:
     """Which health check fails on which target, and what AWS says of it."""
-    found = []
-    for wish in spec.listeners:
-        group = state.group(wish.group(spec.name))
-        targets = {(one.id, one.port): one for one in group.targets} if group else {}
-        for name in spec.targets:
-            one = targets.get((name, wish.target_port), Target(name, wish.target_port, "not registered"))
-            if one.state != "healthy":
-                found.append(
-                    f"port {wish.port}: the health check {wish.check.words(wish.target_port)} of {name} says {one.state} ({one.why or 'no reason given'})"
-                )
-    return found
+    return [words for wish in spec.listeners for words in _ill(spec, state, wish)]
+
+
+def _ill(spec: BalancerSpec, state: BalancerState, wish: Wish) -> list[str]:
+    group, check = state.group(wish.group(spec.name)), wish.check.words(wish.target_port)
+    targets = {(one.id, one.port): one for one in group.targets} if group else {}
+    wanted = [targets.get((name, wish.target_port), Target(name, wish.target_port, "not registered")) for name in spec.targets]
+    sick = [one for one in wanted if one.state != "healthy"]
+    return [f"port {wish.port}: the health check {check} of {one.id} says {one.state} ({one.why or 'no reason given'})" for one in sick]
 
 
 def superseded(spec: BalancerSpec, state: BalancerState) -> list[Step]:

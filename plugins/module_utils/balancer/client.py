@@ -20,6 +20,7 @@ from ansible_collections.serverops.circleci.plugins.module_utils.balancer.model 
     Check,
     Group,
     Listener,
+    Wish,
     balancer_from_api,
     check_from_api,
     is_ours,
@@ -62,6 +63,7 @@ class BalancerPort:
             steps.Register: self._register,
             steps.Deregister: self._deregister,
             steps.SetListener: self._set_listener,
+            steps.MakeTrial: self._make_trial,
             steps.RemoveListener: self._remove_listener,
             steps.RemoveGroup: self._remove_group,
         }
@@ -164,19 +166,27 @@ class BalancerPort:
             self._client.deregister_targets(TargetGroupArn=self._group_arn(step.group), Targets=targets)
 
     def _set_listener(self, step: steps.SetListener) -> None:
-        wish = step.wish
-        found = self._seen.listener(wish.port)
-        actions = [{"Type": "forward", "TargetGroupArn": self._group_arn(wish.group(step.item))}]
-        given: dict[str, Any] = {"Protocol": wish.protocol, "Port": wish.port, "DefaultActions": actions}
-        if wish.protocol == "TLS":
-            given.update(Certificates=[{"CertificateArn": wish.certificate}], SslPolicy=wish.policy)
-        with asking(f"set listener {wish.port} of {step.item}"):
+        found, given = self._seen.listener(step.wish.port), self._leading(step.wish, step.wish.port)
+        with asking(f"set listener {step.wish.port} of {step.item}"):
             if found is None:
                 self._client.create_listener(LoadBalancerArn=self._arn(), Tags=TAGS, **given)
                 return
             self._client.modify_listener(ListenerArn=found.arn, **given)
             if not found.ours:
                 self._client.add_tags(ResourceArns=[found.arn], Tags=TAGS)
+
+    def _make_trial(self, step: steps.MakeTrial) -> None:
+        given = self._leading(step.wish, step.port)
+        with asking(f"make trial listener {step.port} of {step.item}"):
+            self._client.create_listener(LoadBalancerArn=self._arn(), Tags=TAGS, **given)
+
+    def _leading(self, wish: Wish, port: int) -> dict[str, Any]:
+        """A listener on that port that leads where it is wished, as AWS takes it."""
+        actions = [{"Type": "forward", "TargetGroupArn": self._group_arn(wish.group(self._spec.name))}]
+        given: dict[str, Any] = {"Protocol": wish.protocol, "Port": port, "DefaultActions": actions}
+        if wish.protocol == "TLS":
+            given.update(Certificates=[{"CertificateArn": wish.certificate}], SslPolicy=wish.policy)
+        return given
 
     def _remove_listener(self, step: steps.RemoveListener) -> None:
         found = self._seen.listener(step.port)

@@ -50,9 +50,10 @@ def plan_of(entries: Sequence[Mapping[str, Any]], wish: Mapping[str, Any]) -> Js
     must_be_classic(str(wish.get("server_version") or ""))
     wanted, health = classic_listeners(ports, certificate), health_of(wish["health_check"])
     made = str((seen.get("tags") or {}).get(PORTS, ""))
-    listeners = joined(wanted, seen.get("listener_descriptions") or (), made, bool(wish.get("purge_listeners")), bool(wish.get("take_over")))
-    own = " ".join(str(one.port) for one in sorted(ports, key=lambda one: one.port))
-    return {**plan, "target_ports": sorted({*targets, health["ping_port"]}), "listeners": listeners, "health_check": health, "tags": {PORTS: own}}
+    there, take_over = [_seen(one) for one in seen.get("listener_descriptions") or ()], bool(wish.get("take_over"))
+    listeners = joined(wanted, there, made, bool(wish.get("purge_listeners")), take_over)
+    tags = {PORTS: " ".join(map(str, own_ports(wanted, there, made, take_over)))}
+    return {**plan, "target_ports": sorted({*targets, health["ping_port"]}), "listeners": listeners, "health_check": health, "tags": tags}
 
 
 def ports_of(entries: Sequence[Mapping[str, Any]]) -> list[Port]:
@@ -155,11 +156,10 @@ def _classic_listener(one: Port, certificate: str) -> Json:
     return {**wish, "ssl_certificate_id": certificate} if one.has_tls and certificate else wish
 
 
-def joined(wanted: Sequence[Json], seen: Sequence[Mapping[str, Any]], ours: str, purge: bool, take_over: bool) -> list[Json]:
+def joined(wanted: Sequence[Json], there: Sequence[Json], ours: str, purge: bool, take_over: bool) -> list[Json]:
     """The wanted listeners, and those of others that stay. `ours` is the tag that says which ports this role made."""
     made = set(ours.split())
     ports = {one["load_balancer_port"] for one in wanted}
-    there = [_seen(one) for one in seen]
     for one in wanted:
         other = next((found for found in there if found["load_balancer_port"] == one["load_balancer_port"]), None)
         if other and other != one and str(other["load_balancer_port"]) not in made and not take_over:
@@ -169,6 +169,12 @@ def joined(wanted: Sequence[Json], seen: Sequence[Mapping[str, Any]], ours: str,
             )
     foreign = [one for one in there if one["load_balancer_port"] not in ports and str(one["load_balancer_port"]) not in made and not purge]
     return [*wanted, *foreign]
+
+
+def own_ports(wanted: Sequence[Json], there: Sequence[Json], ours: str, take_over: bool) -> list[int]:
+    """Ports whose listeners this role makes, made, or takes over. One that somebody else made just as it is wanted stays his, lest it be removed later."""
+    others = {one["load_balancer_port"] for one in there if str(one["load_balancer_port"]) not in ours.split()}
+    return sorted(one["load_balancer_port"] for one in wanted if take_over or one["load_balancer_port"] not in others)
 
 
 def _seen(body: Mapping[str, Any]) -> Json:

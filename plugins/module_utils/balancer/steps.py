@@ -115,6 +115,18 @@ class SetListener:
 
 
 @dataclass(frozen=True)
+class MakeTrial:
+    """Make a listener on a spare port that leads where `wish` shall lead: AWS checks the health of no group that no listener leads to."""
+
+    item: str
+    port: int
+    wish: Wish
+
+    def describe(self) -> Json:
+        return {"step": "make_trial_listener", "id": self.item, "port": self.port, "group": self.wish.group(self.item)}
+
+
+@dataclass(frozen=True)
 class RemoveListener:
     """Take a listener away: one of ours that is no longer wanted, or any other with purge_listeners."""
 
@@ -149,7 +161,7 @@ def effect(state: BalancerState, step: Any) -> BalancerState:
         return replace(state, balancer=replace(state.balancer, subnets=frozenset(step.subnets)))
     if isinstance(step, SetSecurityGroups) and state.balancer:
         return replace(state, balancer=replace(state.balancer, security_groups=frozenset(step.security_groups)))
-    if isinstance(step, (SetListener, RemoveListener)):
+    if isinstance(step, (SetListener, MakeTrial, RemoveListener)):
         return _with_listener(state, step)
     return _with_group(state, step)
 
@@ -160,7 +172,7 @@ def _with_listener(state: BalancerState, step: Any) -> BalancerState:
     if isinstance(step, RemoveListener):
         return replace(state, listeners=others)
     wish = step.wish
-    made = Listener(wish.port, wish.protocol, wish.group(step.item), wish.certificate, wish.policy)
+    made = Listener(port, wish.protocol, wish.group(step.item), wish.certificate, wish.policy)
     return replace(state, listeners=tuple(sorted((*others, made), key=lambda one: one.port)))
 
 

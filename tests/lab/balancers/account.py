@@ -27,7 +27,7 @@ def refusal(code: str, words: str, act: str) -> ClientError:
 
 @dataclass
 class Account:
-    """What is there, by ARN. `ill` holds the ports on which no machine answers."""
+    """What is there, by ARN. `ill` holds the ports on which no machine answers, `blind` listeners that were led elsewhere before that was healthy."""
 
     clock: VirtualClock
     balancers: dict[str, Json] = field(default_factory=dict)
@@ -35,6 +35,7 @@ class Account:
     groups: dict[str, Json] = field(default_factory=dict)
     tags: dict[str, list[Json]] = field(default_factory=dict)
     ill: set[int] = field(default_factory=set)
+    blind: list[str] = field(default_factory=list)
     writes: list[tuple[str, Json]] = field(default_factory=list)
     fails: dict[str, Callable[[], None]] = field(default_factory=dict)
     around: Any = None
@@ -63,6 +64,11 @@ class Account:
         if target["Port"] in self.ill:
             return {"State": "unhealthy", "Reason": "Target.FailedHealthChecks", "Description": "Health checks failed"}
         return {"State": "healthy"}
+
+    def all_healthy(self, group: Json) -> bool:
+        """Whether all of its targets that stay are."""
+        states = [self.health(group, one)["State"] for one in group["targets"] if one.get("leaves") is None]
+        return bool(states) and set(states) == {"healthy"}
 
     def pass_time(self) -> None:
         now = self.clock.now()
@@ -259,7 +265,9 @@ class Client:
 
     def modify_listener(self, ListenerArn: str, **given: Any) -> Json:
         def work() -> Json:
-            body = self._account.listeners[ListenerArn]
+            body, new = self._account.listeners[ListenerArn], self._group(given["DefaultActions"][0]["TargetGroupArn"])
+            if body["DefaultActions"] != given["DefaultActions"] and not self._account.all_healthy(new):
+                self._account.blind.append(f"listener {body['Port']} was led to {new['TargetGroupName']}, which was not healthy")
             body.update(given)
             if body["Protocol"] != "TLS":  # AWS drops what a listener without TLS cannot have
                 body.pop("Certificates", None)

@@ -75,9 +75,9 @@ class BalancerWorld:
         return {"balancers": balancers, "listeners": dict(sorted(listeners.items())), "machines": machines}
 
     def harm(self) -> list[str]:
-        """A listener that leads to a group without machines."""
+        """A listener that leads to a group without machines, or was led to one that was not healthy."""
         led = [self.account.groups[one["DefaultActions"][0]["TargetGroupArn"]] for one in self.account.listeners.values()]
-        return [f"{one['TargetGroupName']} is empty" for one in led if not one["targets"] and not one.get("foreign")]
+        return [f"{one['TargetGroupName']} is empty" for one in led if not one["targets"] and not one.get("foreign")] + self.account.blind
 
 
 def end_of(machine: str = "i-1", tls: str = "1", groups: tuple[str, ...] = ("sg-1",), **more: Any) -> Json:

@@ -64,6 +64,49 @@ def test_a_check_that_fails_is_named_and_nothing_is_taken_out() -> None:
     assert "deregister" in [step["step"] for step in run(world, targets=["i-2"])["steps"]]
 
 
+def led(world: BalancerWorld) -> dict[int, str]:
+    """Name of the target group of each listener."""
+    return {one["Port"]: one["DefaultActions"][0]["TargetGroupArn"].split("/")[1] for one in world.account.listeners.values()}
+
+
+PASSING: dict[str, Any] = {"port": 443, "target_port": None, "protocol": "TCP", "health_check": None}
+
+
+@pytest.mark.parametrize(
+    ("make", "given", "before", "after"),
+    [
+        (lambda: foreign(443), {"take_over": True}, "theirs", "circleci-443-tls"),
+        (made, {"listeners": [WEB, PASSING]}, "circleci-443-tls", "circleci-443-tcp"),
+    ],
+    ids=["taken over", "another protocol"],
+)
+def test_a_listener_is_led_elsewhere_only_when_that_is_seen_healthy(make: Any, given: dict[str, Any], before: str, after: str) -> None:
+    world = make()
+    world.account.ill.add(443)
+    tagged = dict(world.account.tags)
+    result = run(world, **given, wait_timeout=60.0)
+    assert result["failed"] and led(world)[443] == before
+    assert "port 443: the health check TCP:443 of i-1 says unhealthy" in result["msg"]
+    assert "until all are healthy, listener 443 stays as it was (T" in result["msg"] and f"to {before})" in result["msg"]
+    old = [arn for arn, one in world.account.listeners.items() if one["Port"] == 443]
+    assert [tagged.get(arn) for arn in old] == [world.account.tags.get(arn) for arn in old], "it is whose it was"
+    world.account.ill.clear()
+    result = run(world, **given)
+    assert not result.get("failed"), result
+    assert led(world) == {80: "circleci-80-tcp", 443: after}, "the trial listener is gone"
+    assert world.harm() == []
+    assert [step["step"] for step in result["steps"]][0] == "change_listener", "the trial of the run before is used"
+
+
+def test_a_trial_that_is_not_wanted_any_more_goes() -> None:
+    world = made()
+    world.account.ill.add(443)
+    assert run(world, listeners=[WEB, PASSING], wait_timeout=60.0)["failed"] and set(led(world)) == {80, 443, 64534}
+    world.account.ill.clear()
+    assert [step["step"] for step in run(world)["steps"]] == ["remove_listener", "remove_target_group"]
+    assert led(world) == {80: "circleci-80-tcp", 443: "circleci-443-tls"}
+
+
 def test_what_aws_refuses_is_told_in_its_words() -> None:
     world = BalancerWorld()
 

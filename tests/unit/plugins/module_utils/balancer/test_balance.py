@@ -29,7 +29,12 @@ GROUP = Group("ci-443-tcp", "TCP", Check(), targets=(Target("i-1", 443, "healthy
 GOOD = BalancerState(BALANCER, (LISTENER,), (GROUP,))
 ILL = replace(GROUP, targets=(Target("i-1", 443, "unhealthy", "Target.FailedHealthChecks: Health checks failed"),))
 OTHER = Target("i-0", 443, "healthy")
+ELSEWHERE = Listener(443, "TCP", "theirs", ours=False)
+UNUSED = replace(GROUP, targets=(Target("i-1", 443, "unused", "Target.NotInUse"),))
+TRIAL = Listener(64534, "TCP", GROUP.name)
+MADE = ["make_target_group", "set_target_group", "register"]
 LEFT = Group("ci-80-tcp", "TCP", Check(), vpc="vpc-1")
+GIVEN_UP = replace(GOOD, listeners=(Listener(80, "TCP", LEFT.name), ELSEWHERE, TRIAL), groups=(ILL, replace(LEFT, targets=GROUP.targets)))
 
 
 def look(state: BalancerState, **spec: Any) -> Look[BalancerSpec, BalancerState]:
@@ -67,6 +72,14 @@ def due(state: BalancerState, **spec: Any) -> list[str]:
         (replace(GOOD, listeners=(LISTENER, Listener(80, "TCP", "theirs", ours=False))), {"purge_listeners": True}, "steps", ["remove_listener"]),
         (replace(GOOD, groups=(GROUP, LEFT)), {}, "steps", ["remove_target_group"]),
         (replace(GOOD, groups=(GROUP, replace(LEFT, ours=False))), {}, "settled", []),
+        (replace(GOOD, listeners=(ELSEWHERE,), groups=(UNUSED,)), {"take_over": True}, "steps", ["make_trial_listener"]),
+        (replace(GOOD, listeners=(ELSEWHERE,), groups=()), {"take_over": True}, "steps", [*MADE, "make_trial_listener"]),
+        (replace(GOOD, listeners=(ELSEWHERE, TRIAL), groups=(ILL,)), {"take_over": True}, "waiting", []),
+        (replace(GOOD, listeners=(ELSEWHERE, TRIAL)), {"take_over": True}, "steps", ["change_listener"]),
+        (replace(GOOD, listeners=(LISTENER, TRIAL)), {}, "steps", ["remove_listener"]),
+        (GIVEN_UP, {"listeners": (Wish(80, 443),)}, "steps", ["remove_listener", "remove_target_group"]),
+        (replace(GOOD, listeners=(replace(LISTENER, ours=False),), groups=(ILL,)), {"take_over": True}, "steps", ["change_listener"]),
+        (replace(GOOD, listeners=(replace(LISTENER, policy="old"),), groups=(ILL,)), {}, "steps", ["change_listener"]),
         (replace(GOOD, listeners=(replace(LISTENER, ours=False),)), {}, "stuck", []),
         (replace(GOOD, listeners=(replace(LISTENER, ours=False),)), {"take_over": True}, "steps", ["change_listener"]),
     ],
@@ -74,6 +87,13 @@ def due(state: BalancerState, **spec: Any) -> list[str]:
 def test_what_is_done_next(state: BalancerState, spec: dict[str, Any], kind: str, steps: list[str]) -> None:
     assert decide(look(state, **spec))["ci"].kind == kind
     assert due(state, **spec) == steps
+
+
+def test_trial_listeners_have_ports_of_their_own() -> None:
+    wishes = (Wish(443, 443), Wish(80, 80), Wish(64533, 64533))
+    state = replace(GOOD, listeners=(ELSEWHERE, replace(ELSEWHERE, port=80), replace(ELSEWHERE, port=64534)), groups=())
+    steps = [step.describe() for step in decide(look(state, listeners=wishes, take_over=True))["ci"].steps]
+    assert [(one["port"], one["group"]) for one in steps if one["step"] == "make_trial_listener"] == [(64532, "ci-443-tcp"), (64531, "ci-80-tcp")]
 
 
 def test_security_groups_of_others_load_balancer_are_kept() -> None:

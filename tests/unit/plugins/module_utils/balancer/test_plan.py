@@ -77,21 +77,30 @@ def seen(*listeners: tuple[int, str, int], made: str = "") -> list[Any]:
 
 
 @pytest.mark.parametrize(
-    ("there", "more", "ports"),
+    ("there", "more", "ports", "own"),
     [
-        (seen(), {}, {80: 80}),
-        (seen((80, "HTTP", 80)), {}, {80: 80}),
-        (seen((80, "HTTP", 8080), made="80"), {}, {80: 80}),
-        (seen((80, "HTTP", 8080)), {"take_over": True}, {80: 80}),
-        (seen((9000, "TCP", 9001)), {}, {80: 80, 9000: 9001}),
-        (seen((9000, "TCP", 9001), made="80 9000"), {}, {80: 80}),
-        (seen((9000, "TCP", 9001)), {"purge_listeners": True}, {80: 80}),
+        (seen(), {}, {80: 80}, "80"),
+        (seen((80, "HTTP", 80)), {}, {80: 80}, ""),
+        (seen((80, "HTTP", 80), made="8080"), {}, {80: 80}, ""),
+        (seen((80, "HTTP", 80)), {"take_over": True}, {80: 80}, "80"),
+        (seen((80, "HTTP", 80), made="80"), {}, {80: 80}, "80"),
+        (seen((80, "HTTP", 8080), made="80"), {}, {80: 80}, "80"),
+        (seen((80, "HTTP", 8080)), {"take_over": True}, {80: 80}, "80"),
+        (seen((9000, "TCP", 9001)), {}, {80: 80, 9000: 9001}, "80"),
+        (seen((9000, "TCP", 9001), made="80 9000"), {}, {80: 80}, "80"),
+        (seen((9000, "TCP", 9001)), {"purge_listeners": True}, {80: 80}, "80"),
     ],
 )
-def test_a_classic_one_keeps_what_others_made(there: list[Any], more: dict[str, Any], ports: dict[int, int]) -> None:
+def test_a_classic_one_keeps_what_others_made(there: list[Any], more: dict[str, Any], ports: dict[int, int], own: str) -> None:
     plan = PLAN([HTTP], **OLD, seen=there, **more)
     assert {one["load_balancer_port"]: one["instance_port"] for one in plan["listeners"]} == ports
-    assert plan["tags"] == {"serverops_ports": "80"}
+    assert plan["tags"] == {"serverops_ports": own}
+
+
+def test_a_classic_one_never_loses_a_listener_that_was_as_wanted_before() -> None:
+    theirs = seen((443, "TCP", 443))
+    theirs[0]["tags"] = PLAN([HTTP, SSL], **OLD, seen=theirs)["tags"]
+    assert {one["load_balancer_port"] for one in PLAN([HTTP], **OLD, seen=theirs)["listeners"]} == {80, 443}
 
 
 @pytest.mark.parametrize(
