@@ -47,7 +47,7 @@ test: setup setup-environments
 docs: setup
 	@$(VENV)/bin/python tools/run_steps.py docs
 
-soak: setup-check
+soak: setup
 	@$(VENV)/bin/python tools/run_steps.py soak
 
 bench: setup-bench

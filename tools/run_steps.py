@@ -125,7 +125,12 @@ SUITES: dict[str, tuple[tuple[Step, ...], ...]] = {
         ),
     ),
     "docs": ((SITE,),),
-    "soak": ((pytest("soak", "tests", "-m", "soak", timeout=24 * 3600),),),
+    "soak": (
+        (
+            pytest("soak", "tests", "-m", "soak", timeout=24 * 3600),
+            Step("molecule-long", (*IN_COPY, "build/molecule", sys.executable, "tools/scenarios.py", "--long"), timeout=1800),
+        ),
+    ),
     "bench": ((pytest("bench", "tests/bench", "-m", "bench", "-s", timeout=3600),),),
 }
 

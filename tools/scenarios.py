@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the serverops.circleci authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Play all Molecule scenarios; those on hosts of their own only where hosts can be started, and else say that they were not."""
+"""Play the Molecule scenarios; those on hosts of their own only where hosts can be started, else say that they were not. `--long`: those of minutes."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ sys.path[:0] = [str(ROOT / "tests")]
 from lab.hosts.image import why_not  # noqa: E402
 
 SHARED = "../hosts/prepare.yml"
+LONG = ("kots_disaster_recovery",)  # minutes: what it plays, the integration tests play too
 
 
 def on_hosts(root: Path) -> list[str]:
@@ -25,11 +26,18 @@ def on_hosts(root: Path) -> list[str]:
 
 def command(root: Path, reason: str) -> list[str]:
     """What to run; without hosts (`reason` says why there are none) without the scenarios that need them."""
-    left_out = on_hosts(root) if reason else []
+    left_out = [*LONG, *(on_hosts(root) if reason else [])]
     return ["molecule", "test", "--all", *(word for name in left_out for word in ("--exclude", name))]
 
 
+def long_commands() -> list[list[str]]:
+    """One for each scenario of minutes."""
+    return [["molecule", "test", "--scenario-name", name] for name in LONG]
+
+
 def main() -> None:
+    if "--long" in sys.argv[1:]:
+        sys.exit(max(subprocess.run(argv, cwd=ROOT, stdin=subprocess.DEVNULL, check=False).returncode for argv in long_commands()))
     reason = why_not()
     if reason and os.environ.get("CI") == "true" and os.geteuid() == 0:
         sys.exit(f"molecule on hosts cannot be played: {reason}")

@@ -114,7 +114,7 @@ def _created(site: Site) -> bool:
     return site.host.count("create") == 1
 
 
-MOMENTS: list[Any] = [_imported, _stopped, *(pytest.param(moment, marks=pytest.mark.soak) for moment in (_noted, _created))]
+MOMENTS: list[Any] = [_stopped, *(pytest.param(moment, marks=pytest.mark.soak) for moment in (_imported, _noted, _created))]
 
 
 @pytest.mark.parametrize("moment", MOMENTS, ids=lambda moment: moment.__name__.strip("_"))

@@ -88,7 +88,7 @@ def result(output: str) -> dict[str, Any]:
     return dict(json.loads(text.replace('\\"', '"')))
 
 
-@pytest.mark.parametrize("with_cli", [False, True], ids=["the play", "the play and the CLI"])
+@pytest.mark.parametrize("with_cli", [pytest.param(False, marks=pytest.mark.soak), True], ids=["the play", "the play and the CLI"])
 def test_F62_kill_9_in_mid_restore_and_run_again(with_cli: bool, site: Site, tmp_path: Path) -> None:
     backup, before = new_backup(site), site.installation.remember()
     with site.state.news:

@@ -21,7 +21,9 @@ from integration.clusters.simulated import SimulatedCluster
 from lab.ssh.sshd import why_not
 from lab.tls import Front, Papers
 
-SSH = pytest.param("ssh", marks=pytest.mark.skipif(bool(why_not()), reason=f"the road through SSH is not tried: {why_not()}"))
+TRIED = pytest.mark.skipif(bool(why_not()), reason=f"the road through SSH is not tried: {why_not()}")
+SSH, SSH_LONG = pytest.param("ssh", marks=TRIED), pytest.param("ssh", marks=[TRIED, pytest.mark.soak])
+KUBERNETES_LONG = pytest.param("kubernetes", marks=pytest.mark.soak)
 NAME, SECRET = "server.global.nomad", "5f0a1b8e-2c1d-4e57-9a06-7d3b8c1e2f40"
 Made = Callable[..., Broken]
 
@@ -55,6 +57,7 @@ def drained(home: Path, cluster: SimulatedCluster, *jobs: str) -> None:
     until(lambda: not processes_of(home), "no process is left, no ssh either", 10)
 
 
+@pytest.mark.parametrize("road_to", [SSH, KUBERNETES_LONG], indirect=True)
 def test_a_drain_with_mutual_tls_and_acls_is_killed_and_run_again_over_each_road(road_to: Made, cluster: SimulatedCluster, tmp_path: Path) -> None:
     papers = Papers(tmp_path / "papers")
     certificate, key = papers.sign("client", "client.global.nomad")
@@ -80,6 +83,7 @@ def test_a_drain_with_mutual_tls_and_acls_is_killed_and_run_again_over_each_road
     front.close()
 
 
+@pytest.mark.parametrize("road_to", [SSH_LONG, "kubernetes"], indirect=True)
 def test_F51_a_road_that_breaks_in_the_middle_of_a_wait_is_made_anew(road_to: Made, cluster: SimulatedCluster, tmp_path: Path) -> None:
     road, home = road_to(cluster.url), tmp_path / "home"
     cluster.build("build-1", "c1")

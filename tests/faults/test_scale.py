@@ -49,6 +49,7 @@ def test_F45_a_thousand_clients_take_few_reads_of_the_lists_and_five_requests_ea
     assert sum(counts.values()) <= 5 * 1000 + 4 * seconds
 
 
+@pytest.mark.soak
 def test_requests_grow_with_the_clients() -> None:
     sizes = [50, 100, 200, 400]
     totals = [float(drained("1.1.2", size)[0].requests["total"]) for size in sizes]

@@ -112,7 +112,7 @@ def once(google: Google, folder: Path, **more: Any) -> Played:
     return play(str(playbook), {**given, "target_template": template, **more}, folder / "home")
 
 
-@pytest.mark.parametrize("moment", MOMENTS)
+@pytest.mark.parametrize("moment", [*(pytest.param(one, marks=pytest.mark.soak) for one in MOMENTS[:-1]), MOMENTS[-1]])
 def test_f93_killed_in_mid_build_and_run_again(moment: str, google: Google, tmp_path: Path) -> None:
     """kill -9 of Packer with all its plugins as soon as its log tells the moment."""
     played = once(google, tmp_path, target_wait=False)

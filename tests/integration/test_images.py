@@ -112,7 +112,7 @@ def once(account: dict[str, Any], folder: Path, **more: Any) -> Played:
     return play(str(playbook), {**variables(account, folder), "target_template": template, **more}, folder / "home")
 
 
-@pytest.mark.parametrize("moment", MOMENTS)
+@pytest.mark.parametrize("moment", [*(pytest.param(one, marks=pytest.mark.soak) for one in MOMENTS[:-1]), MOMENTS[-1]])
 def test_f93_killed_in_mid_build_and_run_again(moment: str, account: dict[str, Any], tmp_path: Path) -> None:
     """kill -9 of Packer with all its plugins as soon as its log tells the moment."""
     played = once(account, tmp_path, target_wait=False)

@@ -22,6 +22,7 @@ from integration.playing import play
 from lab.kubernetes.__main__ import kubeconfig, written
 from lab.site.site import Site
 
+pytestmark = pytest.mark.soak  # four minutes for two ways that differ little from those of test_recovery.py
 INSTALL = "import sys, urllib.request as ask; ask.build_opener(ask.ProxyHandler({})).open(ask.Request(sys.argv[1], method='POST')).read()"
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from scenarios import command, on_hosts
+from scenarios import LONG, ROOT, command, long_commands, on_hosts
 
 
 @pytest.fixture
@@ -25,4 +25,9 @@ def test_scenarios_that_start_hosts_are_known_by_it(root: Path) -> None:
 
 @pytest.mark.parametrize(("reason", "more"), [("", []), ("no podman here", ["--exclude", "host", "--exclude", "other"])])
 def test_all_are_played_but_those_that_cannot(root: Path, reason: str, more: list[str]) -> None:
-    assert command(root, reason) == ["molecule", "test", "--all", *more]
+    assert command(root, reason) == ["molecule", "test", "--all", *(word for name in LONG for word in ("--exclude", name)), *more]
+
+
+def test_those_of_minutes_are_there_and_are_played_by_themselves() -> None:
+    assert all((ROOT / "molecule" / name / "molecule.yml").exists() for name in LONG)
+    assert [argv[-1] for argv in long_commands()] == list(LONG)
