@@ -174,6 +174,18 @@ def test_f58_damage_is_named(lab: Lab, how: str) -> None:
     assert lab.made(lab.client("run-2", read_data_subset=share)).state == "passed"
 
 
+def test_f58_a_snapshot_that_is_gone_is_no_pass_though_restic_misses_nothing(lab: Lab) -> None:
+    (kept,) = lab.store.list(f"{REPOSITORY}/snapshots/")
+    mine, client = (volume(snapshotID=kept.rpartition("/")[2][:8]),), lab.client()
+    lab.made(client)
+    found = client.read(instance(), mine)
+    assert found[0].state == "passed" and found[0].at[:2] == "20" and found[0].at in check_proof(found).reason
+    lab.restic("forget", kept.rpartition("/")[2][:8])
+    assert lab.made(lab.client("run-2")).state == "passed", "restic goes through what is there"
+    proof = check_proof(lab.client("run-2").read(instance(), mine))
+    assert proof.state == "failed" and f"snapshot {mine[0].snapshot} of volume postgresql-0/data is not in it" in proof.reason
+
+
 def test_f58_a_byte_within_the_data_is_not_seen_by_the_structure_alone(lab: Lab) -> None:
     key = lab.packs()[0]
     lab.store.put(key, flipped(lab.store.get(key)))
@@ -260,11 +272,15 @@ def test_what_cannot_be_checked_is_told(lab: Lab, change_of: dict[str, str], wor
 
 @pytest.fixture
 def world(lab: Lab) -> Installation:
-    """An installation with one backup that all but the check proves; the repository's password is that of the lab."""
+    """An installation with one backup that all but the check proves; its repository, the snapshot in it and the password are those of the lab."""
     made = Installation("1.6.3").settle_in()
     assert change(made, "kots_backup")[1] == ""
     secret = made.state.objects["secrets", "velero", "velero-restic-credentials"]
     made.state.put("secrets", "velero", "velero-restic-credentials", {**secret, "data": {"repository-password": base64.b64encode(PASSWORD.encode()).decode()}})
+    (kept,) = lab.store.list(f"{REPOSITORY}/snapshots/")
+    for (plural, space, name), body in list(made.state.objects.items()):
+        if plural == "podvolumebackups.velero.io":
+            made.state.put(plural, space, name, {**body, "status": {**body["status"], "snapshotID": kept.rpartition("/")[2][:8]}})
     for key in made.store.objects(BUCKET):
         if not key.startswith("restic/"):
             lab.store.put(key, made.store.get(BUCKET, key))

@@ -12,10 +12,12 @@ import pytest
 from ansible_collections.serverops.circleci.plugins.module_utils.core.errors import BadInput
 from ansible_collections.serverops.circleci.plugins.module_utils.kots import backup
 from ansible_collections.serverops.circleci.plugins.module_utils.kots.choice import backup_spec
+from ansible_collections.serverops.circleci.plugins.module_utils.kots.proofs import check_proof
 from ansible_collections.serverops.circleci.plugins.module_utils.kots.repository_check import (
     CHECK,
     CheckStep,
     RepositoryCheck,
+    forgotten,
     judged,
     lock_of,
     name_of_check,
@@ -65,6 +67,20 @@ ERRORS = "Fatal: repository contains errors\n"
 def test_what_the_log_of_restic_means(text: str, verdict: str, words: str) -> None:
     found, reason = judged(said(text), "s1", "r1")
     assert found == verdict and words in reason
+
+
+def test_a_pass_says_of_when_it_is() -> None:
+    whole = f"serverops begun s1 r1 2026-11-22T03:10:00Z\n{FINE}\nserverops ended 0 s1 r1 2026-11-22T03:10:00Z\n"
+    assert judged(said(whole), "s2", "r2") == ("passed", "restic found no error, as it stood at 2026-11-22T03:10:00Z")
+    assert judged(said("serverops begun s1 r1 2026-11-22T03:10:00Z\n"), "s1", "r1")[0] == "untried"
+    ends = (replace(ONE, state="passed", at="2026-11-22T03:10:00Z"), replace(ONE, state="passed", at="2026-11-20T03:10:00Z"))
+    assert check_proof(ends).reason.endswith("in 2 of 2 repositories, as it stood at 2026-11-20T03:10:00Z")
+
+
+def test_a_volume_whose_snapshot_is_gone_is_named() -> None:
+    there = [f"restic/{NAMESPACE}/index/5e0f1a2b77", f"restic/{NAMESPACE}/snapshots/ab12cd34{'0' * 56}"]
+    assert forgotten((volume(snapshotID="ab12cd34"), volume()), there) == ()
+    assert forgotten((volume(snapshotID="5e0f1a2b"),), there) == ("snapshot 5e0f1a2b of volume postgresql-0/data is not in it",)
 
 
 def test_many_errors_are_counted_and_not_all_shown() -> None:
