@@ -260,6 +260,21 @@ def test_no_secret_is_in_an_argument_or_left_in_a_file(lab: Lab) -> None:
     assert not [path for path in kept if PASSWORD in path.read_text() or KEY in path.read_text() or path.stat().st_mode & 0o077]
 
 
+def test_the_password_that_a_killed_check_left_is_removed_and_that_of_one_that_lives_is_not(lab: Lab) -> None:
+    lab.program.write_text("#!/bin/sh\nexec sleep 600\n")
+    first = lab.client()
+    first.begin(instance(), NAMESPACE)
+    assert not lab.seen(lab.client("run-2")).left
+    first.tidy()
+    (kept,) = lab.folder.glob("check-*.password")
+    os.killpg(int(next(lab.folder.glob("check-*.lock")).read_text()), signal.SIGKILL)
+    lab.ended()
+    other = lab.client("run-2", read_data_subset="5%")  # as of another backup: nobody asks for the killed one any more
+    assert kept.exists() and lab.seen(other).left and kept.exists(), "looking removes nothing"
+    other.tidy()
+    assert not kept.exists() and not lab.seen(other).left and kept.with_suffix(".log").exists()
+
+
 @pytest.mark.parametrize(("change_of", "words"), [({"restic_program": "no-such-restic"}, "no-such-restic is not on PATH"), ({}, "Kopia")])
 def test_what_cannot_be_checked_is_told(lab: Lab, change_of: dict[str, str], words: str) -> None:
     volumes = (volume(),) if change_of else (replace(volume(), uploader="kopia"),)
@@ -309,6 +324,12 @@ def test_the_task_begins_it_and_the_next_one_takes_it_up(world: Installation, la
     assert failure == "" and (begun["changed"], begun["verdict"]) == (True, "unproven")
     assert [step["step"] for step in begun["steps"]] == ["check"] and begun["backup"]["proofs"][CHECK] == "unknown"
     lab.ended()
+    left = lab.folder / "check-0123456789abcdef.password"
+    left.write_text(PASSWORD)
+    foreseen, failure = run(world, lab, check=True)
+    assert failure == "" and [step["step"] for step in foreseen["steps"]] == ["tidy"] and left.exists()
+    tidied, failure = run(world, lab)
+    assert failure == "" and (tidied["verdict"], [step["step"] for step in tidied["steps"]]) == ("verified", ["tidy"]) and not left.exists()
     again, failure = run(world, lab)
     assert failure == "" and (again["verdict"], again["changed"], again["backup"]["proofs"][CHECK]) == ("verified", False, "passed")
     assert asked(world) == 0 and PASSWORD not in json.dumps([begun, again]) and KEY not in json.dumps([begun, again])

@@ -221,7 +221,7 @@ def check_proof(checks: Optional[tuple[RepositoryCheck, ...]]) -> Proof:
     open_ones = [_open_check(one) for one in checks or () if one.state != PASSED]
     if open_ones or not checks:
         return Proof(UNKNOWN_PROOF, "; ".join(open_ones) or "the repositories were not checked yet")
-    return Proof(PASSED, f"restic found no error in {len(checks)} of {len(checks)} repositories, {since(min(one.at for one in checks))}")
+    return Proof(PASSED, f"restic found no error in {len(checks)} of {len(checks)} repositories{since(min(one.at for one in checks))}")
 
 
 def _open_check(one: RepositoryCheck) -> str:

@@ -59,7 +59,7 @@ class Lock:
 class RepositoryCheck:
     """The check of one namespace's repository. `state`: how it ended, of one begun `at`; `locked`: a live lock; `stale`: locks that nobody renews.
 
-    `cannot`: why there is none.
+    `cannot`: why there is none. `left`: a check that was killed, this or another, left the password behind.
     """
 
     namespace: str
@@ -71,6 +71,18 @@ class RepositoryCheck:
     cannot: str = ""
     blind: str = ""
     at: str = ""
+    left: bool = False
+
+
+@dataclass(frozen=True)
+class TidyStep:
+    """Remove the password that checks which were killed left behind."""
+
+    uid: str
+    item: str = "backup"
+
+    def describe(self) -> Json:
+        return {"step": "tidy", "id": self.item}
 
 
 @dataclass(frozen=True)
@@ -99,6 +111,8 @@ def check_course(checks: Optional[tuple[RepositoryCheck, ...]], name: str, uid: 
     """What the checks of backup `name` have due, one repository after the other; None where they are over."""
     if checks is None:
         return act(f"the repositories of backup {name} are checked", CheckStep(uid))
+    if any(one.left for one in checks):
+        return act("a check that was killed left the password of the repositories behind", TidyStep(uid))
     return next((due for one in checks for due in [_due(one, name, uid)] if due), None)
 
 
@@ -120,6 +134,11 @@ def _due(one: RepositoryCheck, name: str, uid: str) -> Optional[Decision]:
 def check_begun(checks: Optional[tuple[RepositoryCheck, ...]], step: CheckStep) -> tuple[RepositoryCheck, ...]:
     """After the step, for check mode."""
     return tuple(replace(one, going=True) if one.namespace == step.namespace else one for one in checks or (RepositoryCheck(step.namespace),))
+
+
+def check_tidied(checks: Optional[tuple[RepositoryCheck, ...]]) -> tuple[RepositoryCheck, ...]:
+    """After what was left is removed."""
+    return tuple(replace(one, left=False) for one in checks or ())
 
 
 def check_waited(checks: tuple[RepositoryCheck, ...]) -> tuple[RepositoryCheck, ...]:
@@ -166,7 +185,7 @@ def judged(found: Optional[Said], state: str, run: str) -> tuple[str, str]:
     if found.code is None:
         return (UNTRIED, f"restic was ended from outside{_last(found)}") if found.run == run else ("", "")
     if found.code == 0:
-        return PASSED, f"restic found no error, {since(found.at)}"
+        return PASSED, f"restic found no error{since(found.at)}"
     wrong = _wrong(found)
     if any(map(ROAD.search, wrong)) or not any(word in line for line in wrong for word in DAMAGE):
         return (UNTRIED, f"restic ended with {found.code}{_last(found)}") if found.run == run else ("", "")
@@ -174,8 +193,8 @@ def judged(found: Optional[Said], state: str, run: str) -> tuple[str, str]:
 
 
 def since(at: str) -> str:
-    """How old what is known is, in words."""
-    return f"as it stood at {at}" if at else "at a time that is not known"
+    """How old what is known is, in words; empty where no log tells."""
+    return f", as it stood at {at}" if at else ""
 
 
 def forgotten(volumes: Iterable[PodVolumeBackup], names: Iterable[str]) -> tuple[str, ...]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Optional
 
 from ansible_collections.serverops.circleci.plugins.module_utils.cloud.client import ObjectStore
@@ -38,6 +38,7 @@ from ansible_collections.serverops.circleci.plugins.module_utils.velero.nouns im
 from ansible_collections.serverops.circleci.plugins.module_utils.velero.vault_client import value_of
 
 FIELD = "repository-password"
+PASSWORD = "password"  # how the file ends that is kept for a check
 # Around what restic says: how the repository stood, whose run it was, when it began, and the exit code, for whoever reads the log later.
 SCRIPT = f"""state=$1 run=$2 at=$(date -u +%Y-%m-%dT%H:%M:%SZ); shift 2
 printf '{BEGUN} %s %s %s\\n' "$state" "$run" "$at"
@@ -85,6 +86,21 @@ class CheckClient:
 
     def read(self, found: InstanceBackup, volumes: Optional[Sequence[PodVolumeBackup]]) -> tuple[RepositoryCheck, ...]:
         """How far the checks are, one for each namespace. Raises Unreachable; any other failure is told as blindness."""
+        left = bool(self._leftovers())
+        return tuple(replace(one, left=left) for one in self._all(found, volumes))
+
+    def tidy(self) -> None:
+        """Remove what checks that were killed left behind, whichever backup they were of; their logs stay."""
+        for program in self._leftovers():
+            program.forget()
+
+    def _leftovers(self) -> list[detached.Detached]:
+        """What holds a password for a restic that does not live any more."""
+        kept = files.stems(self._spec.log_directory, "check-", f".{PASSWORD}")
+        found = [detached.Detached(self._spec.log_directory, name, PASSWORD) for name in kept]
+        return [one for one in found if not one.is_alive() and one.keeps()]
+
+    def _all(self, found: InstanceBackup, volumes: Optional[Sequence[PodVolumeBackup]]) -> tuple[RepositoryCheck, ...]:
         if volumes is None:
             return (RepositoryCheck("", blind="the volumes could not be read"),)
         try:
@@ -141,7 +157,7 @@ class CheckClient:
     def _program(self, place: Place, found: InstanceBackup) -> Any:
         name = name_of_check(place.url, found.uid, self._spec.read_data_subset)
         if name not in self._programs:
-            self._programs[name] = detached.Detached(self._spec.log_directory, name, "password")
+            self._programs[name] = detached.Detached(self._spec.log_directory, name, PASSWORD)
         return self._programs[name]
 
     def _locks(self, place: Place) -> tuple[str, tuple[str, ...]]:

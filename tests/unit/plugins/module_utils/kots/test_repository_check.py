@@ -17,6 +17,7 @@ from ansible_collections.serverops.circleci.plugins.module_utils.kots.repository
     CHECK,
     CheckStep,
     RepositoryCheck,
+    TidyStep,
     forgotten,
     judged,
     lock_of,
@@ -132,6 +133,21 @@ def test_one_repository_after_the_other_and_the_trial_last() -> None:
         shown = look(state(instance(), seen={"instance-a": evidence(checks=checks)}), following(), required_proofs=(*ASKED, "restored"))
         due: Any = backup.decide(shown)[backup.ITEM].steps[0]
         assert (due.describe()["step"], getattr(due, "namespace", "")) == step
+
+
+@pytest.mark.parametrize("check", [ONE, replace(ONE, state="untried", reason="killed"), replace(ONE, cannot="no restic"), replace(ONE, locked="lock 5e0f")])
+def test_a_password_that_was_left_is_removed_before_all_else(check: RepositoryCheck) -> None:
+    shown = look(state(instance(), seen={"instance-a": evidence(checks=(replace(check, left=True),))}), following(), required_proofs=ASKED)
+    (due,) = backup.decide(shown)[backup.ITEM].steps
+    assert due == TidyStep("uid-instance-a") and due.describe()["step"] == "tidy"
+    after = replace(shown, state=backup.effect(shown.state, due))
+    assert TidyStep("uid-instance-a") not in backup.decide(after)[backup.ITEM].steps
+
+
+def test_a_proven_one_tells_of_when_its_check_is() -> None:
+    passed = replace(ONE, state="passed", at="2026-11-22T03:10:00Z")
+    shown = look(state(instance(), seen={"instance-a": evidence(checks=(passed,))}), following(), required_proofs=ASKED)
+    assert backup.decide(shown)[backup.ITEM].reason.endswith("as it stood at 2026-11-22T03:10:00Z")
 
 
 def test_nothing_is_checked_of_what_is_proven_bad_or_not_over() -> None:
