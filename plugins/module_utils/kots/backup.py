@@ -31,7 +31,14 @@ from ansible_collections.serverops.circleci.plugins.module_utils.kots.choice imp
 from ansible_collections.serverops.circleci.plugins.module_utils.kots.gates import blind_gates, failures, gates_view
 from ansible_collections.serverops.circleci.plugins.module_utils.kots.model import InstanceBackup
 from ansible_collections.serverops.circleci.plugins.module_utils.kots.proofs import FAILED, PASSED, outcome, reasons
-from ansible_collections.serverops.circleci.plugins.module_utils.kots.repository_check import CHECK, CheckStep, TidyStep, check_begun, check_tidied, check_waited
+from ansible_collections.serverops.circleci.plugins.module_utils.kots.repository_check import (
+    CHECK,
+    CheckStep,
+    TidyStep,
+    check_begun,
+    check_tidied,
+    check_waited,
+)
 from ansible_collections.serverops.circleci.plugins.module_utils.velero.nouns import Backup, Meta
 
 ITEM = "backup"

@@ -175,7 +175,11 @@ class BackupPort:
 
     def _is_open(self, state: BackupState, one: InstanceBackup) -> bool:
         trial, checks = self._evidence[one.uid].trial, self._evidence[one.uid].checks
-        return bool(trial and trial.left) or any(check.left for check in checks or ()) or self._outcome(replace(state, evidence=self._evidence), one) == UNKNOWN_PROOF
+        return (
+            bool(trial and trial.left)
+            or any(check.left for check in checks or ())
+            or self._outcome(replace(state, evidence=self._evidence), one) == UNKNOWN_PROOF
+        )
 
     def _outcome(self, state: BackupState, one: InstanceBackup) -> str:
         return outcome(proofs_of(Look(self._spec, state), one))
