@@ -94,6 +94,7 @@ def place(tmp_path: Path) -> Iterator[tuple[Hiccup, dict[str, Any]]]:
     body = {"metadata": {}, "spec": {"type": "LoadBalancer", "ports": [{"port": free()}]}, "status": {"loadBalancer": {"ingress": [{"ip": "127.0.0.9"}]}}}
     with state.news:
         state.put("services", "circleci-server", "circleci-server-traefik", body)
+        state.put("services", "circleci-server", "late", {"metadata": {}, "spec": {"type": "LoadBalancer", "ports": [{"port": 3000}]}})
     server, resolver = Server(state), Hiccup({"ci.example.com": [OLD]})
     written(tmp_path / "kubeconfig", yaml.safe_dump(kubeconfig(server.url, "token-7d3")))
     given = {"kubernetes_kubeconfig": str(tmp_path / "kubeconfig"), "resolver": resolver.address, "names": {"frontend": "ci.example.com"}}
@@ -117,3 +118,10 @@ def test_a_name_that_stays_unknown_is_not_called_well(place: tuple[Hiccup, dict[
     played = one_file("dns.yml", tmp_path, given)
     said = " ".join(played.output.split())
     assert played.code == 2 and "restored, but no record was set: what ci.example.com resolves to is not known" in said, played.output
+
+
+def test_a_service_that_gets_no_address_is_named_when_the_wait_is_over(place: tuple[Hiccup, dict[str, Any]], tmp_path: Path) -> None:
+    _resolver, given = place
+    played = one_file("addresses.yml", tmp_path, {**given, "addresses_timeout": 1, "services": {"vm_service": "late"}})
+    said = " ".join(played.output.split())
+    assert played.code == 2 and "restored, but late: its balancer has no address yet" in said, played.output
