@@ -275,7 +275,7 @@ waited:
 steps:
   description:
     - What was done, or would be in check mode, in order. V(backup), kotsadm is asked for one.
-    - V(check), restic begins to go through a repository.
+    - V(check), restic begins to go through a repository. V(tidy), the password that a killed check left in O(log_directory) is removed.
     - Of a trial, V(scratch), its namespace is made. V(restore), the restores are begun. V(note), what came of them is noted. V(clear), all of that is removed.
   returned: whenever the backups could be read
   type: list

@@ -174,6 +174,18 @@ def test_f58_damage_is_named(lab: Lab, how: str) -> None:
     assert lab.made(lab.client("run-2", read_data_subset=share)).state == "passed"
 
 
+def test_f58_a_snapshot_that_is_gone_is_no_pass_though_restic_misses_nothing(lab: Lab) -> None:
+    (kept,) = lab.store.list(f"{REPOSITORY}/snapshots/")
+    mine, client = (volume(snapshotID=kept.rpartition("/")[2][:8]),), lab.client()
+    lab.made(client)
+    found = client.read(instance(), mine)
+    assert found[0].state == "passed" and found[0].at[:2] == "20" and found[0].at in check_proof(found).reason
+    lab.restic("forget", kept.rpartition("/")[2][:8])
+    assert lab.made(lab.client("run-2")).state == "passed", "restic goes through what is there"
+    proof = check_proof(lab.client("run-2").read(instance(), mine))
+    assert proof.state == "failed" and f"snapshot {mine[0].snapshot} of volume postgresql-0/data is not in it" in proof.reason
+
+
 def test_f58_a_byte_within_the_data_is_not_seen_by_the_structure_alone(lab: Lab) -> None:
     key = lab.packs()[0]
     lab.store.put(key, flipped(lab.store.get(key)))
@@ -248,6 +260,21 @@ def test_no_secret_is_in_an_argument_or_left_in_a_file(lab: Lab) -> None:
     assert not [path for path in kept if PASSWORD in path.read_text() or KEY in path.read_text() or path.stat().st_mode & 0o077]
 
 
+def test_the_password_that_a_killed_check_left_is_removed_and_that_of_one_that_lives_is_not(lab: Lab) -> None:
+    lab.program.write_text("#!/bin/sh\nexec sleep 600\n")
+    first = lab.client()
+    first.begin(instance(), NAMESPACE)
+    assert not lab.seen(lab.client("run-2")).left
+    first.tidy()
+    (kept,) = lab.folder.glob("check-*.password")
+    os.killpg(int(next(lab.folder.glob("check-*.lock")).read_text()), signal.SIGKILL)
+    lab.ended()
+    other = lab.client("run-2", read_data_subset="5%")  # as of another backup: nobody asks for the killed one any more
+    assert kept.exists() and lab.seen(other).left and kept.exists(), "looking removes nothing"
+    other.tidy()
+    assert not kept.exists() and not lab.seen(other).left and kept.with_suffix(".log").exists()
+
+
 @pytest.mark.parametrize(("change_of", "words"), [({"restic_program": "no-such-restic"}, "no-such-restic is not on PATH"), ({}, "Kopia")])
 def test_what_cannot_be_checked_is_told(lab: Lab, change_of: dict[str, str], words: str) -> None:
     volumes = (volume(),) if change_of else (replace(volume(), uploader="kopia"),)
@@ -260,11 +287,15 @@ def test_what_cannot_be_checked_is_told(lab: Lab, change_of: dict[str, str], wor
 
 @pytest.fixture
 def world(lab: Lab) -> Installation:
-    """An installation with one backup that all but the check proves; the repository's password is that of the lab."""
+    """An installation with one backup that all but the check proves; its repository, the snapshot in it and the password are those of the lab."""
     made = Installation("1.6.3").settle_in()
     assert change(made, "kots_backup")[1] == ""
     secret = made.state.objects["secrets", "velero", "velero-restic-credentials"]
     made.state.put("secrets", "velero", "velero-restic-credentials", {**secret, "data": {"repository-password": base64.b64encode(PASSWORD.encode()).decode()}})
+    (kept,) = lab.store.list(f"{REPOSITORY}/snapshots/")
+    for (plural, space, name), body in list(made.state.objects.items()):
+        if plural == "podvolumebackups.velero.io":
+            made.state.put(plural, space, name, {**body, "status": {**body["status"], "snapshotID": kept.rpartition("/")[2][:8]}})
     for key in made.store.objects(BUCKET):
         if not key.startswith("restic/"):
             lab.store.put(key, made.store.get(BUCKET, key))
@@ -293,6 +324,12 @@ def test_the_task_begins_it_and_the_next_one_takes_it_up(world: Installation, la
     assert failure == "" and (begun["changed"], begun["verdict"]) == (True, "unproven")
     assert [step["step"] for step in begun["steps"]] == ["check"] and begun["backup"]["proofs"][CHECK] == "unknown"
     lab.ended()
+    left = lab.folder / "check-0123456789abcdef.password"
+    left.write_text(PASSWORD)
+    foreseen, failure = run(world, lab, check=True)
+    assert failure == "" and [step["step"] for step in foreseen["steps"]] == ["tidy"] and left.exists()
+    tidied, failure = run(world, lab)
+    assert failure == "" and (tidied["verdict"], [step["step"] for step in tidied["steps"]]) == ("verified", ["tidy"]) and not left.exists()
     again, failure = run(world, lab)
     assert failure == "" and (again["verdict"], again["changed"], again["backup"]["proofs"][CHECK]) == ("verified", False, "passed")
     assert asked(world) == 0 and PASSWORD not in json.dumps([begun, again]) and KEY not in json.dumps([begun, again])

@@ -63,7 +63,7 @@ def running(front: Front) -> list[int]:
 def test_they_are_listed_and_left(front: Front, tmp_path: Path) -> None:
     state, played = went(front, tmp_path, "listed")
     assert state == "by_hand" and running(front) == [7, 8, 9] and "changed=0" in played.output
-    assert "app/7, http" in played.output and "app/8" in played.output and "app/9" not in played.output
+    assert "app/8, http" in played.output and "app/7" in played.output and "app/9" not in played.output
 
 
 def test_they_are_ended_on_request_and_then_there_are_none(front: Front, tmp_path: Path) -> None:
@@ -88,3 +88,16 @@ def test_nobody_is_asked_where_that_is_not_wanted(front: Front, tmp_path: Path) 
 def test_an_answer_that_is_none_is_no_empty_list(front: Front, tmp_path: Path) -> None:
     state, played = went(front, tmp_path, "listed", token="wrong-token")
     assert played.code == 2 and "answered 401 when it was asked for builds that are lost" in " ".join(played.output.split())
+
+
+def test_an_account_that_follows_no_project_sees_none_and_that_is_no_success(front: Front, tmp_path: Path) -> None:
+    front.followed.clear()
+    state, played = went(front, tmp_path, "canceled")
+    assert played.code == 2 and "follows no project, so nobody can be asked" in " ".join(played.output.split())
+
+
+def test_older_ones_behind_many_that_live_are_found_once_each(front: Front, tmp_path: Path) -> None:
+    for number in range(100, 295):
+        front.believed(number, "2026-11-29T08:00:00.000Z")
+    state, played = went(front, tmp_path, "canceled")
+    assert state == "done" and [number for number in running(front) if number < 100] == [9] and len(running(front)) == 196, played.output

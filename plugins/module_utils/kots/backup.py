@@ -31,7 +31,14 @@ from ansible_collections.serverops.circleci.plugins.module_utils.kots.choice imp
 from ansible_collections.serverops.circleci.plugins.module_utils.kots.gates import blind_gates, failures, gates_view
 from ansible_collections.serverops.circleci.plugins.module_utils.kots.model import InstanceBackup
 from ansible_collections.serverops.circleci.plugins.module_utils.kots.proofs import FAILED, PASSED, outcome, reasons
-from ansible_collections.serverops.circleci.plugins.module_utils.kots.repository_check import CheckStep, check_begun, check_waited
+from ansible_collections.serverops.circleci.plugins.module_utils.kots.repository_check import (
+    CHECK,
+    CheckStep,
+    TidyStep,
+    check_begun,
+    check_tidied,
+    check_waited,
+)
 from ansible_collections.serverops.circleci.plugins.module_utils.velero.nouns import Backup, Meta
 
 ITEM = "backup"
@@ -71,6 +78,8 @@ def effect(state: BackupState, step: Any) -> BackupState:
         return with_trial(state, step.uid, advanced(trial_of(state, step.uid), step))
     if isinstance(step, CheckStep):
         return with_checks(state, step.uid, check_begun(checks_of(state, step.uid), step))
+    if isinstance(step, TidyStep):
+        return with_checks(state, step.uid, check_tidied(checks_of(state, step.uid)))
     meta = Meta("(new)", uid=IMAGINED, created=state.now)
     made = InstanceBackup(Backup(meta, "InProgress", started=state.now), "manual")
     return replace(state, backups=(*state.backups, made), sent=True)
@@ -164,7 +173,7 @@ def _unfollowed(look: BackupLook) -> Decision:
     if trial:
         return trial[1]
     if chosen and chosen[1] == PASSED:
-        return settled(f"backup {chosen[0].name} is proven, and younger than {look.spec.max_age:g} s")
+        return settled(f"backup {chosen[0].name} is proven, and younger than {look.spec.max_age:g} s{_gone_through(look, chosen[0])}")
     if look.state.sent:
         if look.phases.get(ITEM, 0.0) > ASKED:
             return stuck(f"kotsadm was asked for a backup, but none has shown within {ASKED:g} s; see the log of the pod kotsadm, then run this again")
@@ -190,7 +199,7 @@ def _followed(look: BackupLook) -> Decision:
         return trial[1]
     result = outcome(proofs_of(look, one))
     if result == PASSED:
-        return settled(f"backup {name} is proven")
+        return settled(f"backup {name} is proven{_gone_through(look, one)}")
     if result == FAILED:
         return stuck(f"backup {name} is not proven: {_why(look, one)}")
     return waiting(f"backup {name} has ended, but cannot be proven yet: {_why(look, one)}", phase="proving", recheck=AGAIN, unknown=True)
@@ -221,6 +230,11 @@ def _with_passed_over(look: BackupLook, before: list[str]) -> list[str]:
 
 def _why(look: BackupLook, one: InstanceBackup) -> str:
     return "; ".join(reasons(proofs_of(look, one)))
+
+
+def _gone_through(look: BackupLook, one: InstanceBackup) -> str:
+    """Of when the check by restic is: its pass is kept, and may be older than this task."""
+    return f"; {proofs_of(look, one)[CHECK].reason}" if CHECK in look.spec.required_proofs else ""
 
 
 def _verdict(look: BackupLook, decision: Decision, one: Optional[InstanceBackup]) -> str:

@@ -21,7 +21,7 @@ from ansible_collections.serverops.circleci.plugins.module_utils.kots.errors imp
 from ansible_collections.serverops.circleci.plugins.module_utils.kots.gates import Gate, gates, ttl_gate
 from ansible_collections.serverops.circleci.plugins.module_utils.kots.model import InstanceBackup, instance_from_api
 from ansible_collections.serverops.circleci.plugins.module_utils.kots.proofs import LONG, PASSED, RESTORED, UNKNOWN_PROOF, Evidence, outcome, prove
-from ansible_collections.serverops.circleci.plugins.module_utils.kots.repository_check import CHECK, CheckStep
+from ansible_collections.serverops.circleci.plugins.module_utils.kots.repository_check import CHECK, CheckStep, TidyStep
 from ansible_collections.serverops.circleci.plugins.module_utils.kots.repository_check_client import CheckClient
 from ansible_collections.serverops.circleci.plugins.module_utils.velero.model import backup_from_api, pod_volume_backup_from_api
 
@@ -73,6 +73,9 @@ class BackupPort:
             found = self._found[step.uid]
             with doing(f"check the repositories of backup {found.name}"):
                 self._checks.begin(found, step.namespace)
+            return
+        if isinstance(step, TidyStep):
+            self._checks.tidy()
             return
         with doing("begin a backup"):
             try:
@@ -171,8 +174,12 @@ class BackupPort:
         return replace(before, trial=trial)
 
     def _is_open(self, state: BackupState, one: InstanceBackup) -> bool:
-        trial = self._evidence[one.uid].trial
-        return bool(trial and trial.left) or self._outcome(replace(state, evidence=self._evidence), one) == UNKNOWN_PROOF
+        trial, checks = self._evidence[one.uid].trial, self._evidence[one.uid].checks
+        return (
+            bool(trial and trial.left)
+            or any(check.left for check in checks or ())
+            or self._outcome(replace(state, evidence=self._evidence), one) == UNKNOWN_PROOF
+        )
 
     def _outcome(self, state: BackupState, one: InstanceBackup) -> str:
         return outcome(proofs_of(Look(self._spec, state), one))

@@ -194,7 +194,8 @@ def on_trial(look: BackupLook) -> Optional[tuple[InstanceBackup, Decision]]:
     chosen = None if uid or look.state.sent else settled_choice(look)
     for one in ended:
         wanted = bool(uid) or (chosen is not None and chosen[0].uid == one.uid and chosen[1] == UNKNOWN_PROOF)
-        due = (gone_through(look, one) if wanted else None) or tried(look, one, wanted)
+        left = any(check.left for check in checks_of(look.state, one.uid) or ())
+        due = (gone_through(look, one) if wanted or left else None) or tried(look, one, wanted)
         if due:
             return one, due
     return None

@@ -13,7 +13,7 @@ from ansible_collections.serverops.circleci.plugins.module_utils.core.shapes imp
 from ansible_collections.serverops.circleci.plugins.module_utils.kots.backup_keys import Keys
 from ansible_collections.serverops.circleci.plugins.module_utils.kots.backup_trial import Mark, Trial, mark_of
 from ansible_collections.serverops.circleci.plugins.module_utils.kots.model import InstanceBackup
-from ansible_collections.serverops.circleci.plugins.module_utils.kots.repository_check import CHECK, RepositoryCheck
+from ansible_collections.serverops.circleci.plugins.module_utils.kots.repository_check import CHECK, RepositoryCheck, since
 from ansible_collections.serverops.circleci.plugins.module_utils.kots.volumes import Volume
 from ansible_collections.serverops.circleci.plugins.module_utils.velero.nouns import Backup, PodVolumeBackup, Repository
 
@@ -221,7 +221,7 @@ def check_proof(checks: Optional[tuple[RepositoryCheck, ...]]) -> Proof:
     open_ones = [_open_check(one) for one in checks or () if one.state != PASSED]
     if open_ones or not checks:
         return Proof(UNKNOWN_PROOF, "; ".join(open_ones) or "the repositories were not checked yet")
-    return Proof(PASSED, f"restic found no error in {len(checks)} of {len(checks)} repositories")
+    return Proof(PASSED, f"restic found no error in {len(checks)} of {len(checks)} repositories{since(min(one.at for one in checks))}")
 
 
 def _open_check(one: RepositoryCheck) -> str:

@@ -14,6 +14,7 @@ from typing import Any, Optional
 
 from ansible_collections.serverops.circleci.plugins.module_utils.core.errors import BadInput
 from ansible_collections.serverops.circleci.plugins.module_utils.core.shapes import Decision, Json, act, stuck, waiting
+from ansible_collections.serverops.circleci.plugins.module_utils.velero.nouns import PodVolumeBackup
 from ansible_collections.serverops.circleci.plugins.module_utils.velero.times import epoch_of
 
 CHECK = "repository_check"
@@ -56,7 +57,10 @@ class Lock:
 
 @dataclass(frozen=True)
 class RepositoryCheck:
-    """The check of one namespace's repository. `state`: how it ended; `locked`: a live lock; `stale`: locks that nobody renews; `cannot`: why there is none."""
+    """The check of one namespace's repository. `state`: how it ended, of one begun `at`; `locked`: a live lock; `stale`: locks that nobody renews.
+
+    `cannot`: why there is none. `left`: a check that was killed, this or another, left the password behind.
+    """
 
     namespace: str
     going: bool = False
@@ -66,6 +70,19 @@ class RepositoryCheck:
     stale: tuple[str, ...] = ()
     cannot: str = ""
     blind: str = ""
+    at: str = ""
+    left: bool = False
+
+
+@dataclass(frozen=True)
+class TidyStep:
+    """Remove the password that checks which were killed left behind."""
+
+    uid: str
+    item: str = "backup"
+
+    def describe(self) -> Json:
+        return {"step": "tidy", "id": self.item}
 
 
 @dataclass(frozen=True)
@@ -94,6 +111,8 @@ def check_course(checks: Optional[tuple[RepositoryCheck, ...]], name: str, uid: 
     """What the checks of backup `name` have due, one repository after the other; None where they are over."""
     if checks is None:
         return act(f"the repositories of backup {name} are checked", CheckStep(uid))
+    if any(one.left for one in checks):
+        return act("a check that was killed left the password of the repositories behind", TidyStep(uid))
     return next((due for one in checks for due in [_due(one, name, uid)] if due), None)
 
 
@@ -117,6 +136,11 @@ def check_begun(checks: Optional[tuple[RepositoryCheck, ...]], step: CheckStep) 
     return tuple(replace(one, going=True) if one.namespace == step.namespace else one for one in checks or (RepositoryCheck(step.namespace),))
 
 
+def check_tidied(checks: Optional[tuple[RepositoryCheck, ...]]) -> tuple[RepositoryCheck, ...]:
+    """After what was left is removed."""
+    return tuple(replace(one, left=False) for one in checks or ())
+
+
 def check_waited(checks: tuple[RepositoryCheck, ...]) -> tuple[RepositoryCheck, ...]:
     """After what is waited for has gone well."""
     return tuple(replace(one, going=False, state=PASSED, reason="assumed") if one.going else replace(one, locked="", blind="", reason="") for one in checks)
@@ -127,12 +151,13 @@ def check_waited(checks: tuple[RepositoryCheck, ...]) -> tuple[RepositoryCheck, 
 
 @dataclass(frozen=True)
 class Said:
-    """What the log tells of the last check: its exit code (None: no end is told), which run it was, and how the repository stood when it began."""
+    """What the log tells of the last check: its exit code (None: no end is told), which run it was, when it began, and how the repository stood then."""
 
     code: Optional[int] = None
     state: str = ""
     run: str = ""
     lines: tuple[str, ...] = ()
+    at: str = ""
 
 
 def said(log: str) -> Optional[Said]:
@@ -145,9 +170,9 @@ def said(log: str) -> Optional[Said]:
         return None
     words = tuple(line for line in rest if line and not line.startswith(ENDED))
     last = marks[-1]
-    if last[1] == "ended" and len(last) == 5 and last[2].isdigit():
-        return Said(int(last[2]), last[3], last[4], words)
-    return Said(None, "", last[3] if len(last) == 4 else "", words)
+    if last[1] == "ended" and len(last) in (5, 6) and last[2].isdigit():  # logs of before had no time
+        return Said(int(last[2]), last[3], last[4], words, "".join(last[5:]))
+    return Said(None, "", last[3] if last[1] == "begun" and len(last) in (4, 5) else "", words)
 
 
 def judged(found: Optional[Said], state: str, run: str) -> tuple[str, str]:
@@ -160,11 +185,23 @@ def judged(found: Optional[Said], state: str, run: str) -> tuple[str, str]:
     if found.code is None:
         return (UNTRIED, f"restic was ended from outside{_last(found)}") if found.run == run else ("", "")
     if found.code == 0:
-        return PASSED, "restic found no error"
+        return PASSED, f"restic found no error{since(found.at)}"
     wrong = _wrong(found)
     if any(map(ROAD.search, wrong)) or not any(word in line for line in wrong for word in DAMAGE):
         return (UNTRIED, f"restic ended with {found.code}{_last(found)}") if found.run == run else ("", "")
     return (FAILED, "; ".join(_shown(wrong))) if found.state == state else ("", "")
+
+
+def since(at: str) -> str:
+    """How old what is known is, in words; empty where no log tells."""
+    return f", as it stood at {at}" if at else ""
+
+
+def forgotten(volumes: Iterable[PodVolumeBackup], names: Iterable[str]) -> tuple[str, ...]:
+    """The volumes whose snapshot is not among what the repository has: restic goes through the snapshots that are there, and misses none."""
+    there = [name.rpartition("/")[2] for name in names if "/snapshots/" in name]
+    gone = [one for one in volumes if one.snapshot and not any(name.startswith(one.snapshot) for name in there)]
+    return tuple(f"snapshot {one.snapshot[:8]} of volume {one.pod}/{one.volume} is not in it" for one in gone)
 
 
 def _wrong(found: Said) -> list[str]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Optional
 
 from ansible_collections.serverops.circleci.plugins.module_utils.cloud.client import ObjectStore
@@ -25,6 +25,7 @@ from ansible_collections.serverops.circleci.plugins.module_utils.kots.repository
     FAILED,
     Lock,
     RepositoryCheck,
+    forgotten,
     judged,
     lock_of,
     name_of_check,
@@ -37,11 +38,12 @@ from ansible_collections.serverops.circleci.plugins.module_utils.velero.nouns im
 from ansible_collections.serverops.circleci.plugins.module_utils.velero.vault_client import value_of
 
 FIELD = "repository-password"
-# Around what restic says: how the repository stood, whose run it was, and the exit code, for whoever reads the log later.
-SCRIPT = f"""state=$1 run=$2; shift 2
-printf '{BEGUN} %s %s\\n' "$state" "$run"
+PASSWORD = "password"  # how the file ends that is kept for a check
+# Around what restic says: how the repository stood, whose run it was, when it began, and the exit code, for whoever reads the log later.
+SCRIPT = f"""state=$1 run=$2 at=$(date -u +%Y-%m-%dT%H:%M:%SZ); shift 2
+printf '{BEGUN} %s %s %s\\n' "$state" "$run" "$at"
 "$@"; code=$?
-printf '\\n{ENDED} %s %s %s\\n' "$code" "$state" "$run"
+printf '\\n{ENDED} %s %s %s %s\\n' "$code" "$state" "$run" "$at"
 exit $code"""
 # No lock of ours: an exclusive one, which a check takes otherwise, would break a backup of Velero's that begins meanwhile.
 ALWAYS = ("--no-lock", "--no-cache")
@@ -63,9 +65,9 @@ class Place:
         aws = f"https://s3.{spec.region}.amazonaws.com" if spec.region else "https://s3.amazonaws.com"
         return f"s3:{(spec.endpoint or aws).rstrip('/')}/{spec.bucket}/{self.folder}"
 
-    def state(self) -> str:
-        """How it stands."""
-        return state_of([*self.store.list(f"{self.folder}/index/"), *self.store.list(f"{self.folder}/snapshots/")])
+    def names(self) -> list[str]:
+        """Its indexes and its snapshots."""
+        return [*self.store.list(f"{self.folder}/index/"), *self.store.list(f"{self.folder}/snapshots/")]
 
 
 class CheckClient:
@@ -84,6 +86,21 @@ class CheckClient:
 
     def read(self, found: InstanceBackup, volumes: Optional[Sequence[PodVolumeBackup]]) -> tuple[RepositoryCheck, ...]:
         """How far the checks are, one for each namespace. Raises Unreachable; any other failure is told as blindness."""
+        left = bool(self._leftovers())
+        return tuple(replace(one, left=left) for one in self._all(found, volumes))
+
+    def tidy(self) -> None:
+        """Remove what checks that were killed left behind, whichever backup they were of; their logs stay."""
+        for program in self._leftovers():
+            program.forget()
+
+    def _leftovers(self) -> list[detached.Detached]:
+        """What holds a password for a restic that does not live any more."""
+        kept = files.stems(self._spec.log_directory, "check-", f".{PASSWORD}")
+        found = [detached.Detached(self._spec.log_directory, name, PASSWORD) for name in kept]
+        return [one for one in found if not one.is_alive() and one.keeps()]
+
+    def _all(self, found: InstanceBackup, volumes: Optional[Sequence[PodVolumeBackup]]) -> tuple[RepositoryCheck, ...]:
         if volumes is None:
             return (RepositoryCheck("", blind="the volumes could not be read"),)
         try:
@@ -102,7 +119,7 @@ class CheckClient:
             raise Refused(f"the repository of namespace {namespace} is in use: {locked}")
         program = self._program(place, found)
         more = [f"--read-data-subset={self._spec.read_data_subset}"] if self._spec.read_data_subset else []
-        argv = ["/bin/sh", "-c", SCRIPT, "sh", place.state(), self._run, *self._restic(place, self._lasting_ca(place.store.spec)), "check", *more]
+        argv = ["/bin/sh", "-c", SCRIPT, "sh", state_of(place.names()), self._run, *self._restic(place, self._lasting_ca(place.store.spec)), "check", *more]
         program.start(argv, {**self._environment(place), "RESTIC_PASSWORD_FILE": program.kept}, self._password())
 
     # -- what is there ----------------------------------------------------------------------------------
@@ -119,12 +136,17 @@ class CheckClient:
         program = self._program(place, found)
         if program.is_alive():
             return RepositoryCheck(namespace, going=True)
-        state, reason = judged(said(program.tail()), place.state(), self._run)
+        names, told = place.names(), said(program.tail())
+        gone = forgotten((one for one in volumes if one.pod_namespace == namespace), names)
+        if gone:
+            return RepositoryCheck(namespace, state=FAILED, reason="; ".join(gone))
+        state, reason = judged(told, state_of(names), self._run)
         if state:
             stale: tuple[str, ...] = ()
             with suppress(Refused):  # the check is over: a lock that cannot be read changes nothing of it
                 stale = self._locks(place)[1]
-            return RepositoryCheck(namespace, state=state, reason=f"{reason}; see {program.log}" if state == FAILED else reason, stale=stale)
+            words = f"{reason}; see {program.log}" if state == FAILED else reason
+            return RepositoryCheck(namespace, state=state, reason=words, stale=stale, at=told.at if told else "")
         locked, stale = self._locks(place)
         return RepositoryCheck(namespace, locked=locked, stale=stale)
 
@@ -135,7 +157,7 @@ class CheckClient:
     def _program(self, place: Place, found: InstanceBackup) -> Any:
         name = name_of_check(place.url, found.uid, self._spec.read_data_subset)
         if name not in self._programs:
-            self._programs[name] = detached.Detached(self._spec.log_directory, name, "password")
+            self._programs[name] = detached.Detached(self._spec.log_directory, name, PASSWORD)
         return self._programs[name]
 
     def _locks(self, place: Place) -> tuple[str, tuple[str, ...]]:

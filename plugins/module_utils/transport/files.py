@@ -35,6 +35,15 @@ def holds_secret(path: str, secret: Secret) -> bool:
         return False
 
 
+def stems(folder: str, beginning: str, ending: str) -> list[str]:
+    """Names, without their ending, of the files of a folder that begin and end so; none where there is no folder."""
+    try:
+        names = sorted(os.listdir(os.path.expanduser(folder)))
+    except OSError:
+        return []
+    return [name[: -len(ending)] for name in names if name.startswith(beginning) and name.endswith(ending)]
+
+
 def must_be_writable(path: str, option: str) -> None:
     """Raises BadInput naming the option where the file could not be written."""
     folder = os.path.dirname(os.path.abspath(path))

@@ -9,7 +9,7 @@ import uuid
 from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
-from urllib.parse import unquote, urlsplit
+from urllib.parse import parse_qs, unquote, urlsplit
 
 from lab.site.fleet import Fleet
 
@@ -47,27 +47,30 @@ class Front:
             return 503, {"message": "no server is available to handle this request"}
         if token != self.token:
             return 401, {"message": "You must log in first."}
-        parts = unquote(path).strip("/").split("/")
+        parts = unquote(urlsplit(path).path).strip("/").split("/")
         if parts[:3] == ["api", "v2", "project"] and parts[-1] == "pipeline" and len(parts) == 7:
             slug = "/".join(parts[3:6])
             return self._begin(slug, body) if method == "POST" else (200, {"next_page_token": None, "items": self._listed(slug)})
         if parts[:3] == ["api", "v2", "pipeline"] and parts[-1] == "workflow" and method == "GET":
             return self._workflows(parts[3])
         if parts[:2] == ["api", "v1.1"] and len(parts) > 2:
-            return self._first_api(method, parts[2:])
+            return self._first_api(method, parts[2:], parse_qs(urlsplit(path).query))
         if parts[:3] == ["api", "v2", "workflow"] and parts[-1] == "cancel" and method == "POST":
             return self._canceled(lambda one: one.get("workflows", {}).get("workflow_id") == parts[3], 202)
         return 404, {"message": "Not found"}
 
-    def _first_api(self, method: str, parts: list[str]) -> tuple[int, Any]:
-        """https://circleci.com/docs/api/v1: `projects`, `project/<vcs>/<user>/<name>?filter=running`, `project/.../<number>/cancel`."""
+    def _first_api(self, method: str, parts: list[str], query: dict[str, list[str]]) -> tuple[int, Any]:
+        """https://circleci.com/docs/api/v1: `projects`, `project/<vcs>/<user>/<name>?filter=running&limit=&offset=`, `project/.../<number>/cancel`."""
         if parts == ["projects"] and method == "GET":
             return 200, [dict(zip(("vcs_type", "username", "reponame"), slug.split("/"), strict=True)) for slug in self.followed]
         slug = "/".join(parts[1:4])
         if parts[0] != "project" or slug not in self.followed:
             return 404, {"message": "Project not found"}
         if len(parts) == 4 and method == "GET":
-            return 200, [one for one in self._builds() if "/".join((one["vcs_type"], one["username"], one["reponame"])) == slug]
+            mine = [one for one in self._builds() if "/".join((one["vcs_type"], one["username"], one["reponame"])) == slug]
+            mine.sort(key=lambda one: -int(one["build_num"]))  # the newest first, 30 of them, 100 at most
+            start, size = int(query.get("offset", ["0"])[0]), min(int(query.get("limit", ["30"])[0]), 100)
+            return 200, mine[start : start + size]
         if len(parts) == 6 and parts[-1] == "cancel" and method == "POST":
             return self._canceled(lambda one: str(one["build_num"]) == parts[4], 200)
         return 404, {"message": "Not found"}
@@ -122,7 +125,7 @@ class Front:
                 length = int(self.headers.get("Content-Length") or 0)
                 body = json.loads(self.rfile.read(length) or b"{}") if length else {}
                 with front.fleet.site.state.news:
-                    status, told = front.answer(self.command, urlsplit(self.path).path, self.headers.get("Circle-Token", ""), body)
+                    status, told = front.answer(self.command, self.path, self.headers.get("Circle-Token", ""), body)
                 text = json.dumps(told).encode()
                 self.send_response(status)
                 self.send_header("Content-Type", "application/json")

@@ -12,10 +12,13 @@ import pytest
 from ansible_collections.serverops.circleci.plugins.module_utils.core.errors import BadInput
 from ansible_collections.serverops.circleci.plugins.module_utils.kots import backup
 from ansible_collections.serverops.circleci.plugins.module_utils.kots.choice import backup_spec
+from ansible_collections.serverops.circleci.plugins.module_utils.kots.proofs import check_proof
 from ansible_collections.serverops.circleci.plugins.module_utils.kots.repository_check import (
     CHECK,
     CheckStep,
     RepositoryCheck,
+    TidyStep,
+    forgotten,
     judged,
     lock_of,
     name_of_check,
@@ -67,6 +70,20 @@ def test_what_the_log_of_restic_means(text: str, verdict: str, words: str) -> No
     assert found == verdict and words in reason
 
 
+def test_a_pass_says_of_when_it_is() -> None:
+    whole = f"serverops begun s1 r1 2026-11-22T03:10:00Z\n{FINE}\nserverops ended 0 s1 r1 2026-11-22T03:10:00Z\n"
+    assert judged(said(whole), "s2", "r2") == ("passed", "restic found no error, as it stood at 2026-11-22T03:10:00Z")
+    assert judged(said("serverops begun s1 r1 2026-11-22T03:10:00Z\n"), "s1", "r1")[0] == "untried"
+    ends = (replace(ONE, state="passed", at="2026-11-22T03:10:00Z"), replace(ONE, state="passed", at="2026-11-20T03:10:00Z"))
+    assert check_proof(ends).reason.endswith("in 2 of 2 repositories, as it stood at 2026-11-20T03:10:00Z")
+
+
+def test_a_volume_whose_snapshot_is_gone_is_named() -> None:
+    there = [f"restic/{NAMESPACE}/index/5e0f1a2b77", f"restic/{NAMESPACE}/snapshots/ab12cd34{'0' * 56}"]
+    assert forgotten((volume(snapshotID="ab12cd34"), volume()), there) == ()
+    assert forgotten((volume(snapshotID="5e0f1a2b"),), there) == ("snapshot 5e0f1a2b of volume postgresql-0/data is not in it",)
+
+
 def test_many_errors_are_counted_and_not_all_shown() -> None:
     lines = "".join(f"pack {number}: does not exist\n" for number in range(40))
     assert judged(said(log(lines + ERRORS)), "s1", "r1")[1].endswith("and 36 lines more")
@@ -116,6 +133,21 @@ def test_one_repository_after_the_other_and_the_trial_last() -> None:
         shown = look(state(instance(), seen={"instance-a": evidence(checks=checks)}), following(), required_proofs=(*ASKED, "restored"))
         due: Any = backup.decide(shown)[backup.ITEM].steps[0]
         assert (due.describe()["step"], getattr(due, "namespace", "")) == step
+
+
+@pytest.mark.parametrize("check", [ONE, replace(ONE, state="untried", reason="killed"), replace(ONE, cannot="no restic"), replace(ONE, locked="lock 5e0f")])
+def test_a_password_that_was_left_is_removed_before_all_else(check: RepositoryCheck) -> None:
+    shown = look(state(instance(), seen={"instance-a": evidence(checks=(replace(check, left=True),))}), following(), required_proofs=ASKED)
+    (due,) = backup.decide(shown)[backup.ITEM].steps
+    assert due == TidyStep("uid-instance-a") and due.describe()["step"] == "tidy"
+    after = replace(shown, state=backup.effect(shown.state, due))
+    assert TidyStep("uid-instance-a") not in backup.decide(after)[backup.ITEM].steps
+
+
+def test_a_proven_one_tells_of_when_its_check_is() -> None:
+    passed = replace(ONE, state="passed", at="2026-11-22T03:10:00Z")
+    shown = look(state(instance(), seen={"instance-a": evidence(checks=(passed,))}), following(), required_proofs=ASKED)
+    assert backup.decide(shown)[backup.ITEM].reason.endswith("as it stood at 2026-11-22T03:10:00Z")
 
 
 def test_nothing_is_checked_of_what_is_proven_bad_or_not_over() -> None:

@@ -45,3 +45,10 @@ def test_what_cannot_be_written_or_read_is_told_by_its_option(tmp_path: Path) ->
     (tmp_path / "binary").write_bytes(b"\xff\xfe\x00")
     with pytest.raises(BadInput, match="it is no text"):
         files.read_text(str(tmp_path / "binary"), "export")
+
+
+def test_files_of_a_kind_are_named_without_their_ending_and_no_folder_has_none(tmp_path: Path) -> None:
+    for name in ("check-b.password", "check-a.password", "check-a.log", "restore-a.password"):
+        (tmp_path / name).touch()
+    assert files.stems(str(tmp_path), "check-", ".password") == ["check-a", "check-b"]
+    assert files.stems(str(tmp_path / "none"), "check-", ".password") == []
