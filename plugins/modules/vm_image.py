@@ -116,7 +116,7 @@ options:
     default: []
   max_build_time:
     description:
-      - After how many seconds a build of another controller is taken for dead.
+      - After how many seconds a build of another controller, another user or another O(log_directory) is taken for dead.
     type: float
     default: 7200
   log_directory:

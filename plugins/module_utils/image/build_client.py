@@ -79,7 +79,7 @@ class ImagePort:
             digest=digest,
             images=tuple(images),
             here=here,
-            elsewhere=elsewhere[0].run if elsewhere else "",
+            elsewhere=(elsewhere[0].run or elsewhere[0].id) if elsewhere else "",
             elsewhere_age=max((one.age(self._clock.wall().timestamp()) for one in elsewhere), default=0.0),
             ending=ending and not here,
             leftovers=tuple(one for one in dead if not ending or one.kind not in LATER),
@@ -129,9 +129,9 @@ class ImagePort:
         return self._digest
 
     def _elsewhere(self, builders: list[Builder]) -> list[Builder]:
-        """Builds that run on other controllers, and are not too old to live."""
-        now, limit, ours = self._clock.wall().timestamp(), self._spec.max_build_time, ("", self._packer.mark())
-        return [one for one in builders if one.state == "living" and one.run not in ours and one.age(now) < limit]
+        """Builds of other controllers, users or folders, and those of which that is not known, that are not too old to live."""
+        now, limit, ours = self._clock.wall().timestamp(), self._spec.max_build_time, self._packer.mark()
+        return [one for one in builders if one.state == "living" and one.run != ours and one.age(now) < limit]
 
     def _leftovers(self, builders: list[Builder]) -> list[Leftover]:
         """What builds that no longer live have left."""

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
@@ -132,6 +133,30 @@ def test_a_file_of_variables_that_a_killed_build_left_goes_at_the_latest_when_th
     result = run(world)
     assert not result.get("failed") and "sweep" in steps(result), result
     assert not world.builder.builds[name].kept
+
+
+def test_a_build_whose_locks_are_in_another_folder_is_waited_for_not_swept() -> None:
+    """Of another user of this machine, or of a play with another log_directory: no lock here tells that it lives."""
+    world = ImageWorld()
+    begun = run(world, wait=False, log_directory="/home/other/images")
+    [name] = world.builder.builds
+    world.clock.sleep(20)
+    world.builder.look(name)
+    waits = run(world, wait=False)
+    assert (begun["changed"], waits["changed"], waits["leftovers"], world.writes()) == (True, False, [], []) and "a build on lab/1/" in waits["reason"]
+    world.clock.sleep(300)
+    world.builder.look(name)
+    result = run(world)
+    assert not result.get("failed") and steps(result) == ["share"] and world.builder.starts == 1, result
+
+
+def test_a_machine_of_which_it_is_not_known_who_builds_on_it_is_waited_for() -> None:
+    world = ImageWorld()
+    tags = [{"Key": "serverops_image", "Value": "circleci-linux"}]
+    now = datetime.fromtimestamp(world.clock.wall().timestamp(), timezone.utc)
+    world.account.region(HOME)["instances"]["i-whose"] = {"InstanceId": "i-whose", "State": {"Name": "running"}, "Tags": tags, "LaunchTime": now}
+    result = run(world, wait=False)
+    assert (result["changed"], result["leftovers"]) == (False, []) and "a build on i-whose" in result["reason"]
 
 
 def test_a_real_process_names_what_is_missing(tmp_path: Path) -> None:
