@@ -22,7 +22,7 @@ from ansible_collections.serverops.circleci.plugins.module_utils.core.errors imp
 from ansible_collections.serverops.circleci.plugins.module_utils.core.shapes import Json
 
 FAMILY = "serverops_image"  # the tag by which all of a build is known
-KEYS = ("Name", FAMILY, "serverops_digest", "serverops_run", "serverops_owner")
+KEYS = ("Name", FAMILY, "serverops_digest", "serverops_run", "serverops_owner", "serverops_previous")
 LOOKS = (
     *("Images", "Instances", "InstanceStatus", "KeyPairs", "LaunchTemplates", "LaunchTemplateVersions", "Regions", "SecurityGroups", "Snapshots"),
     *("Subnets", "Volumes", "ImageAttribute"),

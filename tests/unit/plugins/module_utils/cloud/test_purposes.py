@@ -52,7 +52,8 @@ FLAGS = [
 @pytest.mark.parametrize(("name", "parameter"), FLAGS)
 def test_yes_and_no_are_read_as_ansible_reads_them_and_all_else_is_refused(name: str, parameter: str) -> None:
     def made(value: Any) -> tuple[Any, Any]:
-        found = purpose_of(name, {"region": "eu-west-1", **PARAMETERS[name], parameter: value} if name.endswith("aws") else {**PARAMETERS[name], parameter: value})
+        region = {"region": "eu-west-1"} if name.endswith("aws") else {}
+        found = purpose_of(name, {**region, **PARAMETERS[name], parameter: value})
         return found.policy, found.roles
 
     for words in (("false", "no", "Off", "0", 0), ("true", "yes", "On", "1", 1)):
