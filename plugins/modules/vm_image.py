@@ -119,7 +119,7 @@ options:
   supersedes:
     description:
       - Id of the image that was used before this one, such as the one that a setting names before it is switched over.
-      - It is noted on this image by a tag, C(serverops_previous), and stays in later runs that do not name it, until another one is noted. RV(previous) tells it.
+      - It is noted on this image by a tag, C(serverops_previous), and stays in later runs that do not name it, until another one is noted. See RV(previous).
       - On Google Cloud a name; of one that is given with its project only the name is noted. This image itself is not noted.
     type: str
     default: ""

@@ -83,7 +83,7 @@ def image_wish(given: Mapping[str, Any]) -> ImageWish:
     if not given.get("base_images") and not given.get("base_owners"):
         raise BadInput("parameters has no base_images; give the images that are built on, or base_owners, whose images may be")
     checked: Json = {name: _checked(name, given[name]) for name in SHAPES if given.get(name)}
-    return ImageWish(**checked, **{name: flag(name, given.get(name)) for name in ("sharing", "removal")})
+    return ImageWish(**checked, sharing=flag("sharing", given.get("sharing")), removal=flag("removal", given.get("removal")))
 
 
 def image_policy(wish: ImageWish) -> Json:

@@ -61,7 +61,7 @@ class ImageSpec:
 
 @dataclass(frozen=True)
 class Image:
-    """An image in one region. `shared` holds who else may use it, and "all" when it is public. `previous` is the one that was used before it, as its tag says."""
+    """An image in one region. `shared` holds who else may use it, and "all" when it is public. `previous` is what was used before it, by its tag."""
 
     id: str
     name: str
