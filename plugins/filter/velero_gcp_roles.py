@@ -50,14 +50,14 @@ _value:
 from typing import Any, Callable
 
 from ansible.errors import AnsibleFilterError
-from ansible_collections.serverops.circleci.plugins.module_utils.cloud.policy import gcp_roles
+from ansible_collections.serverops.circleci.plugins.module_utils.cloud.policy import flag, gcp_roles
 from ansible_collections.serverops.circleci.plugins.module_utils.core.errors import BadInput
 
 
 def velero_gcp_roles(bucket: Any, name: str = "velero", snapshots: bool = False, workload_identity: bool = False) -> list[dict[str, Any]]:
     """The roles; raises where the bucket is none."""
     try:
-        return gcp_roles(bucket, name, bool(snapshots), bool(workload_identity))
+        return gcp_roles(bucket, name, flag("snapshots", snapshots), flag("workload_identity", workload_identity))
     except BadInput as error:
         raise AnsibleFilterError(f"velero_gcp_roles: {error}") from None
 

@@ -43,7 +43,7 @@ options:
     default: {}
   documents:
     description:
-      - Policy documents to judge together, as AWS joins them, in place of the least one.
+      - Policy documents to judge together, as AWS joins them, in place of the least one. An empty list is judged as what it is, no right at all.
       - For Google Cloud each is a grant, with C(role) (one of Google's) or C(permissions), and C(place) (V(project), the default, V(bucket) or V(account)).
     type: list
     elements: dict
@@ -145,7 +145,8 @@ def read(params: Params, _clock: Clock) -> Json:
     """The result from the parameters."""
     purpose = purpose_of(params["purpose"], params["parameters"])
     told = {"policy": purpose.policy, "permissions": purpose.permissions, "roles": list(purpose.roles)}
-    return {**told, **judged(purpose, params["documents"] or purpose.documents)}
+    documents = params["documents"]
+    return {**told, **judged(purpose, purpose.documents if documents is None else documents)}  # none at all is a policy, too
 
 
 DOOR = InfoDoor(options=OPTIONS, read=read)

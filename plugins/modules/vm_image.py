@@ -106,6 +106,8 @@ options:
       - How many images of the family to keep in each region, the newest and this one among them. V(0) keeps all.
       - An image that a machine runs on, that a launch template names, or that is in O(in_use) is never taken away; nor is one that this module did not make.
       - On Google Cloud that is one of which there is a disk, or that an instance template names.
+      - Nor is one that others may use, for their machines are not seen from here, unless O(remove_shared) consents; nor the one that was used before this one,
+        see O(supersedes).
     type: int
     default: 0
   in_use:
@@ -114,9 +116,22 @@ options:
     type: list
     elements: str
     default: []
+  supersedes:
+    description:
+      - Id of the image that was used before this one, such as the one that a setting names before it is switched over.
+      - It is noted on this image by a tag, C(serverops_previous), and stays in later runs that do not name it, until another one is noted. See RV(previous).
+      - On Google Cloud a name; of one that is given with its project only the name is noted. This image itself is not noted.
+    type: str
+    default: ""
+  remove_shared:
+    description:
+      - Whether O(keep) may take away older images that other accounts, projects or members may use. Whether their machines run on them cannot be seen.
+      - On Google Cloud only what the image's own policy says is seen, not who may use all images of the project. Where others may, leave O(keep) at V(0).
+    type: bool
+    default: false
   max_build_time:
     description:
-      - After how many seconds a build of another controller is taken for dead.
+      - After how many seconds a build of another controller, another user or another O(log_directory) is taken for dead.
     type: float
     default: 7200
   log_directory:
@@ -191,6 +206,11 @@ regions:
   returned: whenever the cloud could be read
   type: dict
   sample: {eu-west-1: ami-0a, us-east-1: ami-0b}
+previous:
+  description: The image that was used before this one, as was noted by O(supersedes) in this run or an earlier one; null where none was.
+  returned: whenever the cloud could be read
+  type: str
+  sample: ami-0c
 leftovers:
   description: What dead builds left and is still there, each with kind and id.
   returned: whenever the cloud could be read
@@ -207,7 +227,7 @@ reason:
   type: str
   sample: image circleci-linux-5b1d0c7f2a9e is there
 steps:
-  description: What was done, or would be in check mode, in order; build, tag, share, copy, remove and sweep.
+  description: What was done, or would be in check mode, in order; build, tag, share, note, copy, remove and sweep.
   returned: whenever the cloud could be read
   type: list
   elements: dict
@@ -242,6 +262,8 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "zone": {"type": "str"},
     "keep": {"type": "int", "default": 0},
     "in_use": {"type": "list", "elements": "str", "default": []},
+    "supersedes": {"type": "str", "default": ""},
+    "remove_shared": {"type": "bool", "default": False},
     "max_build_time": {"type": "float", "default": 7200.0},
     "log_directory": {"type": "path", "default": "~/.serverops/images"},
     "packer": {"type": "str", "default": "packer"},

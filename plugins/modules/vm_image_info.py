@@ -68,7 +68,7 @@ images:
   description:
     - The images, each with id, name, region, state, digest (null where it has no tag of ours), created, encrypted, public, shared_with and used.
     - An image is used when a machine runs on it or a launch template names it, on Google Cloud when there is a disk of it or an instance template names it.
-      Where that may not be seen, it counts as used.
+      Where that may not be seen, it counts as used. Machines of others who may use it are never seen; shared_with names those.
   returned: success
   type: list
   elements: dict

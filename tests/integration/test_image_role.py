@@ -162,6 +162,15 @@ def test_built_switched_over_and_the_way_back_is_told(account: dict[str, Any], s
     assert site.token not in second.output + json.dumps(book)
     again = build(account, tmp_path, **switch)
     assert again.code == 0 and "changed=0" in again.output, again.output
+    assert journal(tmp_path)["result"]["previous"] == book["result"]["previous"], "the image tells it"
+    other = {**switch, "vm_image_variables": {"endpoint": account["endpoint"], "seconds": "1"}}
+    for _turn in range(2):
+        later = build(account, tmp_path, **other)
+        assert later.code == 0, later.output
+        book = journal(tmp_path)
+        assert book["result"]["previous"] == image in book["undo"] and book["result"]["image"] != image
+        assert [one["ImageId"] for one in account["ec2"].describe_images(ImageIds=[image])["Images"]] == [image], "it is kept beside the one of keep"
+    assert "changed=0" in later.output, later.output
 
 
 def test_versions_that_are_missing_are_refused_first(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ansible_collections.serverops.circleci.plugins.module_utils.cloud.policy import gcp_roles
+from ansible_collections.serverops.circleci.plugins.module_utils.cloud.policy import flag, gcp_roles
 from ansible_collections.serverops.circleci.plugins.module_utils.cloud.policy_check import Call, Right
 from ansible_collections.serverops.circleci.plugins.module_utils.core.errors import BadInput
 from ansible_collections.serverops.circleci.plugins.module_utils.core.shapes import Json
@@ -103,7 +103,7 @@ _OBJECTS = ("create", "delete", "get", "list")
 def velero_rights(given: Mapping[str, Any]) -> tuple[list[Json], tuple[Right, ...], tuple[Right, ...]]:
     """Velero: its roles, what it needs, what is dangerous. Raises BadInput."""
     _known(given, ("bucket", "snapshots", "workload_identity", "name"), "Velero's roles")
-    snapshots, identity = bool(given.get("snapshots", False)), bool(given.get("workload_identity", False))
+    snapshots, identity = flag("snapshots", given.get("snapshots")), flag("workload_identity", given.get("workload_identity"))
     roles = gcp_roles(given.get("bucket"), given.get("name") or "velero", snapshots, identity)
     needed = tuple(Right(f"Velero: {role['title']}", Call(one, role["place"])) for role in roles for one in role["permissions"])
     others = [Right(f"{verb} objects of another bucket", Call(f"storage.objects.{verb}", "bucket another")) for verb in _OBJECTS]
@@ -114,15 +114,20 @@ def velero_rights(given: Mapping[str, Any]) -> tuple[list[Json], tuple[Right, ..
 def vm_service_rights(given: Mapping[str, Any]) -> tuple[list[Json], tuple[Right, ...], tuple[Right, ...]]:
     """The VM service. `external_ip`: machines have public addresses. `service_account`: they run as one, which it must then be let act as."""
     _known(given, ("name", "external_ip", "service_account"), "the VM service's role")
-    wanted = {**_START, **_LOOK, **_SERVICE, **(_OUTSIDE if given.get("external_ip", True) else {}), **(_RUN_AS if given.get("service_account") else {})}
-    return _project(given.get("name") or "vm_service", "VM service", wanted)
+    more = _asked(given, external_ip=_OUTSIDE, service_account=_RUN_AS)
+    return _project(given.get("name") or "vm_service", "VM service", {**_START, **_LOOK, **_SERVICE, **more})
 
 
 def vm_image_rights(given: Mapping[str, Any]) -> tuple[list[Json], tuple[Right, ...], tuple[Right, ...]]:
     """The builder of images. `sharing` and `removal` as on AWS."""
     _known(given, ("name", "external_ip", "sharing", "removal"), "the role of the builder of images")
-    more = {**(_OUTSIDE if given.get("external_ip", True) else {}), **(_SHARE if given.get("sharing") else {}), **(_REMOVE if given.get("removal") else {})}
+    more = _asked(given, external_ip=_OUTSIDE, sharing=_SHARE, removal=_REMOVE)
     return _project(given.get("name") or "vm_image", "builder of machine images", {**_START, **_LOOK, **_BUILDER, **more})
+
+
+def _asked(given: Mapping[str, Any], **choices: Mapping[str, str]) -> dict[str, str]:
+    """The permissions of what is wished. A public address is, unless it is said not to be."""
+    return {one: words for name, several in choices.items() if flag(name, given.get(name), name == "external_ip") for one, words in several.items()}
 
 
 def _project(name: str, title: str, wanted: Mapping[str, str]) -> tuple[list[Json], tuple[Right, ...], tuple[Right, ...]]:

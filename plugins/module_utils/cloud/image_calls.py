@@ -70,6 +70,7 @@ def _makes(wish: ImageWish) -> list[Right]:
         *(Right(f"Packer makes an image: {kind}", Call("ec2:CreateImage", wish.arn(f"{kind}/*", ""), here)) for kind in ("image", "snapshot")),
         *(Right(f"Packer tags what it made: {one}", Call("ec2:CreateTags", wish.arn(one, ""), _asked(wish))) for one in shelf),
         Right("vm_image tags what a killed build made", Call("ec2:CreateTags", wish.arn("image/ami-1", ""), _asked(wish, FAMILY, "serverops_owner"))),
+        Right("vm_image notes which image was used before", Call("ec2:CreateTags", wish.arn("image/ami-1", ""), _asked(wish, FAMILY, "serverops_previous"))),
         *(
             Right(f"vm_image copies to {region}", Call("ec2:CopyImage", wish.arn("image/*", "", region), {"aws:RequestedRegion": region}))
             for region in wish.everywhere[1:]

@@ -15,14 +15,14 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 from ansible_collections.serverops.circleci.plugins.module_utils.cloud.policy import TAG as VELEROS
-from ansible_collections.serverops.circleci.plugins.module_utils.cloud.policy import VERSION, allow
+from ansible_collections.serverops.circleci.plugins.module_utils.cloud.policy import VERSION, allow, flag
 from ansible_collections.serverops.circleci.plugins.module_utils.cloud.vm_service_policy import SHAPES as SERVICE_SHAPES
 from ansible_collections.serverops.circleci.plugins.module_utils.cloud.vm_service_policy import TAG as SERVICES
 from ansible_collections.serverops.circleci.plugins.module_utils.core.errors import BadInput
 from ansible_collections.serverops.circleci.plugins.module_utils.core.shapes import Json
 
 FAMILY = "serverops_image"  # the tag by which all of a build is known
-KEYS = ("Name", FAMILY, "serverops_digest", "serverops_run", "serverops_owner")
+KEYS = ("Name", FAMILY, "serverops_digest", "serverops_run", "serverops_owner", "serverops_previous")
 LOOKS = (
     *("Images", "Instances", "InstanceStatus", "KeyPairs", "LaunchTemplates", "LaunchTemplateVersions", "Regions", "SecurityGroups", "Snapshots"),
     *("Subnets", "Volumes", "ImageAttribute"),
@@ -83,7 +83,7 @@ def image_wish(given: Mapping[str, Any]) -> ImageWish:
     if not given.get("base_images") and not given.get("base_owners"):
         raise BadInput("parameters has no base_images; give the images that are built on, or base_owners, whose images may be")
     checked: Json = {name: _checked(name, given[name]) for name in SHAPES if given.get(name)}
-    return ImageWish(**checked, sharing=bool(given.get("sharing", False)), removal=bool(given.get("removal", False)))
+    return ImageWish(**checked, sharing=flag("sharing", given.get("sharing")), removal=flag("removal", given.get("removal")))
 
 
 def image_policy(wish: ImageWish) -> Json:

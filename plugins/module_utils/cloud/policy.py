@@ -17,6 +17,7 @@ from ansible_collections.serverops.circleci.plugins.module_utils.core.shapes imp
 
 VERSION = "2012-10-17"
 TAG = "velero.io/backup"  # on every snapshot that Velero makes, and on the volumes that it makes of them
+WORDS = {**dict.fromkeys(("yes", "y", "on", "true", "t", "1"), True), **dict.fromkeys(("no", "n", "off", "false", "f", "0"), False)}
 UPLOADERS = ("restic", "kopia")
 
 
@@ -34,7 +35,8 @@ class AwsWish:
 
 def wish_of(bucket: Any, **more: Any) -> AwsWish:
     """The wish from plain values; raises BadInput with the first that cannot be."""
-    wish = AwsWish(bucket, **{name: value for name, value in more.items() if value is not None})
+    given = {**more, "snapshots": flag("snapshots", more.get("snapshots"))}
+    wish = AwsWish(bucket, **{name: value for name, value in given.items() if value is not None})
     if not isinstance(bucket, str) or not bucket or set(bucket) & set("*?/: "):
         raise BadInput(f"the bucket is {bucket!r}; give the name of one bucket, without a star, a slash or an ARN")
     if set(wish.prefix) & set("*?$") or "//" in wish.prefix:
@@ -44,6 +46,16 @@ def wish_of(bucket: Any, **more: Any) -> AwsWish:
     if wish.snapshots and not wish.region:
         raise BadInput("volume snapshots are wanted, but no region is given; give the region of the volumes, so that no other is opened")
     return wish
+
+
+def flag(name: str, value: Any, default: bool = False) -> bool:
+    """Yes or no, as a bool or as the words and numbers that Ansible reads as one: text comes from surveys and from -e. Raises BadInput for all else."""
+    if value is None:
+        return default
+    word = str(value).lower()
+    if isinstance(value, (bool, int, str)) and word in WORDS:
+        return WORDS[word]
+    raise BadInput(f"{name} is {value!r}; give true or false")
 
 
 def aws_policy(wish: AwsWish) -> Json:

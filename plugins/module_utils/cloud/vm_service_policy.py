@@ -15,7 +15,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any
 
-from ansible_collections.serverops.circleci.plugins.module_utils.cloud.policy import VERSION, allow
+from ansible_collections.serverops.circleci.plugins.module_utils.cloud.policy import VERSION, allow, flag
 from ansible_collections.serverops.circleci.plugins.module_utils.core.errors import BadInput
 from ansible_collections.serverops.circleci.plugins.module_utils.core.shapes import Json
 
@@ -64,7 +64,7 @@ def vm_service_wish(given: Mapping[str, Any]) -> VmServiceWish:
         if not given.get(name):
             raise BadInput(f"parameters has no {name}; the policy is for one region and account and for named subnets and security groups, so give it")
     checked: Json = {name: _checked(name, given[name]) for name in SHAPES if given.get(name)}
-    return VmServiceWish(**checked, imdsv2=bool(given.get("imdsv2", False)))
+    return VmServiceWish(**checked, imdsv2=flag("imdsv2", given.get("imdsv2")))
 
 
 def vm_service_policy(wish: VmServiceWish) -> Json:

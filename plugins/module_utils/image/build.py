@@ -9,7 +9,16 @@ from dataclasses import dataclass, replace
 from typing import Optional
 
 from ansible_collections.serverops.circleci.plugins.module_utils.core.shapes import Decision, Json, Look, Step, act, settled, stuck, waiting
-from ansible_collections.serverops.circleci.plugins.module_utils.image.build_view import ITEM, facts, out_of_sight, progress, remember, superfluous, view
+from ansible_collections.serverops.circleci.plugins.module_utils.image.build_view import (
+    ITEM,
+    facts,
+    out_of_sight,
+    progress,
+    remember,
+    superfluous,
+    view,
+    withheld,
+)
 from ansible_collections.serverops.circleci.plugins.module_utils.image.model import EVERYBODY, LATER, Image, ImageSpec, ImageState, Leftover
 
 __all__ = ["assume", "decide", "effect", "facts", "out_of_sight", "progress", "refusals", "remember", "view"]
@@ -64,6 +73,19 @@ class Share:
 
     def describe(self) -> Json:
         return {"step": "share", "id": ITEM, "region": self.region, "accounts": list(self.accounts), "was": list(self.was)}
+
+
+@dataclass(frozen=True)
+class Note:
+    """Put on the tag that says which image was used before, so that it outlives us and stays."""
+
+    image: str
+    region: str
+    previous: str
+    item: str = ITEM
+
+    def describe(self) -> Json:
+        return {"step": "note", "id": ITEM, "region": self.region, "previous": self.previous}
 
 
 @dataclass(frozen=True)
@@ -134,7 +156,7 @@ def _absent(look: ImageLook) -> Decision:
 
 def _present(look: ImageLook, home: Image) -> Decision:
     """It is there: closed, copied, shared, and what it superseded taken away, in this order."""
-    steps = _to_make_right(look, home)
+    steps = [*_to_make_right(look, home), *_to_note(look, home)]
     if steps:
         return act(f"image {home.name} is there", *steps)
     if look.spec.encrypted and not home.encrypted:
@@ -160,7 +182,16 @@ def _older(look: ImageLook, home: Image) -> Decision:
     old = superfluous(look)
     if old:
         return act("older images than keep says, used by nothing", *(Remove(one.id, one.region, one.name) for one in old))
-    return settled(f"image {home.name} is there")
+    stay = len(withheld(look))
+    words = f"; more than keep says, for others may use them: {stay} (remove_shared)" if stay else ""
+    return settled(f"image {home.name} is there{words}")
+
+
+def _to_note(look: ImageLook, home: Image) -> list[Step]:
+    """What was used before, unless that is the image itself, by its id in any region."""
+    own = [one.id for region in (home.region, *look.spec.copies) for one in [look.state.wanted(look.spec, region)] if one is not None]
+    before = look.spec.supersedes
+    return [Note(home.id, home.region, before)] if before and before not in (home.previous, *own) else []
 
 
 def _to_make_right(look: ImageLook, home: Image) -> list[Step]:
@@ -197,6 +228,8 @@ def effect(state: ImageState, step: Step) -> ImageState:
 def _changed(image: Image, step: Step, state: ImageState) -> Image:
     if isinstance(step, Share) and image.id == step.image:
         return replace(image, shared=frozenset(step.accounts) - {EVERYBODY})
+    if isinstance(step, Note) and image.id == step.image:
+        return replace(image, previous=step.previous)
     if isinstance(step, Tag) and image.id == step.image:
         return replace(image, digest=state.digest, owned=True, family=image.name[: image.name.rfind("-")])
     return image

@@ -46,6 +46,7 @@ class Cloud(Protocol):
     def named(self, region: str, things: Sequence[Leftover]) -> list[Leftover]: ...
     def used(self, region: str, images: Sequence[str]) -> set[str]: ...
     def tag(self, region: str, things: Sequence[str], family: str, digest: str) -> None: ...
+    def note(self, region: str, image: str, family: str, previous: str) -> None: ...
     def share(self, region: str, image: str, accounts: Sequence[str], was: Sequence[str]) -> None: ...
     def copy(self, image: Image, region: str, encrypted: bool) -> None: ...
     def remove(self, image: Image) -> None: ...
@@ -69,7 +70,7 @@ class ImagePort:
         """Files, Packer and the cloud as they are now."""
         spec, digest = self._spec, self._own_digest()
         here = self._packer.is_alive(digest)  # first: what it leaves when it ends is then seen as it leaves it
-        images = [one for region in (spec.region, *spec.copies) for one in self._cloud.images(spec.name, region, digest)]
+        images = [one for region in (spec.region, *spec.copies) for one in self._cloud.images(spec.name, region, None if spec.keep else digest)]
         builders = self._cloud.builders(spec.name, spec.region)
         busy = here or any(self._packer.is_alive(one.digest or digest) for one in builders)
         elsewhere = self._elsewhere(builders)
@@ -79,7 +80,7 @@ class ImagePort:
             digest=digest,
             images=tuple(images),
             here=here,
-            elsewhere=elsewhere[0].run if elsewhere else "",
+            elsewhere=(elsewhere[0].run or elsewhere[0].id) if elsewhere else "",
             elsewhere_age=max((one.age(self._clock.wall().timestamp()) for one in elsewhere), default=0.0),
             ending=ending and not here,
             leftovers=tuple(one for one in dead if not ending or one.kind not in LATER),
@@ -100,6 +101,8 @@ class ImagePort:
             self._sweep(step.leftovers)
         elif isinstance(step, build.Tag):
             self._tag(step)
+        elif isinstance(step, build.Note):
+            self._cloud.note(step.region, step.image, self._spec.name, step.previous)
         elif isinstance(step, build.Share):
             self._cloud.share(step.region, step.image, step.accounts, step.was)
         elif isinstance(step, build.Copy):
@@ -129,9 +132,9 @@ class ImagePort:
         return self._digest
 
     def _elsewhere(self, builders: list[Builder]) -> list[Builder]:
-        """Builds that run on other controllers, and are not too old to live."""
-        now, limit, ours = self._clock.wall().timestamp(), self._spec.max_build_time, ("", self._packer.mark())
-        return [one for one in builders if one.state == "living" and one.run not in ours and one.age(now) < limit]
+        """Builds of other controllers, users or folders, and those of which that is not known, that are not too old to live."""
+        now, limit, ours = self._clock.wall().timestamp(), self._spec.max_build_time, self._packer.mark()
+        return [one for one in builders if one.state == "living" and one.run != ours and one.age(now) < limit]
 
     def _leftovers(self, builders: list[Builder]) -> list[Leftover]:
         """What builds that no longer live have left."""
@@ -150,8 +153,8 @@ class ImagePort:
     # -- acting ----------------------------------------------------------------------------------------------
 
     def _image(self, region: str, name: str) -> Image:
-        """The image as it is now."""
-        found = [one for one in self._cloud.images(self._spec.name, region, self._own_digest()) if one.id == name]
+        """The image as it is now, with who may use it."""
+        found = [one for one in self._cloud.images(self._spec.name, region) if one.id == name]
         if not found:
             raise NotFound(f"image {name} is not in {region} any more")
         return found[0]
@@ -163,6 +166,8 @@ class ImagePort:
     def _remove(self, step: build.Remove) -> None:
         """Only after a second look: what came into use meanwhile stays."""
         image = self._image(step.region, step.image)
+        if image.state == "available" and image.shared and not self._spec.remove_shared:
+            raise Refused(f"image {image.name} in {step.region} has been shared, so who uses it is not to be seen; remove_shared is the consent")
         if image.state == "available" and image.id in self._cloud.used(step.region, [image.id]):
             raise Refused(f"image {image.name} in {step.region} has come into use")
         self._cloud.remove(image)

@@ -27,14 +27,24 @@ def remember(look: ImageLook) -> Json:
 
 def superfluous(look: ImageLook) -> list[Image]:
     """Images of the family that are ours, older than the newest `keep`, and used by nothing. Of those that cannot be seen to be unused none."""
+    return [one for one in _older(look) if look.spec.remove_shared or not one.shared]
+
+
+def withheld(look: ImageLook) -> list[Image]:
+    """Those that would be superfluous, if others could not use them, too: their machines are not seen from here."""
+    return [one for one in _older(look) if one.shared and not look.spec.remove_shared]
+
+
+def _older(look: ImageLook) -> list[Image]:
     if not look.spec.keep:
         return []
-    found = []
+    found, home = [], look.state.wanted(look.spec, look.spec.region)
+    stay = {*look.state.used, *look.spec.in_use, look.spec.supersedes, home.previous if home is not None else ""}
     for region in (look.spec.region, *look.spec.copies):
         ours = sorted((one for one in look.state.images if _is_ours(look.spec, one, region)), key=lambda one: (one.created, one.id), reverse=True)
         current = look.state.wanted(look.spec, region)
         others = [one for one in ours if current is None or one.id != current.id]
-        found += [one for one in others[look.spec.keep - 1 :] if one.id not in look.state.used and one.id not in look.spec.in_use]
+        found += [one for one in others[look.spec.keep - 1 :] if one.id not in stay]
     return found
 
 
@@ -61,7 +71,9 @@ def facts(look: ImageLook) -> dict[str, Json]:
     """What is there, not judged."""
     spec, state = look.spec, look.state
     wanted = [one for region in (spec.region, *spec.copies) for one in [state.wanted(spec, region)] if one is not None]
-    images = {one.region: {"state": one.state, "shared_with": sorted(one.shared), "tagged": one.digest == state.digest} for one in wanted}
+    images = {
+        one.region: {"state": one.state, "shared_with": sorted(one.shared), "tagged": one.digest == state.digest, "previous": one.previous} for one in wanted
+    }
     others = sorted(one.name for one in state.images if one not in wanted)
     return {ITEM: {"images": images, "others": others, "building": state.here, "leftovers": sorted({one.kind for one in state.leftovers})}}
 
@@ -77,6 +89,7 @@ def view(look: ImageLook, decisions: Mapping[str, Decision]) -> Json:
         "name": state.name_of(spec),
         "digest": state.digest,
         "regions": regions if whole else {},  # published when it is there everywhere
+        "previous": (home.previous if home is not None else "") or None,
         "leftovers": [{"kind": one.kind, "id": one.id} for one in state.leftovers],
         "log": state.log or None,
         "reason": decisions[ITEM].reason,

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any, Optional
 
@@ -14,8 +15,10 @@ from ansible_collections.serverops.circleci.plugins.module_utils.cloud.client im
 from ansible_collections.serverops.circleci.plugins.module_utils.core.errors import NotFound, NotPermitted
 from ansible_collections.serverops.circleci.plugins.module_utils.image.model import (
     DIGEST,
+    EVERYBODY,
     FAMILY,
     OWNER,
+    PREVIOUS,
     RUN,
     SHORT,
     US,
@@ -112,8 +115,11 @@ class Ec2:
         return {one["LaunchTemplateData"].get("ImageId", "") for one in versions}
 
     def _with_people(self, image: Image, body: Mapping[str, Any]) -> Image:
-        with asking(f"ask who may use {image.name}"):
-            answer = self.client(image.region).describe_image_attribute(ImageId=image.id, Attribute="launchPermission")
+        try:
+            with asking(f"ask who may use {image.name}"):
+                answer = self.client(image.region).describe_image_attribute(ImageId=image.id, Attribute="launchPermission")
+        except NotFound:
+            return replace(image, state="deregistered")  # a list is late
         return image_from_api(image.region, body, answer.get("LaunchPermissions", ()))
 
     def _pages(self, region: str, call: str, key: str, **given: Any) -> list[Any]:
@@ -131,10 +137,16 @@ class Ec2:
         with asking(f"tag {things[0]}"):
             self.client(region).create_tags(Resources=list(things), Tags=tags)
 
+    def note(self, region: str, image: str, family: str, previous: str) -> None:
+        """Which image was used before. Beside the family's tag: the least rights allow no tag without it."""
+        tags = [{"Key": FAMILY, "Value": family}, {"Key": PREVIOUS, "Value": previous}]
+        with asking(f"note on {image} what was used before"):
+            self.client(region).create_tags(Resources=[image], Tags=tags)
+
     def share(self, region: str, image: str, accounts: Sequence[str], was: Sequence[str]) -> None:
         """Exactly these accounts may use it."""
         add = [{"UserId": one} for one in accounts if one not in was]
-        drop = [{"Group": one} if one == "all" else {"UserId": one} for one in was if one not in accounts]
+        drop = [{_kind(one): one} for one in was if one not in accounts]
         change = {key: value for key, value in (("Add", add), ("Remove", drop)) if value}
         with asking(f"say who may use {image}"):
             self.client(region).modify_image_attribute(ImageId=image, LaunchPermission=change)
@@ -172,6 +184,13 @@ class Ec2:
 def _is_of(image: Image, digest: str) -> bool:
     """By its tag, or by its name where its build did not come to tags."""
     return image.digest == digest or image.name.endswith(f"-{digest[:SHORT]}")
+
+
+def _kind(person: str) -> str:
+    """By what a launch permission names such a one."""
+    if person == EVERYBODY:
+        return "Group"
+    return "OrganizationArn" if ":organization/" in person else "OrganizationalUnitArn" if ":ou/" in person else "UserId"
 
 
 def builder_from_api(body: Mapping[str, Any]) -> Builder:

@@ -22,7 +22,7 @@ from ansible_collections.serverops.circleci.plugins.module_utils.image.google_mo
     image_from_google,
     sources_of,
 )
-from ansible_collections.serverops.circleci.plugins.module_utils.image.model import DIGEST, FAMILY, OWNER, SHORT, Builder, Image, Leftover
+from ansible_collections.serverops.circleci.plugins.module_utils.image.model import DIGEST, FAMILY, OWNER, PREVIOUS, SHORT, Builder, Image, Leftover
 
 COMPUTE = "https://compute.googleapis.com"
 PATIENCE, PAUSE = 20.0, 0.5  # s for what was ordered to end: a step returns within half a minute
@@ -45,7 +45,7 @@ class Compute:
         """Images of the family, with the people who may use those of this digest; of all without one."""
         with doing(f"list the images of {self._project}"):
             bodies = self._pages(f"{self._root}/global/images", filter=f"name eq {family}-.*")
-        return [image_from_google(one, self._policy(one["name"]) if digest is None or _is_of(one, digest) else {}) for one in bodies]
+        return [self._with_people(one) if digest is None or _is_of(one, digest) else image_from_google(one, {}) for one in bodies]
 
     def base(self, _region: str, image: str) -> None:
         """Prove that the base image is there. Raises NotFound."""
@@ -99,6 +99,12 @@ class Compute:
                 return None
         return found
 
+    def _with_people(self, body: Json) -> Image:
+        try:
+            return image_from_google(body, self._policy(body["name"]))
+        except NotFound:
+            return image_from_google({**body, "status": "DELETING"}, {})  # it went after the list was made
+
     def _policy(self, image: str) -> Json:
         with doing(f"ask who may use {image}"):
             path = f"{self._root}/global/images/{image}/getIamPolicy"
@@ -120,10 +126,17 @@ class Compute:
 
     def tag(self, _region: str, things: Sequence[str], family: str, digest: str) -> None:
         """The labels by which an image is known, beside those that it has."""
-        path = f"{self._root}/global/images/{things[0]}"
-        with doing(f"label {things[0]}"):
+        self._label(things[0], {FAMILY: family, DIGEST: digest[:LABEL_DIGEST], OWNER: US_LABEL})
+
+    def note(self, _region: str, image: str, family: str, previous: str) -> None:
+        """Which image was used before."""
+        self._label(image, {FAMILY: family, PREVIOUS: previous})
+
+    def _label(self, image: str, more: Mapping[str, str]) -> None:
+        path = f"{self._root}/global/images/{image}"
+        with doing(f"label {image}"):
             body = self._client.read("GET", COMPUTE, path)
-            labels = {**(body.get("labels") or {}), FAMILY: family, DIGEST: digest[:LABEL_DIGEST], OWNER: US_LABEL}
+            labels = {**(body.get("labels") or {}), **more}
             self._order("POST", f"{path}/setLabels", {"labels": labels, "labelFingerprint": body.get("labelFingerprint", "")})
 
     def share(self, _region: str, image: str, accounts: Sequence[str], _was: Sequence[str]) -> None:

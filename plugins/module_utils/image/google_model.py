@@ -24,6 +24,7 @@ from ansible_collections.serverops.circleci.plugins.module_utils.image.model imp
     EVERYBODY,
     FAMILY,
     OWNER,
+    PREVIOUS,
     RUN,
     SHORT,
     Builder,
@@ -43,6 +44,7 @@ PROJECT = re.compile(r"([a-z0-9.-]+:)?[a-z][-a-z0-9]{4,28}[a-z0-9]")
 ZONE = re.compile(r"[a-z]+-[a-z]+\d+-[a-z]")
 MEMBER = re.compile(r"(serviceAccount|user|group):[^\s:@]+@[^\s:@]+")
 NUMBER = re.compile(r"\d{6,}")
+LABEL_VALUE = re.compile(r"[-a-z0-9_]{0,63}")
 BASE = re.compile(r"(?:projects/([^/]+)/global/images/)?([a-z]([-a-z0-9]{0,61}[a-z0-9])?)")
 STATES = {"READY": "available", "PENDING": "pending", "FAILED": "failed", "DELETING": "deleting"}
 ENDING = ("STOPPING", "DELETING")
@@ -58,7 +60,10 @@ def checked_google(params: Mapping[str, Any]) -> ImageSpec:
         raise BadInput(f"zone is {spec.zone!r}; give the one to build in, such as europe-west1-b")
     if spec.base_image and not BASE.fullmatch(spec.base_image):
         raise BadInput(f"base_image is {spec.base_image!r}; give the name of an image, or projects/PROJECT/global/images/NAME")
-    return replace(spec, shared_with=tuple(dict.fromkeys(map(_member, spec.shared_with))))
+    stay, before = tuple(map(_name, spec.in_use)), _name(spec.supersedes)
+    if not LABEL_VALUE.fullmatch(before):
+        raise BadInput(f"supersedes is {spec.supersedes!r}; give the name of an image: it is a label, too")
+    return replace(spec, shared_with=tuple(dict.fromkeys(map(_member, spec.shared_with))), in_use=stay, supersedes=before)
 
 
 def google_regions(params: Mapping[str, Any]) -> tuple[str]:
@@ -68,6 +73,11 @@ def google_regions(params: Mapping[str, Any]) -> tuple[str]:
     if params.get("regions"):
         raise BadInput("regions are given; an image of Google Cloud is in all of them, so leave them out")
     return (GLOBAL,)
+
+
+def _name(image: str) -> str:
+    """A setting may name an image with its project."""
+    return image.rpartition("/images/")[2]
 
 
 def _member(text: str) -> str:
@@ -114,6 +124,7 @@ def image_from_google(body: Mapping[str, Any], policy: Mapping[str, Any]) -> Ima
         shared=people_of(policy),
         encrypted=True,  # all of Google's are, by its keys or by one's own
         created=_utc(body.get("creationTimestamp", "")),
+        previous=labels.get(PREVIOUS, ""),
     )
 
 

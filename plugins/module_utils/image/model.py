@@ -15,6 +15,7 @@ from ansible_collections.serverops.circleci.plugins.module_utils.core.secret imp
 
 # Tags on images, and on what a build makes on its way.
 FAMILY, DIGEST, RUN, OWNER = "serverops_image", "serverops_digest", "serverops_run", "serverops_owner"
+PREVIOUS = "serverops_previous"  # on an image: the one that was used before it
 US = "serverops.circleci"
 EVERYBODY = "all"
 AWS, GCP = "aws", "gcp"
@@ -22,6 +23,8 @@ LATER = ("security_group", "volume", "disk")  # cannot go before the machine tha
 SHORT = 12  # letters of the digest in an image's name
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9()\[\] ./\-'@_]{2,114}")  # what EC2 takes, less the digest
 ACCOUNT = re.compile(r"\d{12}")
+PEOPLE = ("UserId", "Group", "OrganizationArn", "OrganizationalUnitArn")  # by what a launch permission names them; a group is everybody
+TAG_VALUE = re.compile(r"[A-Za-z0-9 +=._:/@-]{0,256}")
 
 
 @dataclass(frozen=True)
@@ -41,6 +44,8 @@ class ImageSpec:
     encrypted: bool = False
     keep: int = 0
     in_use: tuple[str, ...] = ()
+    supersedes: str = ""
+    remove_shared: bool = False
     max_build_time: float = 7200.0
     log_directory: str = "~/.serverops/images"
     packer: str = "packer"
@@ -56,7 +61,7 @@ class ImageSpec:
 
 @dataclass(frozen=True)
 class Image:
-    """An image in one region. `shared` holds account ids, and "all" when it is public."""
+    """An image in one region. `shared` holds who else may use it, and "all" when it is public. `previous` is what was used before it, by its tag."""
 
     id: str
     name: str
@@ -70,6 +75,7 @@ class Image:
     created: str = ""
     snapshots: tuple[str, ...] = ()
     why: str = ""
+    previous: str = ""
 
 
 @dataclass(frozen=True)
@@ -160,13 +166,15 @@ def _checked_aws(spec: ImageSpec) -> None:
     for one in spec.shared_with:
         if not ACCOUNT.fullmatch(one):
             raise BadInput(f"shared_with holds {one!r}; give account ids of 12 digits: an image of ours is never public")
+    if not TAG_VALUE.fullmatch(spec.supersedes):
+        raise BadInput(f"supersedes is {spec.supersedes!r}, which no tag can hold; give the id of an image")
 
 
 def image_from_api(region: str, body: Mapping[str, Any], shared: Sequence[Mapping[str, Any]] = ()) -> Image:
     """An entry of DescribeImages; `shared` are its launch permissions."""
     tags = tags_of(body)
     disks = [one["Ebs"] for one in body.get("BlockDeviceMappings", ()) if one.get("Ebs")]
-    people = {one["UserId"] for one in shared if one.get("UserId")} | {EVERYBODY for one in shared if one.get("Group") == EVERYBODY}
+    people = {one[key] for one in shared for key in PEOPLE if one.get(key)}
     return Image(
         id=body["ImageId"],
         name=body.get("Name", ""),
@@ -180,6 +188,7 @@ def image_from_api(region: str, body: Mapping[str, Any], shared: Sequence[Mappin
         created=body.get("CreationDate", ""),
         snapshots=tuple(sorted(one["SnapshotId"] for one in disks if one.get("SnapshotId"))),
         why=str((body.get("StateReason") or {}).get("Message", "")),
+        previous=tags.get(PREVIOUS, ""),
     )
 
 

@@ -15,7 +15,7 @@ from ansible_collections.serverops.circleci.plugins.module_utils.core.secret imp
 from ansible_collections.serverops.circleci.plugins.module_utils.image.google_model import base_of, private_parts, run_label
 from ansible_collections.serverops.circleci.plugins.module_utils.image.model import GCP, ImageSpec, ImageState, Leftover, last_said, temporary_names
 from ansible_collections.serverops.circleci.plugins.module_utils.transport.commands import find_program, run
-from ansible_collections.serverops.circleci.plugins.module_utils.transport.detached import Detached, environment, place
+from ansible_collections.serverops.circleci.plugins.module_utils.transport.detached import Detached, environment, place, whose
 
 # What Packer and the SDK of its builder read of the environment.
 VARIABLES = (
@@ -60,8 +60,9 @@ class Packer:
         raise BadInput(f"{program} tells no version, so it is not the Packer that builds images; another program may have that name")
 
     def mark(self) -> str:
-        """Where builds of this machine run, in the form that the cloud keeps beside them."""
-        return run_label(place()) if self._spec.provider == GCP else place()
+        """Where builds run whose locks are ours to ask, in the form that the cloud keeps beside them: this machine, this user, this folder."""
+        mark = f"{place()}/{whose(self._spec.log_directory)}"
+        return run_label(mark) if self._spec.provider == GCP else mark
 
     def is_alive(self, digest: str) -> bool:
         """Whether a build of this digest runs on this machine."""

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import fcntl
+import hashlib
 import os
 import signal
 import socket
@@ -30,6 +31,12 @@ def place() -> str:
     with suppress(OSError):
         return f"{socket.gethostname()}/{BOOT.read_text().strip()[:8]}"
     return socket.gethostname()
+
+
+def whose(folder: str) -> str:
+    """Short, for beside a place: our locks tell nothing of programs of another user, or of those whose locks are in another folder."""
+    path = os.path.realpath(os.path.expanduser(folder))
+    return f"{os.getuid()}-{hashlib.sha256(os.fsencode(path)).hexdigest()[:8]}"
 
 
 def check_folder(folder: str, option: str = OPTION) -> None:

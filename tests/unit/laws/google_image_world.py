@@ -18,7 +18,7 @@ from ansible_collections.serverops.circleci.plugins.module_utils.gcp import clie
 from ansible_collections.serverops.circleci.plugins.module_utils.image import build_client, packer_client
 from ansible_collections.serverops.circleci.plugins.module_utils.transport.commands import Ran
 from unit.laws.gcp_world import LabAdapter
-from unit.laws.image_world import CANARY, TEMPLATE, Process
+from unit.laws.image_world import CANARY, TEMPLATE, Process, process_name
 from unit.laws.killing import Tap
 
 from lab.google.api import Api
@@ -56,7 +56,7 @@ class GoogleImageWorld:
         with ExitStack() as stack:
             for module, name, value in (
                 (client, "_session", self._session),
-                (packer_client, "Detached", lambda folder, name, ending="": Process(self, name)),  # type: ignore[arg-type]
+                (packer_client, "Detached", lambda folder, name, ending="": Process(self, process_name(folder, name))),  # type: ignore[arg-type]
                 (packer_client, "find_program", lambda name: f"/usr/bin/{name}" if self.version else None),
                 (packer_client, "run", self._run),
                 (packer_client, "place", lambda: self.machine),

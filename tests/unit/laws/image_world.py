@@ -44,7 +44,7 @@ class ImageWorld:
         with ExitStack() as stack:
             for module, name, value in (
                 (ec2_client, "aws_client", lambda _service, region, _cloud: self.account.client(region)),
-                (packer_client, "Detached", lambda folder, name, ending="": Process(self, name)),
+                (packer_client, "Detached", lambda folder, name, ending="": Process(self, process_name(folder, name))),
                 (packer_client, "find_program", lambda name: f"/usr/bin/{name}" if self.version else None),
                 (packer_client, "run", self._run),
                 (packer_client, "place", lambda: self.machine),
@@ -97,6 +97,11 @@ class ImageWorld:
 
 def _seen(image: Json) -> tuple[str, str, tuple[Any, ...]]:
     return image["Name"].partition("-linux-")[0], image["State"], tuple(image.get("permissions", ()))
+
+
+def process_name(folder: str, name: str) -> str:
+    """Locks of another folder tell of other processes."""
+    return name if folder.endswith("/.serverops/images") else f"{folder}/{name}"
 
 
 class Process:

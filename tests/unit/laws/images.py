@@ -27,6 +27,7 @@ PARAMS: Json = {
     "digest_key": "canary-key-of-the-digest",
     "shared_with": ["111111111111"],
 }
+SECOND, THIRD = "ami-00000000000000003", "ami-00000000000000005"  # of those of _many
 SHARED = ({"UserId": "111111111111"},)
 CLEAN: Json = {"machines": 0, "others": {"volumes": 0, "keys": 0, "groups": 0}}
 BASE = ("ubuntu", "available", ())
@@ -100,6 +101,13 @@ def _many() -> ImageWorld:
     return world.settle_in()
 
 
+def _superseding() -> ImageWorld:
+    """Three older images, of which the second one may be used by others."""
+    world = _many()
+    world.account.region(HOME)["images"][SECOND]["permissions"] = list(SHARED)
+    return world.settle_in()
+
+
 def _refuses(act: str, code: str) -> Any:
     def trouble(world: Any) -> None:
         def fail() -> None:
@@ -130,6 +138,7 @@ def subjects() -> list[Subject]:
     """From nothing, and from every state in which an earlier run, a build or a person left it."""
     both: Json = {HOME: _ends(("circleci", "available", SHARED)), AWAY: {"images": [("circleci", "available", SHARED)], **CLEAN}}
     older = [("circleci", "available", ()), ("circleci", "available", ())]
+    kept = [*older, ("circleci", "available", SHARED)]
     return [
         _image("from nothing", ImageWorld, BUILT),
         _image("there already", _built, BUILT, None),
@@ -140,6 +149,7 @@ def subjects() -> list[Subject]:
         _image("copied", ImageWorld, both, regions=[AWAY]),
         _image("copied at the second try", _copy_fails, both, regions=[AWAY], foreseeable=False),
         _image("one too many", _many, {HOME: {**_ends(("circleci", "available", SHARED), *older), "machines": 1}}, keep=2),
+        _image("superseding another", _superseding, {HOME: {**_ends(("circleci", "available", SHARED), *kept), "machines": 1}}, keep=1, supersedes=THIRD),
     ]
 
 

@@ -37,6 +37,12 @@ def test_the_policy_given_is_the_one_that_is_judged() -> None:
     assert {"what": "delete the bucket", "action": "s3:DeleteBucket", "resource": "arn:aws:s3:::backups", "allowed": True} in found["dangers"]
 
 
+@pytest.mark.parametrize("purpose", ["velero_aws", "velero_gcp"])
+def test_no_policy_at_all_is_too_narrow(purpose: str) -> None:
+    found = read(purpose=purpose, parameters={"bucket": "backups"}, documents=[])
+    assert found["verdict"] == "too narrow" and found["summary"]["refused"] == found["summary"]["needed"] > 0
+
+
 def test_a_wish_that_cannot_be_is_refused() -> None:
     with pytest.raises(BadInput, match="without a star"):
         read(purpose="velero_aws", parameters={"bucket": "*"})

@@ -5,13 +5,17 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
 import pytest
+from ansible_collections.serverops.circleci.plugins.module_utils.core.errors import Refused
+from ansible_collections.serverops.circleci.plugins.module_utils.core.shapes import Look
 from ansible_collections.serverops.circleci.plugins.module_utils.door import WAIT_OPTIONS
+from ansible_collections.serverops.circleci.plugins.module_utils.image import build, build_client
 from unit.laws import google_images
-from unit.laws.google_image_world import PROJECT, ZONE, GoogleImageWorld
+from unit.laws.google_image_world import FAMILY, PROJECT, ZONE, GoogleImageWorld
 from unit.laws.image_world import AWAY, CANARY, HOME, TEMPLATE, ImageWorld
 from unit.laws.images import PARAMS
 from unit.laws.running import module_run
@@ -77,6 +81,7 @@ def test_people_and_regions_make_no_other_image() -> None:
     ("change", "words"),
     [
         ({"shared_with": ["all"]}, "never public"),
+        ({"supersedes": "a\nb"}, "which no tag can hold"),
         ({"base_image": "ami-gone"}, "base_image ami-gone is not in eu-west-1"),
         ({"digest_key": None}, "without digest_key"),
         ({"template": "setup.sh"}, "does not use the variables image_name"),
@@ -134,6 +139,65 @@ def test_a_file_of_variables_that_a_killed_build_left_goes_at_the_latest_when_th
     assert not world.builder.builds[name].kept
 
 
+def test_a_build_whose_locks_are_in_another_folder_is_waited_for_not_swept() -> None:
+    """Of another user of this machine, or of a play with another log_directory: no lock here tells that it lives."""
+    world = ImageWorld()
+    begun = run(world, wait=False, log_directory="/home/other/images")
+    [name] = world.builder.builds
+    world.clock.sleep(20)
+    world.builder.look(name)
+    waits = run(world, wait=False)
+    assert (begun["changed"], waits["changed"], waits["leftovers"], world.writes()) == (True, False, [], []) and "a build on lab/1/" in waits["reason"]
+    world.clock.sleep(300)
+    world.builder.look(name)
+    result = run(world)
+    assert not result.get("failed") and steps(result) == ["share"] and world.builder.starts == 1, result
+
+
+def test_a_machine_of_which_it_is_not_known_who_builds_on_it_is_waited_for() -> None:
+    world = ImageWorld()
+    tags = [{"Key": "serverops_image", "Value": "circleci-linux"}]
+    now = datetime.fromtimestamp(world.clock.wall().timestamp(), timezone.utc)
+    world.account.region(HOME)["instances"]["i-whose"] = {"InstanceId": "i-whose", "State": {"Name": "running"}, "Tags": tags, "LaunchTime": now}
+    result = run(world, wait=False)
+    assert (result["changed"], result["leftovers"]) == (False, []) and "a build on i-whose" in result["reason"]
+
+
+def test_what_others_may_use_goes_by_consent_only_and_not_when_it_is_shared_at_the_last_moment() -> None:
+    world = ImageWorld()
+    tags = {"serverops_image": "circleci-linux", "serverops_digest": "0", "serverops_owner": "serverops.circleci"}
+    old = world.account.image(HOME, "circleci-linux-old", tags)
+    body = world.account.region(HOME)["images"][old]
+    body["permissions"] = [{"UserId": "222222222222"}]
+    world.clock.sleep(50)
+    result = run(world, keep=1)
+    assert not result.get("failed") and "remove" not in steps(result) and "others may use them: 1 " in result["reason"], result
+    body["permissions"] = []
+    port = build_client.ImagePort(build_client.image_spec({**defaults(), **PARAMS, "keep": 1}), {}, world.clock)
+    with world.open():
+        [step] = build.decide(Look(port._spec, port.read(frozenset()), {}))["image"].steps
+        body["permissions"] = [{"UserId": "222222222222"}]
+        with pytest.raises(Refused, match="has been shared"):
+            port.apply(step)
+    assert steps(run(world, keep=1, remove_shared=True)) == ["remove"] and old not in world.account.region(HOME)["images"]
+
+
+def defaults() -> dict[str, Any]:
+    return {name: option.get("default") for name, option in DOOR.options.items()}
+
+
+def test_what_was_used_before_stays_and_is_told_in_later_runs_that_do_not_name_it() -> None:
+    world = ImageWorld()
+    first = run(world, shared_with=[])["image"]["id"]
+    second = run(world, shared_with=[], variables={"disk_gb": "200"}, keep=1, supersedes=first)
+    assert (steps(second), second["previous"]) == (["build", "note"], first), second
+    again = run(world, shared_with=[], variables={"disk_gb": "200"}, keep=1)
+    assert (again["changed"], again["previous"]) == (False, first) and first in world.account.region(HOME)["images"]
+    third = run(world, shared_with=[], variables={"disk_gb": "300"}, keep=1, supersedes=second["image"]["id"])
+    assert (steps(third), third["previous"]) == (["build", "note", "remove"], second["image"]["id"])
+    assert first not in world.account.region(HOME)["images"]
+
+
 def test_a_real_process_names_what_is_missing(tmp_path: Path) -> None:
     (tmp_path / "linux.json").write_text(TEMPLATE)
     answer = process(NAME, {"AWS_REGION": "eu-west-1"}, name="x", template=str(tmp_path / "linux.json"), shared_with=["everybody"])
@@ -155,6 +219,21 @@ def test_built_told_and_left_alone_on_google_cloud() -> None:
     assert (steps(result), result["regions"], result["image"]["shared_with"]) == (["build", "share"], {"global": result["name"]}, ["user:a@example.com"])
     again = google(world)
     assert (again["changed"], world.writes()) == (False, [])
+
+
+def test_what_others_may_use_or_was_used_before_stays_on_google_cloud() -> None:
+    world = GoogleImageWorld()
+    labels = {"serverops_image": FAMILY, "serverops_digest": "0", "serverops_owner": "serverops_circleci"}
+    old, lent, before = (f"{FAMILY}-00000000000{number}" for number in range(3))
+    for name in (old, lent, before):
+        world.api.compute.put_image(PROJECT, name, labels)
+        world.clock.sleep(50)
+    world.world.grant(f"images/{PROJECT}/{lent}", "roles/compute.imageUser", "serviceAccount:vm-service@another.iam.gserviceaccount.com")
+    result = google(world, keep=1, supersedes=f"projects/{PROJECT}/global/images/{before}")
+    assert (steps(result), result["previous"]) == (["build", "share", "note", "remove"], before), result
+    again = google(world, keep=1)
+    assert (again["changed"], again["previous"]) == (False, before)
+    assert set(world.control.made()["images"]) == {lent, before, again["name"]}
 
 
 def test_a_build_on_another_controller_is_waited_for_by_its_machine_and_by_its_disk_then_taken_for_dead() -> None:
@@ -185,6 +264,7 @@ def test_what_looks_like_ours_and_is_not_stays() -> None:
         ({"base_image": "gone"}, "base_image gone is not in project lab-project"),
         ({"regions": ["us-east1"]}, "is in all of them"),
         ({"zone": ""}, "zone is ''"),
+        ({"supersedes": "a.b"}, "it is a label, too"),
     ],
 )
 def test_bad_input_on_google_cloud_is_told_and_nothing_is_begun(change: dict[str, Any], words: str) -> None:

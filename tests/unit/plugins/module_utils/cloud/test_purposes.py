@@ -42,6 +42,28 @@ def test_a_policy_is_judged_by_its_calls(name: str, document: Any, verdict: str)
     assert (found["summary"]["refused"] > 0) == ("narrow" in verdict) and (found["summary"]["open"] > 0) == ("broad" in verdict)
 
 
+FLAGS = [
+    *(("velero_aws", "snapshots"), ("velero_gcp", "snapshots"), ("velero_gcp", "workload_identity"), ("vm_service_aws", "imdsv2")),
+    *(("vm_service_gcp", "external_ip"), ("vm_service_gcp", "service_account"), ("vm_image_aws", "sharing"), ("vm_image_aws", "removal")),
+    *(("vm_image_gcp", "external_ip"), ("vm_image_gcp", "sharing"), ("vm_image_gcp", "removal")),
+]
+
+
+@pytest.mark.parametrize(("name", "parameter"), FLAGS)
+def test_yes_and_no_are_read_as_ansible_reads_them_and_all_else_is_refused(name: str, parameter: str) -> None:
+    def made(value: Any) -> tuple[Any, Any]:
+        region = {"region": "eu-west-1"} if name.endswith("aws") else {}
+        found = purpose_of(name, {**region, **PARAMETERS[name], parameter: value})
+        return found.policy, found.roles
+
+    for words in (("false", "no", "Off", "0", 0), ("true", "yes", "On", "1", 1)):
+        assert [made(one) for one in words] == [made(words[0] == "true")] * len(words)
+    assert made(True) != made(False)
+    for value in ("", "maybe", 2, ["true"], 1.0):
+        with pytest.raises(BadInput, match=f"{parameter} is .*give true or false"):
+            made(value)
+
+
 def test_documents_add_up_and_a_denial_wins() -> None:
     purpose = purpose_of("velero_aws", PARAMETERS["velero_aws"])
     assert judged(purpose, [purpose.policy, EVERYTHING])["verdict"] == "too broad"

@@ -26,7 +26,12 @@ NONE = ImageState(DIGEST, log="/logs/x")
 THERE = replace(NONE, images=(MINE,))
 KEY, MACHINE, DISK = Leftover("key_pair", "packer_1"), Leftover("instance", "i-1"), Leftover("disk", "d-1")
 OTHER = replace(PENDING, id="ami-9", name="linux-other", digest="e" * 64)
-OLD = [replace(MINE, id=f"ami-old{number}", name=f"linux-old{number}", digest=f"{number}", created=f"2026-0{number + 1}") for number in range(3)]
+OLD = [
+    replace(MINE, id=f"ami-old{number}", name=f"linux-old{number}", digest=f"{number}", created=f"2026-0{number + 1}", shared=frozenset())
+    for number in range(3)
+]
+LENT = replace(OLD[0], shared=frozenset({"222222222222"}))
+AFTER = replace(MINE, previous="ami-old0")
 
 
 def images(*ones: Image, **more: Any) -> ImageState:
@@ -76,6 +81,18 @@ TABLE: list[tuple[str, ImageSpec, ImageState, str]] = [
     ("older ones than two", replace(SPEC, keep=2), images(replace(MINE, created="2026-09"), *OLD), "steps remove remove"),
     ("older ones, one used", replace(SPEC, keep=2), images(MINE, *OLD, used=frozenset({"ami-old0"})), "steps remove"),
     ("older ones, one named by the server", replace(SPEC, keep=2, in_use=("ami-old0", "ami-old1")), images(MINE, *OLD), "settled"),
+    ("older ones, one of which others may use", replace(SPEC, keep=2), images(MINE, LENT, *OLD[1:]), "steps remove"),
+    ("the only older one may be used by others", replace(SPEC, keep=1), images(MINE, LENT), "settled"),
+    ("everybody may use it, which is others too", replace(SPEC, keep=1), images(MINE, replace(LENT, shared=frozenset({"all"}))), "settled"),
+    ("others may use it, and that is consented to", replace(SPEC, keep=1, remove_shared=True), images(MINE, LENT), "steps remove"),
+    ("consent does not take what is used", replace(SPEC, keep=1, remove_shared=True), images(MINE, LENT, used=frozenset({"ami-old0"})), "settled"),
+    ("one was used before, which is new", replace(SPEC, supersedes="ami-old0"), THERE, "steps note"),
+    ("one was used before, and is noted", replace(SPEC, supersedes="ami-old0"), images(AFTER), "settled"),
+    ("another was used before", replace(SPEC, supersedes="ami-x"), images(AFTER), "steps note"),
+    ("it was itself what was used before", replace(SPEC, supersedes="ami-1"), images(AFTER), "settled"),
+    ("so was its copy", replace(WIDE, supersedes="ami-2"), images(AFTER, COPY, COPY3), "settled"),
+    ("noted in an earlier run, it stays", replace(SPEC, keep=1), images(AFTER, *OLD), "steps remove remove"),
+    ("it stays in spite of consent", replace(SPEC, keep=1, remove_shared=True), images(AFTER, LENT), "settled"),
     ("older ones of somebody else", replace(SPEC, keep=1), images(MINE, replace(OLD[0], owned=False), replace(OLD[1], family="linux-x")), "settled"),
     ("an older one in another state", replace(SPEC, keep=1), images(MINE, replace(OLD[0], state="pending")), "settled"),
 ]
@@ -90,6 +107,11 @@ def test_a_build_that_ended_without_an_image_is_told_and_not_begun_again() -> No
     ended = decide(SPEC, replace(NONE, said="Script exited with non-zero exit status: 1"), built=True)
     assert ended.kind == "stuck" and "Script exited" in ended.reason and "/logs/x" in ended.reason
     assert told(decide(SPEC, replace(NONE, leftovers=(MACHINE,)), built=True)) == "steps sweep", "what it left goes first"
+
+
+def test_how_many_stay_for_others_is_told() -> None:
+    assert "others may use them: 1 (remove_shared)" in decide(replace(SPEC, keep=1), images(MINE, LENT)).reason
+    assert "others" not in decide(replace(SPEC, keep=2), images(MINE, LENT)).reason
 
 
 def test_what_was_built_is_remembered() -> None:

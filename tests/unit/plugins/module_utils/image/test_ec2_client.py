@@ -15,6 +15,8 @@ from ansible_collections.serverops.circleci.plugins.module_utils.image.ec2_clien
 from ansible_collections.serverops.circleci.plugins.module_utils.image.model import Leftover
 from unit.laws.image_world import HOME, ImageWorld
 
+from lab.images.account import refusal
+
 TAGS = {"serverops_image": "circleci-linux", "serverops_digest": "d1"}
 
 
@@ -61,6 +63,34 @@ def test_exactly_the_change_of_people_is_sent(world: ImageWorld) -> None:
     body["permissions"] = [{"Group": "all"}, {"UserId": "1" * 12}, {"UserId": "9" * 12}]
     Ec2(None).share(HOME, image, ("1" * 12, "2" * 12), ("all", "1" * 12, "9" * 12))
     assert body["permissions"] == [{"UserId": "1" * 12}, {"UserId": "2" * 12}] and not body["Public"]
+
+
+def test_an_organization_is_somebody_who_may_use_it_and_is_shut_out_as_one(world: ImageWorld) -> None:
+    image = world.account.image(HOME, "circleci-linux-1", TAGS)
+    body = world.account.region(HOME)["images"][image]
+    whole, part = "arn:aws:organizations::111111111111:organization/o-1", "arn:aws:organizations::111111111111:ou/o-1/ou-2"
+    body["permissions"] = [{"OrganizationArn": whole}, {"OrganizationalUnitArn": part}]
+    [found] = Ec2(None).images("circleci-linux", HOME)
+    assert found.shared == {whole, part}
+    Ec2(None).share(HOME, image, (), sorted(found.shared))
+    assert body["permissions"] == []
+
+
+def test_one_that_went_after_the_list_was_made_is_no_failure(world: ImageWorld) -> None:
+    world.account.image(HOME, "circleci-linux-1", TAGS)
+
+    def gone() -> None:
+        raise refusal("InvalidAMIID.Unavailable", "it is no longer available", "describe_image_attribute")
+
+    world.account.fails["describe_image_attribute"] = gone
+    assert [one.state for one in Ec2(None).images("circleci-linux", HOME)] == ["deregistered"]
+
+
+def test_what_was_used_before_is_noted_beside_the_other_tags(world: ImageWorld) -> None:
+    image = world.account.image(HOME, "circleci-linux-1", TAGS)
+    Ec2(None).note(HOME, image, "circleci-linux", "ami-0")
+    [found] = Ec2(None).images("circleci-linux", HOME)
+    assert (found.previous, found.digest, found.family) == ("ami-0", "d1", "circleci-linux")
 
 
 def test_a_machine_tells_its_age_and_what_packer_made_for_it() -> None:

@@ -86,6 +86,25 @@ def test_labels_are_put_beside_those_that_are_there(world: GoogleImageWorld) -> 
     assert body["labels"] == {"team": "builds", "serverops_image": FAMILY, "serverops_digest": "d" * 40, "serverops_owner": "serverops_circleci"}
 
 
+def test_what_was_used_before_is_noted_beside_them(world: GoogleImageWorld) -> None:
+    body = image(world, f"{FAMILY}-1", team="builds")
+    compute(world).note("global", f"{FAMILY}-1", FAMILY, f"{FAMILY}-0")
+    world.pass_time(2)
+    assert body["labels"] == {"team": "builds", "serverops_image": FAMILY, "serverops_previous": f"{FAMILY}-0"}
+    assert [one.previous for one in compute(world).images(FAMILY, "global")] == [f"{FAMILY}-0"]
+
+
+def test_one_that_went_after_the_list_was_made_is_no_failure(world: GoogleImageWorld, monkeypatch: pytest.MonkeyPatch) -> None:
+    image(world, f"{FAMILY}-1")
+    asked = compute(world)
+
+    def gone(_image: str) -> Any:
+        raise NotFound("it is not there")
+
+    monkeypatch.setattr(asked, "_policy", gone)
+    assert [one.state for one in asked.images(FAMILY, "global")] == ["deleting"]
+
+
 def test_people_are_written_over_the_version_that_was_read(world: GoogleImageWorld) -> None:
     image(world, f"{FAMILY}-1")
     place = f"images/{PROJECT}/{FAMILY}-1"

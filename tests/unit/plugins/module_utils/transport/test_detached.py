@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 from ansible_collections.serverops.circleci.plugins.module_utils.core.errors import BadInput, Refused
 from ansible_collections.serverops.circleci.plugins.module_utils.core.secret import Secret
-from ansible_collections.serverops.circleci.plugins.module_utils.transport.detached import Detached, check_folder, environment, place
+from ansible_collections.serverops.circleci.plugins.module_utils.transport.detached import Detached, check_folder, environment, place, whose
 
 WORKS = ["/bin/sh", "-c", "echo at work; cat > /dev/null; while [ ! -e stop ]; do sleep 0.05; done; echo Error: over >&2"]
 PATIENCE = 20.0
@@ -52,6 +52,17 @@ def test_it_lives_speaks_into_its_log_and_ends(folder: Path) -> None:
     until(lambda: not (folder / "run-1.kubeconfig").exists())
     one.forget()
     assert [path.name for path in folder.iterdir() if path.name.startswith("run-1")] == ["run-1.log"]
+
+
+def test_whose_locks_they_are_hangs_on_user_and_real_folder(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder.mkdir(parents=True)
+    (folder.parent / "link").symlink_to(folder)
+    ours = whose(str(folder))
+    assert whose(str(folder.parent / "link")) == ours != whose(str(folder.parent / "other"))
+    monkeypatch.setenv("HOME", str(folder.parent))
+    assert whose("~/serverops") == ours
+    monkeypatch.setattr(os, "getuid", lambda: 54321)
+    assert whose(str(folder)).startswith("54321-") and whose(str(folder)) != ours
 
 
 def test_a_second_one_of_the_same_name_is_refused(folder: Path) -> None:
