@@ -36,7 +36,8 @@ BOOK = [
 def front() -> Iterator[Front]:
     """Two builds began before the restore, one of them in a workflow; a third one lives."""
     whole = SimpleNamespace(unready=lambda: [], pods=lambda: ["one"])
-    made = Front(SimpleNamespace(site=SimpleNamespace(installation=whole, state=SimpleNamespace(news=threading.RLock())), nomad=None), TOKEN)  # type: ignore[arg-type]
+    site = SimpleNamespace(installation=whole, state=SimpleNamespace(news=threading.RLock()))
+    made = Front(SimpleNamespace(site=site, nomad=None), TOKEN)  # type: ignore[arg-type]
     made.believed(7, "2026-01-01T10:00:00.000Z", "5f0c1c1e-0000-4000-8000-000000000001")
     made.believed(8, "2026-01-01T10:05:00.000Z")
     made.believed(9, "2026-11-29T07:00:01.000Z", "5f0c1c1e-0000-4000-8000-000000000002")

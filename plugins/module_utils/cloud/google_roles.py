@@ -49,7 +49,8 @@ def grants(documents: Sequence[Mapping[str, Any]], call: Call) -> bool:
 
     Raises ValueError for what is not understood here, such as a condition.
     """
-    return any([_grants(one, call) for one in documents])  # a list: what is not understood is said of each, whatever others allow
+    answers = [_grants(one, call) for one in documents]  # all of them: what is not understood is said of each, whatever others allow
+    return any(answers)
 
 
 def _grants(document: Mapping[str, Any], call: Call) -> bool:
