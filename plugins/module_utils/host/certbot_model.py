@@ -72,6 +72,7 @@ class CertbotState:
     """What was found. `newer` is stored whole, but not what the links lead to: certbot was killed before it set them.
 
     `begun` is what this run had certbot do last; `said` why it failed, where it did; `unfinished` what a certbot left that was killed at its first order.
+    `left`: the credentials of one that was killed are still there.
     """
 
     now: datetime
@@ -82,6 +83,7 @@ class CertbotState:
     begun: str = ""
     said: str = ""
     log: str = ""
+    left: bool = False
 
 
 def certbot_spec(params: Mapping[str, Any]) -> CertbotSpec:

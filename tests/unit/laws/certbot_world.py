@@ -54,7 +54,7 @@ class CertbotWorld:
         self.folder = Path(self._temporary.name) / "letsencrypt"
         self.fails, self.program = False, True
         self.began: list[tuple[float, tuple[str, ...], bool]] = []
-        self.ended = self.issued = self.aside = self.crowd = 0
+        self.ended = self.issued = self.aside = self.crowd = self.tidied = 0
         self.kept, self._counted = False, 0
 
     @contextmanager
@@ -77,7 +77,7 @@ class CertbotWorld:
         INIT(port, replace(spec, config_directory=str(self.folder)), clock)
 
     def writes(self) -> list[Any]:
-        return [*self.began[self._counted :], *range(self.aside)]
+        return [*self.began[self._counted :], *range(self.aside), *range(self.tidied)]
 
     def settle_in(self) -> CertbotWorld:
         """What made this world does not count."""
@@ -178,6 +178,17 @@ class Process:
     def is_alive(self) -> bool:
         with self._world.tap.around("is certbot alive", before=False):
             return self._world.look()
+
+    def keeps(self) -> bool:
+        with self._world.tap.around("are there credentials", before=False):
+            return self._world.kept
+
+    def tidy(self) -> None:
+        with self._world.tap.around("tidy up"):
+            if self._world.look():
+                raise Refused("certbot runs")
+            self._world.kept = False
+            self._world.tidied += 1
 
     def tail(self) -> str:
         return FAILS if self._world.fails and self._world.ended else ""

@@ -11,10 +11,12 @@ import sys
 import time
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import pytest
 from ansible_collections.serverops.circleci.plugins.module_utils import door
 from ansible_collections.serverops.circleci.plugins.module_utils.core.errors import CollectionError
+from ansible_collections.serverops.circleci.plugins.module_utils.transport.detached import Detached
 from unit.laws.certbot import PARAMS
 from unit.laws.certbot_world import CANARY, NAME, CertbotWorld
 from unit.plugins.modules.indoors import check_options, module, process, returned
@@ -65,6 +67,20 @@ def test_a_refused_order_is_told_without_the_token_and_not_tried_again_in_the_ru
     assert "reported error code 3; 403: no zone is open to the token ********; No TXT records found for DNS challenge" in failure
     assert failure.endswith("the earlier one is as it was") and CANARY not in failure
     assert len(world.began) == 1 and world.newest() == 1 and result["certificate"]["fingerprint"]
+
+
+def test_credentials_of_a_certbot_that_was_killed_are_removed_where_nothing_is_ordered() -> None:
+    world = CertbotWorld().store().link(1)
+    (world.folder / "runs").mkdir(mode=0o700)
+    world.folder.chmod(0o700)
+    left = world.folder / "runs" / f"{NAME}.credentials.ini"
+    left.write_text(CANARY)
+    with mock.patch("unit.laws.certbot_world.Process", lambda world: Detached(str(world.folder / "runs"), NAME, "credentials.ini")):
+        check, _failure = obtain(world, check=True)
+        assert [step["step"] for step in check["steps"]] == ["tidy"] and left.exists()
+        result, failure = obtain(world)
+        assert (failure, result["steps"]) == ("", check["steps"]) and not left.exists() and world.began == []
+        assert not obtain(world)[0]["changed"]
 
 
 def test_links_that_certbot_does_not_set_are_told_and_nothing_is_ordered() -> None:
