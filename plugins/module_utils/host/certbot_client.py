@@ -12,10 +12,12 @@ from ansible_collections.serverops.circleci.plugins.module_utils.core.errors imp
 from ansible_collections.serverops.circleci.plugins.module_utils.core.secret import Secret
 from ansible_collections.serverops.circleci.plugins.module_utils.host.certbot import LINK, ORDER, Link, SetAside, TidyUp, why_due
 from ansible_collections.serverops.circleci.plugins.module_utils.host.certbot_model import (
+    MARKED,
     CertbotSpec,
     CertbotState,
     Stored,
     certbot_argv,
+    last_run,
     server_of,
     why_it_failed,
     without_secrets,
@@ -51,7 +53,8 @@ class CertbotPort:
             if find_program(spec.certbot) is None:
                 where = "which is not on PATH where this module runs"
                 raise BadInput(f"certbot is {spec.certbot!r}, {where}; install certbot with its DNS plugin, or give its path")
-            said, unfinished = without_secrets(why_it_failed(self._program.tail()), spec), () if running else self._unfinished()
+            # Hidden first: what is cut to a reason might have half of a secret at its end.
+            said, unfinished = why_it_failed(without_secrets(last_run(self._program.tail()), spec)), () if running else self._unfinished()
             left = not running and self._program.keeps()
             return CertbotState(self._clock.wall(), self._stored(), self._newer(), unfinished, running, self._begun, said, self._program.log, left)
 
@@ -77,7 +80,7 @@ class CertbotPort:
             raise Refused("somebody else has obtained one meanwhile")
         make_folder(spec.config_directory, OPTION)
         argv = certbot_argv(program, spec, spec.host_names if force else step.names, force, self._program.kept if spec.credentials else "")
-        self._program.start(argv, self._environment(), spec.credentials)
+        self._program.start([*MARKED, *argv], self._environment(), spec.credentials)
         self._begun = ORDER if force else LINK
 
     def wait(self, seconds: float) -> None:

@@ -23,8 +23,10 @@ PLUGIN = re.compile(r"dns-[a-z0-9-]+")
 NAME = re.compile(r"(\*\.)?[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)+")
 LINEAGE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+# A line of ours before each run in the log: where certbot or a plugin of it cannot even be loaded, it prints none that it begins with.
+BEGUN = "serverops: certbot is begun"
+MARKED = ("/bin/sh", "-c", f"printf '\\n{BEGUN}\\n'; exec \"$@\"", "sh")
 # What certbot prints besides the reason for which it failed.
-BEGINS = "Saving debug log to "
 NOISE = re.compile(
     r"Saving debug log|Ask for help|Hint:|Some challenges have failed|An unexpected error occurred:$|Requesting a certificate|Renewing an existing"
     r"|Account registered|Certbot failed to authenticate|- - -|\(PATH is |\s*Domain: |\s*Type: |Hook '.*' for .* ran with |Hook '--manual-cleanup-hook'"
@@ -158,10 +160,14 @@ def certbot_argv(program: str, spec: CertbotSpec, names: tuple[str, ...], force:
 # -- what certbot says ---------------------------------------------------------------------------------------
 
 
-def why_it_failed(log: str) -> str:
-    """The reason in the log of its last run, in its own words: what the hook said last, and what the authority; of other failures the last lines."""
-    last = log.rpartition(BEGINS)[2]
-    told = [line.strip() for line in last.splitlines()[1:] if line.strip() and not NOISE.match(line)]
+def last_run(log: str) -> str:
+    """What its last run said."""
+    return log.rpartition(f"{BEGUN}\n")[2]
+
+
+def why_it_failed(last: str) -> str:
+    """The reason in what its last run said, in its own words: what the hook said last, and what the authority; of other failures the last lines."""
+    told = [line.strip() for line in last.splitlines() if line.strip() and not NOISE.match(line)]
     of_hooks = [found.splitlines()[-1].strip() for found in OF_HOOK.findall(last)]
     known = [line for line in told if line.startswith("Hook ")] + of_hooks + [line for line in told if line.startswith("Detail: ")]
     return "; ".join(dict.fromkeys(_core(line) for line in known or told[-2:]))[:LONGEST]

@@ -19,7 +19,7 @@ from ansible_collections.serverops.circleci.plugins.module_utils.core.secret imp
 from ansible_collections.serverops.circleci.plugins.module_utils.core.shapes import Json
 from ansible_collections.serverops.circleci.plugins.module_utils.host import certbot_client
 from ansible_collections.serverops.circleci.plugins.module_utils.host.certbot_client import CertbotPort
-from ansible_collections.serverops.circleci.plugins.module_utils.host.certbot_model import LETS_ENCRYPT, CertbotSpec
+from ansible_collections.serverops.circleci.plugins.module_utils.host.certbot_model import BEGUN, LETS_ENCRYPT, CertbotSpec
 from ansible_collections.serverops.circleci.plugins.module_utils.transport import versions
 from ansible_collections.serverops.circleci.plugins.module_utils.transport.host_files import Found, HostFiles
 from unit.laws.killing import Tap
@@ -32,7 +32,9 @@ ROOT = authority("Root of Let's Encrypt")
 TAKES = 20.0  # s of an order
 INIT = CertbotPort.__init__
 FOUR = ("cert", "chain", "fullchain", "privkey")
-FAILS = f"""Saving debug log to /x/letsencrypt.log
+FAILS = f"""
+{BEGUN}
+Saving debug log to /x/letsencrypt.log
 Hook '--manual-auth-hook' for {NAME} reported error code 3
 Hook '--manual-auth-hook' for {NAME} ran with error output:
  403: no zone is open to the token {CANARY}

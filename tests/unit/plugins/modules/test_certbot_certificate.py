@@ -136,6 +136,17 @@ def test_a_program_gets_its_secrets_by_a_private_file_and_its_environment_and_th
     assert folder.stat().st_mode & 0o077 == 0 and (folder / "runs").stat().st_mode & 0o077 == 0
 
 
+def test_of_a_certbot_that_cannot_begin_its_own_words_are_told_and_not_those_of_an_earlier_run(tmp_path: Path) -> None:
+    """The certificate is due again, and the plugin was removed meanwhile: certbot ends while it reads its arguments, and says nothing that it begins with."""
+    program, folder = tmp_path / "certbot", tmp_path / "letsencrypt"
+    given = {"host_names": [NAME], "plugin": "dns-lab", "agree_tos": True, "config_directory": str(folder), "certbot": str(program)}
+    for script, reason in (("echo Saving debug log to /x; echo Detail: No TXT record", "No TXT record"), ("echo certbot: no such plugin", "certbot: no such plugin")):
+        program.write_text(f"#!/bin/sh\n{script}\nexit 1\n")
+        program.chmod(0o755)
+        told = process(CERTBOT, {"PYTHONPATH": os.pathsep.join(sys.path)}, **given)["msg"]
+        assert f"(there is no certificate yet): {reason} (its log is" in told, told
+
+
 def test_a_folder_that_others_may_write_to_is_refused_by_its_option() -> None:
     world = CertbotWorld()
     world.folder.mkdir()

@@ -10,16 +10,18 @@ from typing import Any
 import pytest
 from ansible_collections.serverops.circleci.plugins.module_utils.core.secret import Secret
 from ansible_collections.serverops.circleci.plugins.module_utils.host.certbot_model import (
+    BEGUN,
     LETS_ENCRYPT,
     CertbotSpec,
     certbot_argv,
+    last_run,
     server_of,
     why_it_failed,
     without_secrets,
 )
 
 NAME = "circleci.example.com"
-HEAD = "Saving debug log to /var/lib/serverops/letsencrypt/logs/letsencrypt.log\n"
+HEAD = f"\n{BEGUN}\nSaving debug log to /var/lib/serverops/letsencrypt/logs/letsencrypt.log\n"
 FOOT = "Ask for help or search for solutions at https://community.letsencrypt.org. See the logfile /x or re-run Certbot with -v for more details.\n"
 HOOK = f"""Hook '--manual-auth-hook' for {NAME} reported error code 3
 Hook '--manual-auth-hook' for {NAME} ran with error output:
@@ -57,17 +59,18 @@ UNTRUSTED = f"requests.exceptions.SSLError: {SPACE} (Caused by SSLError(SSLCertV
         (HEAD + "Unable to find manual-auth-hook command /nope/x in the PATH.\n(PATH is /usr/bin)\n" + FOOT, None),
         (HEAD + "An unexpected error occurred:\nValueError: Requesting localhost/dir: Connection refused\n" + FOOT, None),
         (HEAD + "An unexpected error occurred:\n" + UNTRUSTED + FOOT, "SSLError(SSLCertVerificationError(1, 'certificate verify failed')))"),
+        (HEAD + HOOK + FOOT + DETAIL + f"\n{BEGUN}\ncertbot: error: unrecognized arguments: --dns-x\n", "certbot: error: unrecognized arguments: --dns-x"),
         (HEAD + "Account registered.\nThe requested dns-x plugin does not appear to be installed\n" + FOOT, None),
     ],
 )
 def test_the_reason_is_found_in_what_it_said(log: str, words: str | None) -> None:
-    found = why_it_failed(log)
+    found = why_it_failed(last_run(log))
     told = [line for line in log.splitlines() if line.startswith(("Unable", "ValueError", "The requested"))]
     assert found == (words if words is not None else told[0].rstrip("."))
 
 
 def test_long_words_are_cut() -> None:
-    assert len(why_it_failed(HEAD + "x" * 9000 + "\n")) == 500
+    assert len(why_it_failed("x" * 9000 + "\n")) == 500
 
 
 def test_secrets_are_hidden_whole_where_one_begins_like_another() -> None:
