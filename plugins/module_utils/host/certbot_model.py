@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -186,9 +187,32 @@ def without_secrets(text: str, spec: CertbotSpec) -> str:
 
 
 def _secrets(spec: CertbotSpec) -> Iterator[str]:
-    lines = spec.credentials.reveal().splitlines() if spec.credentials else []
-    given = [line.partition("=")[2].strip() for line in lines] + [value.reveal() for value in spec.environment.values()]
-    yield from (one for one in given if len(one) >= SHORTEST)
+    for given in ([spec.credentials] if spec.credentials else []) + list(spec.environment.values()):
+        for text in (given.reveal(), *_in_json(given.reveal())):
+            yield from (part for part in _parts(text) if len(part) >= SHORTEST)
+
+
+def _parts(text: str) -> Iterator[str]:
+    """The whole; and each line, since programs indent and cut them, with the value in it: the reader of such files takes off quotes and what is noted behind."""
+    yield text
+    for line in text.splitlines():
+        value = line.partition("=")[2].strip()
+        plain_value = value.partition(" #")[0].strip()
+        yield from (line.strip(), value, plain_value, plain_value.strip("\"'"))
+
+
+def _in_json(text: str) -> list[str]:
+    """All texts in it where it is JSON, as the key of a service account is."""
+    found: list[str] = []
+    try:
+        left: list[Any] = [json.loads(text)]
+    except (ValueError, RecursionError):
+        return found
+    while left:
+        one = left.pop()
+        left += one if isinstance(one, list) else one.values() if isinstance(one, dict) else ()
+        found += [one] if isinstance(one, str) else []
+    return found
 
 
 def server_of(conf: str) -> str:

@@ -83,6 +83,14 @@ def test_credentials_of_a_certbot_that_was_killed_are_removed_where_nothing_is_o
         assert not obtain(world)[0]["changed"]
 
 
+def test_a_secret_is_hidden_also_where_the_reason_is_cut_in_the_middle_of_it() -> None:
+    world = CertbotWorld()
+    world.fails = True
+    with mock.patch("unit.laws.certbot_world.FAILS", "x" * 490 + " " + CANARY):
+        _result, failure = obtain(world)
+    assert "x *" in failure and CANARY[:6] not in failure
+
+
 def test_links_that_certbot_does_not_set_are_told_and_nothing_is_ordered() -> None:
     world = CertbotWorld().store(days=10).store().link(1)
     world.link = lambda _number: world  # type: ignore[method-assign]
