@@ -47,8 +47,8 @@ options:
     type: str
   credentials:
     description:
-      - Text of the file of credentials that the plugin reads. It is there, for its owner alone, while certbot runs, and then removed. Where certbot was killed or
-        the machine went down, the next run for the same O(name) removes it.
+      - Text of the file of credentials that the plugin reads. It is there, for its owner alone, while certbot runs, and then removed.
+      - Where certbot was killed or the machine went down, the next run for the same O(name) removes it.
     type: str
   environment:
     description:

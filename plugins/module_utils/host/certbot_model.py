@@ -193,7 +193,7 @@ def _secrets(spec: CertbotSpec) -> Iterator[str]:
 
 
 def _parts(text: str) -> Iterator[str]:
-    """The whole; and each line, since programs indent and cut them, with the value in it: the reader of such files takes off quotes and what is noted behind."""
+    """The whole; and each line, since programs indent and cut them, with its value: who reads such files takes off quotes and what is noted behind."""
     yield text
     for line in text.splitlines():
         value = line.partition("=")[2].strip()

@@ -148,7 +148,10 @@ def test_of_a_certbot_that_cannot_begin_its_own_words_are_told_and_not_those_of_
     """The certificate is due again, and the plugin was removed meanwhile: certbot ends while it reads its arguments, and says nothing that it begins with."""
     program, folder = tmp_path / "certbot", tmp_path / "letsencrypt"
     given = {"host_names": [NAME], "plugin": "dns-lab", "agree_tos": True, "config_directory": str(folder), "certbot": str(program)}
-    for script, reason in (("echo Saving debug log to /x; echo Detail: No TXT record", "No TXT record"), ("echo certbot: no such plugin", "certbot: no such plugin")):
+    for script, reason in (
+        ("echo Saving debug log to /x; echo Detail: No TXT record", "No TXT record"),
+        ("echo certbot: no such plugin", "certbot: no such plugin"),
+    ):
         program.write_text(f"#!/bin/sh\n{script}\nexit 1\n")
         program.chmod(0o755)
         told = process(CERTBOT, {"PYTHONPATH": os.pathsep.join(sys.path)}, **given)["msg"]
