@@ -48,6 +48,7 @@ options:
   credentials:
     description:
       - Text of the file of credentials that the plugin reads. It is there, for its owner alone, while certbot runs, and then removed.
+      - Where certbot was killed or the machine went down, the next run for the same O(name) removes it.
     type: str
   environment:
     description:

@@ -162,6 +162,19 @@ def test_the_one_restart_serves_what_others_noted_and_where_nothing_is_noted_not
     assert list(notes.glob("*.json")) == []
 
 
+def test_f86_a_restart_for_another_change_that_fails_puts_no_earlier_pair_back(host: ServicesHost) -> None:
+    """The pair was served before: what does not come up is not of its making, and the earlier one may have ended long ago."""
+    one, two = app_pair(1), app_pair(2)
+    assert install(host, one).code == 0 and install(host, two).code == 0 and served(host) == two.fingerprint
+    imports, made = host.count("import"), host.count("create")
+    PendingRestarts(str(host.directory / "notes")).leave("settings", "the settings were changed", datetime.now(timezone.utc))
+    host.trouble("unhealthy")
+    played = install(host, two, wait_timeout=8)
+    assert played.code != 0 and "was served before this restart and stays installed" in played.output, played.output
+    assert "TASK [serverops.circleci.services_certificates : Install the old pair]" not in played.output
+    assert (host.count("import"), host.count("create")) == (imports, made + 1)
+
+
 def test_f86_without_consent_it_is_installed_and_noted_and_nothing_restarts(host: ServicesHost) -> None:
     one = app_pair(1)
     assert "changed=1" in install(host, one, check=True).output and host.count("import") == 0

@@ -50,6 +50,16 @@ class SetAside:
         return {"step": "set_aside", "id": self.item, "paths": list(self.paths)}
 
 
+@dataclass(frozen=True)
+class TidyUp:
+    """Remove the credentials that a certbot which was killed, or went down with the machine, has left."""
+
+    item: str
+
+    def describe(self) -> Json:
+        return {"step": "tidy", "id": self.item}
+
+
 CertbotLook = Look[CertbotSpec, CertbotState]
 
 
@@ -86,6 +96,8 @@ def _decision(look: CertbotLook) -> Decision:
     spec, state = look.spec, look.state
     if state.running:
         return waiting(f"certbot obtains the certificate {spec.name}", phase="ordering")
+    if state.left:
+        return act("credentials of a certbot that was killed are left", TidyUp(spec.name))
     if state.unfinished:
         return act("certbot was ended in the middle of its first order", SetAside(spec.name, state.unfinished))
     if state.newer is not None and state.stored is not None:
@@ -107,6 +119,8 @@ def _said(state: CertbotState) -> str:
 
 def effect(state: CertbotState, step: Any) -> CertbotState:
     """The state after a step, when all goes well."""
+    if isinstance(step, TidyUp):
+        return replace(state, left=False)
     if isinstance(step, SetAside):
         return replace(state, stored=None, newer=None, unfinished=())
     return replace(state, stored=state.newer, newer=None) if isinstance(step, Link) else replace(state, running=True, begun=ORDER)

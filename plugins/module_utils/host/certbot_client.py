@@ -10,12 +10,14 @@ from typing import Any, Optional
 from ansible_collections.serverops.circleci.plugins.module_utils.core.clock import Clock
 from ansible_collections.serverops.circleci.plugins.module_utils.core.errors import BadInput, Refused, doing
 from ansible_collections.serverops.circleci.plugins.module_utils.core.secret import Secret
-from ansible_collections.serverops.circleci.plugins.module_utils.host.certbot import LINK, ORDER, Link, SetAside, why_due
+from ansible_collections.serverops.circleci.plugins.module_utils.host.certbot import LINK, ORDER, Link, SetAside, TidyUp, why_due
 from ansible_collections.serverops.circleci.plugins.module_utils.host.certbot_model import (
+    MARKED,
     CertbotSpec,
     CertbotState,
     Stored,
     certbot_argv,
+    last_run,
     server_of,
     why_it_failed,
     without_secrets,
@@ -51,15 +53,19 @@ class CertbotPort:
             if find_program(spec.certbot) is None:
                 where = "which is not on PATH where this module runs"
                 raise BadInput(f"certbot is {spec.certbot!r}, {where}; install certbot with its DNS plugin, or give its path")
-            said, unfinished = without_secrets(why_it_failed(self._program.tail()), spec), () if running else self._unfinished()
-            return CertbotState(self._clock.wall(), self._stored(), self._newer(), unfinished, running, self._begun, said, self._program.log)
+            # Hidden first: what is cut to a reason might have half of a secret at its end.
+            said, unfinished = why_it_failed(without_secrets(last_run(self._program.tail()), spec)), () if running else self._unfinished()
+            left = not running and self._program.keeps()
+            return CertbotState(self._clock.wall(), self._stored(), self._newer(), unfinished, running, self._begun, said, self._program.log, left)
 
     def apply(self, step: Any) -> None:
-        """Begin certbot, or move what is half out of its way; on what a second look finds."""
+        """Begin certbot, or tidy up after a dead one; on what a second look finds."""
         with doing(f"obtain the certificate {self._spec.name}"):
             if self._program.is_alive():
                 raise Refused("certbot has begun meanwhile")
-            if isinstance(step, SetAside):
+            if isinstance(step, TidyUp):
+                self._program.tidy()
+            elif isinstance(step, SetAside):
                 for path in step.paths:
                     set_aside(f"{self._spec.config_directory}/{path}", f"{self._spec.config_directory}/unfinished")
             else:
@@ -74,7 +80,7 @@ class CertbotPort:
             raise Refused("somebody else has obtained one meanwhile")
         make_folder(spec.config_directory, OPTION)
         argv = certbot_argv(program, spec, spec.host_names if force else step.names, force, self._program.kept if spec.credentials else "")
-        self._program.start(argv, self._environment(), spec.credentials)
+        self._program.start([*MARKED, *argv], self._environment(), spec.credentials)
         self._begun = ORDER if force else LINK
 
     def wait(self, seconds: float) -> None:

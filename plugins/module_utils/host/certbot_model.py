@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -23,8 +24,10 @@ PLUGIN = re.compile(r"dns-[a-z0-9-]+")
 NAME = re.compile(r"(\*\.)?[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)+")
 LINEAGE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+# A line of ours before each run in the log: where certbot or a plugin of it cannot even be loaded, it prints none that it begins with.
+BEGUN = "serverops: certbot is begun"
+MARKED = ("/bin/sh", "-c", f"printf '\\n{BEGUN}\\n'; exec \"$@\"", "sh")
 # What certbot prints besides the reason for which it failed.
-BEGINS = "Saving debug log to "
 NOISE = re.compile(
     r"Saving debug log|Ask for help|Hint:|Some challenges have failed|An unexpected error occurred:$|Requesting a certificate|Renewing an existing"
     r"|Account registered|Certbot failed to authenticate|- - -|\(PATH is |\s*Domain: |\s*Type: |Hook '.*' for .* ran with |Hook '--manual-cleanup-hook'"
@@ -72,6 +75,7 @@ class CertbotState:
     """What was found. `newer` is stored whole, but not what the links lead to: certbot was killed before it set them.
 
     `begun` is what this run had certbot do last; `said` why it failed, where it did; `unfinished` what a certbot left that was killed at its first order.
+    `left`: the credentials of one that was killed are still there.
     """
 
     now: datetime
@@ -82,6 +86,7 @@ class CertbotState:
     begun: str = ""
     said: str = ""
     log: str = ""
+    left: bool = False
 
 
 def certbot_spec(params: Mapping[str, Any]) -> CertbotSpec:
@@ -156,10 +161,14 @@ def certbot_argv(program: str, spec: CertbotSpec, names: tuple[str, ...], force:
 # -- what certbot says ---------------------------------------------------------------------------------------
 
 
-def why_it_failed(log: str) -> str:
-    """The reason in the log of its last run, in its own words: what the hook said last, and what the authority; of other failures the last lines."""
-    last = log.rpartition(BEGINS)[2]
-    told = [line.strip() for line in last.splitlines()[1:] if line.strip() and not NOISE.match(line)]
+def last_run(log: str) -> str:
+    """What its last run said."""
+    return log.rpartition(f"{BEGUN}\n")[2]
+
+
+def why_it_failed(last: str) -> str:
+    """The reason in what its last run said, in its own words: what the hook said last, and what the authority; of other failures the last lines."""
+    told = [line.strip() for line in last.splitlines() if line.strip() and not NOISE.match(line)]
     of_hooks = [found.splitlines()[-1].strip() for found in OF_HOOK.findall(last)]
     known = [line for line in told if line.startswith("Hook ")] + of_hooks + [line for line in told if line.startswith("Detail: ")]
     return "; ".join(dict.fromkeys(_core(line) for line in known or told[-2:]))[:LONGEST]
@@ -178,9 +187,32 @@ def without_secrets(text: str, spec: CertbotSpec) -> str:
 
 
 def _secrets(spec: CertbotSpec) -> Iterator[str]:
-    lines = spec.credentials.reveal().splitlines() if spec.credentials else []
-    given = [line.partition("=")[2].strip() for line in lines] + [value.reveal() for value in spec.environment.values()]
-    yield from (one for one in given if len(one) >= SHORTEST)
+    for given in ([spec.credentials] if spec.credentials else []) + list(spec.environment.values()):
+        for text in (given.reveal(), *_in_json(given.reveal())):
+            yield from (part for part in _parts(text) if len(part) >= SHORTEST)
+
+
+def _parts(text: str) -> Iterator[str]:
+    """The whole; and each line, since programs indent and cut them, with its value: who reads such files takes off quotes and what is noted behind."""
+    yield text
+    for line in text.splitlines():
+        value = line.partition("=")[2].strip()
+        plain_value = value.partition(" #")[0].strip()
+        yield from (line.strip(), value, plain_value, plain_value.strip("\"'"))
+
+
+def _in_json(text: str) -> list[str]:
+    """All texts in it where it is JSON, as the key of a service account is."""
+    found: list[str] = []
+    try:
+        left: list[Any] = [json.loads(text)]
+    except (ValueError, RecursionError):
+        return found
+    while left:
+        one = left.pop()
+        left += one if isinstance(one, list) else one.values() if isinstance(one, dict) else ()
+        found += [one] if isinstance(one, str) else []
+    return found
 
 
 def server_of(conf: str) -> str:

@@ -40,8 +40,11 @@ def read_der(data: bytes) -> Paper:
 
 
 def fingerprints(bundle: bytes) -> frozenset[str]:
-    """Of all certificates of a store, without a look into them."""
-    return frozenset(_fingerprint(block) for block in scan(bundle).blocks if block.is_certificate)
+    """Of all certificates of a store or a file, without a look into them. Red Hat's family trusts a file in DER, too."""
+    found = scan(bundle)
+    if any(fault.kind == "der" for fault in found.faults):
+        return frozenset([hashlib.sha256(bundle).hexdigest()])
+    return frozenset(_fingerprint(block) for block in found.blocks if block.is_certificate)
 
 
 def without(bundle: bytes, left_out: frozenset[str]) -> str:

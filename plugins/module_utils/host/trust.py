@@ -72,7 +72,8 @@ def effect(state: TrustState, step: Any) -> TrustState:
 
 
 def _changed(one: Named, path: str, found: Optional[str]) -> Named:
-    anchors = tuple(replace(anchor, fingerprint=found) if anchor.path == path else anchor for anchor in one.anchors)
+    held = frozenset([found] if found else ())
+    anchors = tuple(replace(anchor, fingerprint=found, certificates=held) if anchor.path == path else anchor for anchor in one.anchors)
     return replace(one, anchors=anchors, pending=True)
 
 
@@ -141,5 +142,5 @@ def lost(state: TrustState) -> frozenset[str]:
 
 
 def _lost_by(state: TrustState, one: Named) -> frozenset[str]:
-    wanted = {paper.fingerprint for paper in state.wanted}
-    return frozenset(anchor.fingerprint for anchor in one.anchors if anchor.fingerprint and anchor.fingerprint not in wanted)
+    held = frozenset().union(*(anchor.certificates for anchor in one.anchors))
+    return held - frozenset(paper.fingerprint for paper in state.wanted)

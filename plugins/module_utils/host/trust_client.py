@@ -117,7 +117,7 @@ class TrustPort:
             return Anchor(path, None, found.hindrance)
         read = read_material(found.data)
         plain = len(read.papers) == 1 and not read.faults and not read.keys
-        return Anchor(path, read.papers[0].fingerprint if plain else "", found.hindrance)
+        return Anchor(path, read.papers[0].fingerprint if plain else "", found.hindrance, fingerprints(found.data))
 
     def _hosts(self, state: TrustState, bundle: bytes) -> tuple[tuple[str, str], ...]:
         """Each host asked with the store as it would be: without what is to go, and with what is to come."""

@@ -66,12 +66,13 @@ class TrustSpec:
 class Anchor:
     """A file of an authority; `fingerprint` is empty where the file is not one plain certificate, None where there is no file.
 
-    `hindrance` says why the file must not be changed.
+    `hindrance` says why the file must not be changed; `certificates` are all that lie in it, whatever its form.
     """
 
     path: str
     fingerprint: Optional[str] = None
     hindrance: str = ""
+    certificates: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)

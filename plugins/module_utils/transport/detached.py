@@ -137,6 +137,20 @@ class Detached:
             with suppress(OSError):
                 os.unlink(path)
 
+    def tidy(self) -> None:
+        """Remove what one that was killed, with its shell or with the machine, did not. Raises Refused where it lives, so that nobody's is taken away."""
+        lock = self._locked()
+        if lock < 0:
+            raise Refused(f"it runs, as {self._base}.lock tells, and {self.kept} is its own")
+        try:
+            os.unlink(self.kept)
+        except FileNotFoundError:
+            pass
+        except OSError as error:
+            raise Refused(f"{self.kept} cannot be removed: {error.strerror}") from None
+        finally:
+            os.close(lock)
+
     def _locked(self) -> int:
         """The lock's descriptor, or -1 where another holds it."""
         try:

@@ -51,6 +51,13 @@ def _unfinished() -> CertbotWorld:
     return CertbotWorld().store(whole=False).link(1)
 
 
+def _left() -> CertbotWorld:
+    """The machine went down while certbot ran, after the certificate was stored: the shell that removes its credentials did not come to it."""
+    world = _good()
+    world.kept = True
+    return world
+
+
 TROUBLES: tuple[Callable[[Any], None], ...] = (
     lambda world: setattr(world, "fails", True),
     lambda world: setattr(world, "program", False),
@@ -76,5 +83,6 @@ def subjects() -> list[Subject]:
         _subject("for other names", _good, _ends(2, 2), **two),
         _subject("under way", _under_way, _ends(2, 2), 5.0),
         _subject("stored and not linked", _unlinked, _ends(2, 2), **two),
+        _subject("credentials left", _left, _ends(1, 1), None),
         _subject("unfinished", _unfinished, _ends(1, 1, *left)),
     ]

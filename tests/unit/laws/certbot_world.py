@@ -19,7 +19,7 @@ from ansible_collections.serverops.circleci.plugins.module_utils.core.secret imp
 from ansible_collections.serverops.circleci.plugins.module_utils.core.shapes import Json
 from ansible_collections.serverops.circleci.plugins.module_utils.host import certbot_client
 from ansible_collections.serverops.circleci.plugins.module_utils.host.certbot_client import CertbotPort
-from ansible_collections.serverops.circleci.plugins.module_utils.host.certbot_model import LETS_ENCRYPT, CertbotSpec
+from ansible_collections.serverops.circleci.plugins.module_utils.host.certbot_model import BEGUN, LETS_ENCRYPT, CertbotSpec
 from ansible_collections.serverops.circleci.plugins.module_utils.transport import versions
 from ansible_collections.serverops.circleci.plugins.module_utils.transport.host_files import Found, HostFiles
 from unit.laws.killing import Tap
@@ -32,7 +32,9 @@ ROOT = authority("Root of Let's Encrypt")
 TAKES = 20.0  # s of an order
 INIT = CertbotPort.__init__
 FOUR = ("cert", "chain", "fullchain", "privkey")
-FAILS = f"""Saving debug log to /x/letsencrypt.log
+FAILS = f"""
+{BEGUN}
+Saving debug log to /x/letsencrypt.log
 Hook '--manual-auth-hook' for {NAME} reported error code 3
 Hook '--manual-auth-hook' for {NAME} ran with error output:
  403: no zone is open to the token {CANARY}
@@ -54,7 +56,7 @@ class CertbotWorld:
         self.folder = Path(self._temporary.name) / "letsencrypt"
         self.fails, self.program = False, True
         self.began: list[tuple[float, tuple[str, ...], bool]] = []
-        self.ended = self.issued = self.aside = self.crowd = 0
+        self.ended = self.issued = self.aside = self.crowd = self.tidied = 0
         self.kept, self._counted = False, 0
 
     @contextmanager
@@ -77,7 +79,7 @@ class CertbotWorld:
         INIT(port, replace(spec, config_directory=str(self.folder)), clock)
 
     def writes(self) -> list[Any]:
-        return [*self.began[self._counted :], *range(self.aside)]
+        return [*self.began[self._counted :], *range(self.aside), *range(self.tidied)]
 
     def settle_in(self) -> CertbotWorld:
         """What made this world does not count."""
@@ -178,6 +180,17 @@ class Process:
     def is_alive(self) -> bool:
         with self._world.tap.around("is certbot alive", before=False):
             return self._world.look()
+
+    def keeps(self) -> bool:
+        with self._world.tap.around("are there credentials", before=False):
+            return self._world.kept
+
+    def tidy(self) -> None:
+        with self._world.tap.around("tidy up"):
+            if self._world.look():
+                raise Refused("certbot runs")
+            self._world.kept = False
+            self._world.tidied += 1
 
     def tail(self) -> str:
         return FAILS if self._world.fails and self._world.ended else ""

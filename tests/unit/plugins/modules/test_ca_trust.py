@@ -168,6 +168,20 @@ def test_an_authority_is_not_dropped_while_a_host_needs_it(system: TrustedSystem
     assert failure.startswith("nothing was dropped") and result["steps"] == [] and system.trusts(ROOT)
 
 
+@pytest.mark.parametrize("wish", [{"state": "absent"}, {"certificates": OLD.pem}], ids=["absent", "another"])
+@pytest.mark.parametrize("check", [True, False])
+def test_nor_is_one_that_lies_in_a_file_with_others(system: TrustedSystem, change: Change, ghe: ShowingServer, wish: dict[str, Any], check: bool) -> None:
+    """As the guide's own line of openssl leaves it."""
+    (system.own / "corporate.crt").write_text("depth=1\n" + MIDDLE.pem + ROOT.pem)
+    system.bundle.write_text(system.public.pem + MIDDLE.pem + ROOT.pem)
+    before = system.files()
+    result, failure = change(check=check, verify_hosts=[str(ghe)], **wish)
+    assert failure.startswith("nothing was dropped") and result["steps"] == [] and system.files() == before and system.trusts(ROOT)
+    ghe.switch(server("ghe", OLD, names=("127.0.0.1",), **NEVER_ENDS))
+    result, failure = change(check=check, verify_hosts=[str(ghe)], certificates=OLD.pem)
+    assert failure == "" and result["changed"] and system.trusts(ROOT) is check
+
+
 @pytest.fixture
 def ldap() -> Iterator[ShowingServer]:
     with ShowingServer(server("ldap", OLD, names=("127.0.0.1",), **NEVER_ENDS)) as running:

@@ -11,10 +11,12 @@ import sys
 import time
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import pytest
 from ansible_collections.serverops.circleci.plugins.module_utils import door
 from ansible_collections.serverops.circleci.plugins.module_utils.core.errors import CollectionError
+from ansible_collections.serverops.circleci.plugins.module_utils.transport.detached import Detached
 from unit.laws.certbot import PARAMS
 from unit.laws.certbot_world import CANARY, NAME, CertbotWorld
 from unit.plugins.modules.indoors import check_options, module, process, returned
@@ -65,6 +67,28 @@ def test_a_refused_order_is_told_without_the_token_and_not_tried_again_in_the_ru
     assert "reported error code 3; 403: no zone is open to the token ********; No TXT records found for DNS challenge" in failure
     assert failure.endswith("the earlier one is as it was") and CANARY not in failure
     assert len(world.began) == 1 and world.newest() == 1 and result["certificate"]["fingerprint"]
+
+
+def test_credentials_of_a_certbot_that_was_killed_are_removed_where_nothing_is_ordered() -> None:
+    world = CertbotWorld().store().link(1)
+    (world.folder / "runs").mkdir(mode=0o700)
+    world.folder.chmod(0o700)
+    left = world.folder / "runs" / f"{NAME}.credentials.ini"
+    left.write_text(CANARY)
+    with mock.patch("unit.laws.certbot_world.Process", lambda world: Detached(str(world.folder / "runs"), NAME, "credentials.ini")):
+        check, _failure = obtain(world, check=True)
+        assert [step["step"] for step in check["steps"]] == ["tidy"] and left.exists()
+        result, failure = obtain(world)
+        assert (failure, result["steps"]) == ("", check["steps"]) and not left.exists() and world.began == []
+        assert not obtain(world)[0]["changed"]
+
+
+def test_a_secret_is_hidden_also_where_the_reason_is_cut_in_the_middle_of_it() -> None:
+    world = CertbotWorld()
+    world.fails = True
+    with mock.patch("unit.laws.certbot_world.FAILS", "x" * 490 + " " + CANARY):
+        _result, failure = obtain(world)
+    assert "x *" in failure and CANARY[:6] not in failure
 
 
 def test_links_that_certbot_does_not_set_are_told_and_nothing_is_ordered() -> None:
@@ -118,6 +142,20 @@ def test_a_program_gets_its_secrets_by_a_private_file_and_its_environment_and_th
         time.sleep(0.05)
     assert not Path(seen["path"]).exists() and "canary" not in json.dumps(result).replace(result["invocation"]["module_args"]["config_directory"], "")
     assert folder.stat().st_mode & 0o077 == 0 and (folder / "runs").stat().st_mode & 0o077 == 0
+
+
+def test_of_a_certbot_that_cannot_begin_its_own_words_are_told_and_not_those_of_an_earlier_run(tmp_path: Path) -> None:
+    """The certificate is due again, and the plugin was removed meanwhile: certbot ends while it reads its arguments, and says nothing that it begins with."""
+    program, folder = tmp_path / "certbot", tmp_path / "letsencrypt"
+    given = {"host_names": [NAME], "plugin": "dns-lab", "agree_tos": True, "config_directory": str(folder), "certbot": str(program)}
+    for script, reason in (
+        ("echo Saving debug log to /x; echo Detail: No TXT record", "No TXT record"),
+        ("echo certbot: no such plugin", "certbot: no such plugin"),
+    ):
+        program.write_text(f"#!/bin/sh\n{script}\nexit 1\n")
+        program.chmod(0o755)
+        told = process(CERTBOT, {"PYTHONPATH": os.pathsep.join(sys.path)}, **given)["msg"]
+        assert f"(there is no certificate yet): {reason} (its log is" in told, told
 
 
 def test_a_folder_that_others_may_write_to_is_refused_by_its_option() -> None:

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.serverops.circleci.plugins.module_utils.core.shapes import Look
-from ansible_collections.serverops.circleci.plugins.module_utils.host.certbot import Link, Order, SetAside, decide, why_due
+from ansible_collections.serverops.circleci.plugins.module_utils.host.certbot import Link, Order, SetAside, TidyUp, decide, why_due
 from ansible_collections.serverops.circleci.plugins.module_utils.host.certbot_model import LETS_ENCRYPT, CertbotSpec, CertbotState, Stored
 
 NOW = datetime(2026, 6, 1, tzinfo=timezone.utc)
@@ -69,6 +69,8 @@ ORDERED = {"order": True}
         (CertbotState(NOW, stored(1), stored()), {"link": True}, "stuck", None),
         (CertbotState(NOW, stored(1)), {"link": True}, "steps", Order(NAME, (NAME,))),
         (CertbotState(NOW, stored(), unfinished=("live/x",)), {}, "steps", SetAside(NAME, ("live/x",))),
+        (CertbotState(NOW, stored(), left=True), {}, "steps", TidyUp(NAME)),
+        (CertbotState(NOW, left=True), ORDERED, "steps", TidyUp(NAME)),
     ],
 )
 def test_what_is_decided(state: CertbotState, memory: dict[str, Any], kind: str, step: Any) -> None:

@@ -5,21 +5,24 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
-from ansible_collections.serverops.circleci.plugins.module_utils.core.secret import Secret
+from ansible_collections.serverops.circleci.plugins.module_utils.core.secret import HIDDEN, Secret
 from ansible_collections.serverops.circleci.plugins.module_utils.host.certbot_model import (
+    BEGUN,
     LETS_ENCRYPT,
     CertbotSpec,
     certbot_argv,
+    last_run,
     server_of,
     why_it_failed,
     without_secrets,
 )
 
 NAME = "circleci.example.com"
-HEAD = "Saving debug log to /var/lib/serverops/letsencrypt/logs/letsencrypt.log\n"
+HEAD = f"\n{BEGUN}\nSaving debug log to /var/lib/serverops/letsencrypt/logs/letsencrypt.log\n"
 FOOT = "Ask for help or search for solutions at https://community.letsencrypt.org. See the logfile /x or re-run Certbot with -v for more details.\n"
 HOOK = f"""Hook '--manual-auth-hook' for {NAME} reported error code 3
 Hook '--manual-auth-hook' for {NAME} ran with error output:
@@ -57,17 +60,18 @@ UNTRUSTED = f"requests.exceptions.SSLError: {SPACE} (Caused by SSLError(SSLCertV
         (HEAD + "Unable to find manual-auth-hook command /nope/x in the PATH.\n(PATH is /usr/bin)\n" + FOOT, None),
         (HEAD + "An unexpected error occurred:\nValueError: Requesting localhost/dir: Connection refused\n" + FOOT, None),
         (HEAD + "An unexpected error occurred:\n" + UNTRUSTED + FOOT, "SSLError(SSLCertVerificationError(1, 'certificate verify failed')))"),
+        (HEAD + HOOK + FOOT + DETAIL + f"\n{BEGUN}\ncertbot: error: unrecognized arguments: --dns-x\n", "certbot: error: unrecognized arguments: --dns-x"),
         (HEAD + "Account registered.\nThe requested dns-x plugin does not appear to be installed\n" + FOOT, None),
     ],
 )
 def test_the_reason_is_found_in_what_it_said(log: str, words: str | None) -> None:
-    found = why_it_failed(log)
+    found = why_it_failed(last_run(log))
     told = [line for line in log.splitlines() if line.startswith(("Unable", "ValueError", "The requested"))]
     assert found == (words if words is not None else told[0].rstrip("."))
 
 
 def test_long_words_are_cut() -> None:
-    assert len(why_it_failed(HEAD + "x" * 9000 + "\n")) == 500
+    assert len(why_it_failed("x" * 9000 + "\n")) == 500
 
 
 def test_secrets_are_hidden_whole_where_one_begins_like_another() -> None:
@@ -75,6 +79,30 @@ def test_secrets_are_hidden_whole_where_one_begins_like_another() -> None:
         NAME, (NAME,), "dns-x", credentials=Secret("# of the zone\nkey = abcd\nlong=abcdefgh\n"), environment={"T": Secret("tok en"), "N": Secret("1")}
     )
     assert without_secrets("abcdefgh abcd tok en 1 http://u:p@h/", given) == "******** ******** ******** 1 http://********@h/"
+
+
+KEY = "-----BEGIN PRIVATE KEY-----\nMIIEcanaryone\nMIIEcanarytwo==\n-----END PRIVATE KEY-----\n"
+ACCOUNT = json.dumps({"type": "service_account", "private_key_id": "canary-0f3a", "private_key": KEY, "more": [{"token": "canary-deep"}], "port": 1}, indent=2)
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"credentials": ACCOUNT}, "Could not load: key canary-0f3a, MIIEcanaryone, canary-deep"),
+        ({"credentials": ACCOUNT}, "ValueError: b'-----BEGIN PRIVATE KEY-----\\nMIIEcanaryone\\nMIIEcanarytwo==\\n'"),
+        ({"credentials": ACCOUNT}, f"bad file: {ACCOUNT}"),
+        ({"environment": {"KEY": KEY}}, "\n MIIEcanaryone\n MIIEcanarytwo==\n"),
+        ({"environment": {"ACCOUNT": ACCOUNT}}, "no rights for canary-0f3a"),
+        ({"credentials": "dns_x_token = 'canary-quoted'\n"}, "no rights for canary-quoted"),
+        ({"credentials": "dns_x_token = canary-noted # of ops\n"}, "no rights for canary-noted"),
+        ({"credentials": "[zone]\ncanary-of-no-form\n"}, "cannot parse 'canary-of-no-form'"),
+    ],
+)
+def test_secrets_are_hidden_whatever_the_form_that_they_are_given_in(given: dict[str, Any], said: str) -> None:
+    credentials = Secret.maybe(given.get("credentials"))
+    environment = {name: Secret(value) for name, value in given.get("environment", {}).items()}
+    found = without_secrets(said, CertbotSpec(NAME, (NAME,), "dns-x", credentials=credentials, environment=environment))
+    assert "canary" in said and "canary" not in found and HIDDEN in found
 
 
 def argv(names: tuple[str, ...] = (NAME,), force: bool = True, credentials: str = "", **more: Any) -> str:

@@ -142,6 +142,7 @@ def test_several_faults_are_all_told() -> None:
 def test_what_a_server_sends_is_read_as_from_a_file() -> None:
     assert client.read_der(LEAF.der) == client.read_material(LEAF.pem).papers[0]
     assert client.fingerprints((CHAIN + ROOT.pem).encode()) == {LEAF.fingerprint, MIDDLE.fingerprint, ROOT.fingerprint}
+    assert client.fingerprints(ROOT.der) == {ROOT.fingerprint}
     above = client.authorities_above((FOREIGN.pem + ROOT.pem).encode(), known(MIDDLE))
     assert [paper.title for paper in above] == ["Root"] and above[0].is_self_signed
 

@@ -86,6 +86,20 @@ def test_end_ends_its_whole_session_and_nothing_where_it_is_dead(folder: Path) -
     assert not one.is_alive() and not (folder / "run-1.kubeconfig").exists()
 
 
+def test_what_a_killed_one_left_is_removed_and_what_a_living_one_has_is_not(folder: Path) -> None:
+    one = Detached(str(folder), "run-1")
+    one.start(WORKS, {"PATH": os.environ["PATH"]}, Secret("a token"))
+    with pytest.raises(Refused, match="it runs"):
+        one.tidy()
+    assert one.keeps()
+    os.killpg(int((folder / "run-1.lock").read_text()), signal.SIGKILL)
+    until(lambda: not one.is_alive())
+    assert one.keeps(), "the shell that removes it was killed, too"
+    one.tidy()
+    one.tidy()
+    assert not one.keeps() and not one.is_alive()
+
+
 def test_it_outlives_whoever_started_it_by_a_kill(folder: Path) -> None:
     code = (
         "import sys, time\n"
