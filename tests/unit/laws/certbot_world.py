@@ -63,6 +63,10 @@ class CertbotWorld:
     def open(self) -> Iterator[None]:
         """Clients made inside lead here."""
         files = _Files(self.tap)
+
+        def init(port: CertbotPort, spec: CertbotSpec, clock: Any) -> None:
+            self._init(port, spec, clock)
+
         with ExitStack() as stack:
             for name, value in (
                 ("Detached", lambda _folder, _name, _ending, _option: Process(self)),
@@ -71,7 +75,7 @@ class CertbotWorld:
                 ("set_aside", self._set_aside),
             ):
                 stack.enter_context(mock.patch.object(certbot_client, name, value))
-            stack.enter_context(mock.patch.object(CertbotPort, "__init__", lambda port, spec, clock: self._init(port, spec, clock)))
+            stack.enter_context(mock.patch.object(CertbotPort, "__init__", init))
             yield
 
     def _init(self, port: CertbotPort, spec: CertbotSpec, clock: Any) -> None:
