@@ -45,8 +45,8 @@ options:
     type: str
   tags:
     description:
-      - Tags that the machines carry, on Google Cloud labels. On AWS C(ManagedBy=circleci-vm-service) is always among them. On Google Cloud no mark is
-        published, so look at a machine, and give one.
+      - Tags that the machines carry, on Google Cloud labels. On AWS C(ManagedBy=circleci-vm-service) is always among them, and no other value of it is
+        taken. On Google Cloud no mark is published, so look at a machine, and give one.
     type: dict
     default: {}
   subnets:
@@ -63,7 +63,7 @@ options:
     default: []
   orphans:
     description:
-      - V(listed) changes nothing. V(terminated) needs O(records), and O(security_groups), O(subnets) or O(tags).
+      - V(listed) changes nothing. V(terminated) needs O(records), and O(security_groups), O(subnets) or O(tags) beside the mark.
     type: str
     choices: [listed, terminated]
     default: listed

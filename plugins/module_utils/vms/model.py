@@ -53,13 +53,17 @@ class VmSpec:
 
     @property
     def marks(self) -> dict[str, str]:
-        """The tags, or labels, that such a machine carries."""
-        return {**MARK[self.provider], **{str(key): str(value) for key, value in self.tags.items()}}
+        """The tags, or labels, that such a machine carries. The provider's mark is always among them: without it they are not the VM service's."""
+        return {**self._more, **MARK[self.provider]}
 
     @property
     def is_named(self) -> bool:
         """Whether more than the provider's common mark tells this installation's machines from those of others."""
-        return bool(self.tags or self.subnets or self.security_groups)
+        return bool(self._more or self.subnets or self.security_groups)
+
+    @property
+    def _more(self) -> dict[str, str]:
+        return {str(key): str(value) for key, value in self.tags.items() if str(key) not in MARK[self.provider]}
 
     @property
     def command(self) -> tuple[str, ...]:
@@ -122,6 +126,9 @@ def checked(params: Mapping[str, Any]) -> VmSpec:
         if not getattr(spec, name):
             why = "; Google's machines carry no mark that is the same everywhere" if name == "tags" else ""
             raise BadInput(f"provider is {spec.provider}, so give {name}{why}")
+    for key, mark in MARK[spec.provider].items():
+        if str(spec.tags.get(key, mark)) != mark:
+            raise BadInput(f"tags.{key} is {spec.tags[key]!r}, but machines of the VM service carry {key}={mark}; leave it out, and give other tags")
     if spec.provider == "gcp" and (spec.subnets or spec.security_groups):
         raise BadInput("subnets and security_groups are of AWS; tell Google's machines by tags, which are their labels")
     if spec.orphans == "terminated" and not spec.is_named:

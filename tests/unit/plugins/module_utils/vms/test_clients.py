@@ -38,7 +38,8 @@ def world() -> Iterator[VmWorld]:
         (SPEC, 5),
         (VmSpec("aws", "eu-west-1", subnets=(SUBNET,)), 6),
         (VmSpec("aws", "eu-west-1", subnets=("subnet-9",)), 0),
-        (VmSpec("aws", "eu-west-1", tags={"ManagedBy": "somebody"}), 1),
+        (VmSpec("aws", "eu-west-1", tags={"ManagedBy": "somebody"}), 6),  # never another one's
+        (VmSpec("aws", "eu-west-1", tags={"site": "a"}), 0),
     ],
 )
 def test_only_machines_with_the_marks(world: VmWorld, spec: VmSpec, count: int) -> None:

@@ -93,6 +93,8 @@ def test_wishes_that_can_be(params: dict[str, Any]) -> None:
         ({**GCP, "subnets": ["s"]}, "subnets and security_groups are of AWS"),
         ({**SWEEP, "security_groups": []}, "give security_groups, subnets or tags"),
         ({**SWEEP, "records": "none"}, "give records, or records_command"),
+        ({**SWEEP, "security_groups": [], "tags": {"ManagedBy": "circleci-vm-service"}}, "give security_groups, subnets or tags"),
+        ({**AWS, "tags": {"ManagedBy": "terraform"}}, "tags.ManagedBy is 'terraform', but machines of the VM service carry"),
         ({**AWS, "min_age": 0.0}, "min_age is 0.0"),
         ({**AWS, "max_age": -1.0}, "max_age is -1.0"),
     ],
@@ -112,5 +114,7 @@ def test_who_is_asked() -> None:
 
 def test_marks() -> None:
     assert checked({**AWS, "tags": {"site": 1}}).marks == {"ManagedBy": "circleci-vm-service", "site": "1"}
+    assert checked({**AWS, "tags": {"ManagedBy": "circleci-vm-service"}}).marks == {"ManagedBy": "circleci-vm-service"}
     assert checked(GCP).marks == {"app": "circleci"}
+    assert checked({**GCP, "tags": {"ManagedBy": "us"}}).marks == {"ManagedBy": "us"}, "Google's machines carry no mark of the VM service"
     assert json.loads(json.dumps(checked(AWS).marks)) == {"ManagedBy": "circleci-vm-service"}
