@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from typing import Any, Optional
@@ -46,10 +46,12 @@ class VmSpec:
     records_command: tuple[str, ...] = ()
     namespace: str = "circleci-server"
     kubeconfig: str = ""
+    context: str = ""
     max_age: float = RECYCLED
     min_age: float = 3600.0
     keep: tuple[str, ...] = ()
     records_may_be_empty: bool = False
+    all_may_be_orphans: bool = False
 
     @property
     def marks(self) -> dict[str, str]:
@@ -70,8 +72,8 @@ class VmSpec:
         """The program that prints the server's records, as one JSON object; empty where none is to be asked."""
         if self.records_command:
             return self.records_command
-        kubectl = ("kubectl", *(("--kubeconfig", self.kubeconfig) if self.kubeconfig else ()))
-        in_pod = (*kubectl, "exec", "-n", self.namespace, "postgresql-0", "--", "sh", "-c", IN_POD, "sh", QUERY)
+        cluster = [part for name in ("kubeconfig", "context") if getattr(self, name) for part in (f"--{name}", getattr(self, name))]
+        in_pod = ("kubectl", *cluster, "exec", "-n", self.namespace, "postgresql-0", "--", "sh", "-c", IN_POD, "sh", QUERY)
         return {"none": (), "2.x": PSQL_OF_2, "3.x": in_pod}[self.records]
 
 
@@ -108,9 +110,9 @@ class Records:
         ids = {one.lower() for row in self.vms if self._names(row, vm) for one in UUID.findall(row)}
         return any(self._names(row, vm) or ids & {one.lower() for one in UUID.findall(row)} for row in self.tasks)
 
-    def are_understood(self, vms: Iterable[Vm]) -> bool:
-        """Whether it names machines as the cloud does: one of these, or at least one of AWS's."""
-        return any(self.knows(vm) for vm in vms) or any(INSTANCE.search(row) for row in self.vms)
+    def names_machines(self) -> bool:
+        """Whether it names any machine as AWS does, be it one that is gone or another installation's."""
+        return any(INSTANCE.search(row) for row in self.vms)
 
     @staticmethod
     def _names(row: str, vm: Vm) -> bool:

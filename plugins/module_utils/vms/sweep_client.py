@@ -15,7 +15,7 @@ from ansible_collections.serverops.circleci.plugins.module_utils.transport.comma
 from ansible_collections.serverops.circleci.plugins.module_utils.vms.ec2_client import Ec2
 from ansible_collections.serverops.circleci.plugins.module_utils.vms.gce_client import Gce
 from ansible_collections.serverops.circleci.plugins.module_utils.vms.model import Records, VmSpec, records_from
-from ansible_collections.serverops.circleci.plugins.module_utils.vms.sweep import Terminate, VmState, is_orphan
+from ansible_collections.serverops.circleci.plugins.module_utils.vms.sweep import Terminate, VmState, doubt, orphans_of
 
 BOUND = 20.0  # s for the program
 KEPT = 300  # letters of what it says in a failure
@@ -42,8 +42,8 @@ class VmPort:
         found = [vm for vm in state.vms if vm.id == step.vm]
         if not found or not found[0].lives:
             return
-        if not is_orphan(self._spec, state, found[0]):
-            raise Refused(f"{step.vm} is no orphan any more, or it cannot be seen: {state.why or 'the server knows it'}")
+        if found[0] not in orphans_of(self._spec, state):
+            raise Refused(f"{step.vm} is no orphan any more, or it cannot be seen: {doubt(self._spec, state) or 'the server knows it'}")
         self._cloud.terminate(step.vm)
 
     def wait(self, seconds: float) -> None:

@@ -58,6 +58,20 @@ def test_one_that_became_known_between_look_and_act_stays() -> None:
     assert not result.get("failed") and world.writes() == [] and result["terminated"] == []
 
 
+def test_records_that_are_emptied_between_look_and_act_end_nothing() -> None:
+    world = peopled("lost")
+    looks = []
+
+    def later() -> None:
+        looks.append(1)
+        if len(looks) == 2:
+            world.records = {"vms": [], "tasks": []}
+
+    world.later = later
+    result = run(world)
+    assert result["failed"] and "hold no machine at all" in result["msg"] and (world.writes(), result["orphans"]) == ([], None)
+
+
 def test_one_that_is_protected_is_told_and_the_task_fails() -> None:
     world = peopled("lost")
     refuses("terminate_instances", "OperationNotPermitted")(world)

@@ -83,6 +83,17 @@ def test_nothing_goes_while_the_records_cannot_be_read(world: VmWorld, output: s
     assert world.writes() == []
 
 
+@pytest.mark.parametrize(
+    ("rows", "words"),
+    [([], "hold no machine at all"), ([{"host": "10.0.0.1"}], "as the cloud does"), ([{"id": "i-0123456789abcdef0"}], "none of those that are there")],
+)
+def test_records_that_are_in_doubt_at_the_second_look_prove_nothing(world: VmWorld, rows: list[Any], words: str) -> None:
+    world.records = {"vms": rows, "tasks": []}
+    with pytest.raises(Refused, match=words):
+        port(world).apply(Terminate(world.id_of("lost")))
+    assert world.writes() == []
+
+
 def test_one_that_is_gone_is_no_failure(world: VmWorld) -> None:
     refuses("terminate_instances", "InvalidInstanceID.NotFound")(world)
     Ec2(SPEC, {}).terminate("i-0")

@@ -109,6 +109,8 @@ def test_who_is_asked() -> None:
     assert checked({**AWS, "records": "2.x"}).command[:4] == ("docker", "exec", "-i", "postgres")
     in_pod = checked({**AWS, "records": "3.x", "namespace": "ci", "kubeconfig": "/k"}).command
     assert in_pod[:7] == ("kubectl", "--kubeconfig", "/k", "exec", "-n", "ci", "postgresql-0") and in_pod[-1] == QUERY
+    elsewhere = checked({**AWS, "records": "3.x", "context": "site-b"}).command
+    assert elsewhere[:4] == ("kubectl", "--context", "site-b", "exec")
     assert checked({**AWS, "records": "3.x", "records_command": ["psql", "x"]}).command == ("psql", "x")
 
 
