@@ -192,6 +192,49 @@ def test_what_does_not_go_together_is_told_first(store: Store, tmp_path: Path, g
     assert store.users() == {} and groups(store) == []
 
 
+def test_a_file_with_the_key_of_somebody_else_beside_it_is_refused(store: Store, tmp_path: Path) -> None:
+    assert go(store, tmp_path).code == 0
+    own = (tmp_path / "key").read_text().replace("[default]", "[circleci]")
+    (tmp_path / "key").write_text("[default]\naws_access_key_id=AKIAOPERATOR\naws_secret_access_key=canary-operators-secret\n\n" + own)
+    before = (tmp_path / "key").read_text()
+    played = go(store, tmp_path, "-vvv")
+    assert played.code != 0 and "holds something else than one active key" in " ".join(played.output.split()), played.output
+    assert "canary-operators-secret" not in played.output and (tmp_path / "key").read_text() == before
+
+
+VARS = """
+- hosts: localhost
+  connection: local
+  gather_facts: false
+  vars_files: ["{{ role }}/defaults/main.yml", "{{ role }}/vars/main.yml"]
+  vars:
+    vm_service_aws_region: eu-west-1
+    vm_service_aws_subnets: [subnet-1]
+    vm_service_aws_key_text: {content: "{{ text | b64encode }}"}
+  tasks:
+    - ansible.builtin.debug:
+        msg: "keys {{ vm_service_aws_all.access_key_id | default('none') }} {{ vm_service_aws_all.secret_key | default('none') }}."
+"""
+
+
+@pytest.mark.parametrize(
+    ("identity", "text", "words"),
+    [
+        ("user", "[default]\naws_access_key_id=AKIA1\naws_secret_access_key = s1\n", "keys AKIA1 s1."),
+        ("user", "#aws_access_key_id=AKIA0\n aws_access_key_id=AKIA1\naws_secret_access_key=s1\n", "keys AKIA1 s1."),
+        ("user", "aws_access_key_id=AKIA0\naws_secret_access_key=s0\naws_access_key_id=AKIA1\naws_secret_access_key=s1\n", "keys  ."),
+        ("user", "", "keys  ."),
+        # The text is left over from an earlier use of the role in the same run.
+        ("role", "aws_access_key_id=AKIA1\naws_secret_access_key=s1\n", "keys none none."),
+    ],
+)
+def test_which_key_goes_into_the_settings(tmp_path: Path, identity: str, text: str, words: str) -> None:
+    (tmp_path / "vars.yml").write_text(VARS)
+    role = str(Path(__file__).resolve().parents[2] / "roles" / "vm_service_aws")
+    played = play(str(tmp_path / "vars.yml"), {"role": role, "text": text, "vm_service_aws_identity": identity}, tmp_path / "home")
+    assert played.code == 0 and words in played.output, played.output
+
+
 # -- settings ------------------------------------------------------------------------------------------------------
 
 
