@@ -72,6 +72,8 @@ options:
     description:
       - Where the server keeps what it knows. V(2.x) asks PostgreSQL in its container by C(docker), on the Services machine, as root.
         V(3.x) asks it in its pod by C(kubectl). V(none) asks nobody; then no machine is told to be an orphan.
+      - The program finds the variables of AWS, Google Cloud, C(kubectl), C(docker), PostgreSQL and proxies in its environment. With O(orphans=terminated)
+        records that cannot be read are waited for, five minutes at most; a program that is not there fails at once.
     type: str
     choices: [none, '2.x', '3.x']
     default: none

@@ -24,6 +24,7 @@ from ansible_collections.serverops.circleci.plugins.module_utils.core.shapes imp
 from ansible_collections.serverops.circleci.plugins.module_utils.vms.model import ENDING, GONE, Records, Vm, VmSpec, told_time
 
 ITEM = "vms"
+UNREAD = 300.0  # s for which records that cannot be read are waited for: a pod that starts anew, not a lack of rights
 POLL = 5.0  # s between two looks at a machine that ends
 
 
@@ -127,7 +128,8 @@ def _listed(look: VmLook) -> Decision:
 def _swept(look: VmLook) -> Decision:
     spec, state = look.spec, look.state
     if not isinstance(state.records, Records):
-        return waiting(f"what the server knows of its machines cannot be read: {state.why}", unknown=True)
+        words = f"what the server knows of its machines cannot be read: {state.why}"
+        return stuck(f"{words}; that was so for {UNREAD:g} s") if _unread_for(look) >= UNREAD else waiting(words, unknown=True)
     unheard = _unheard_of(spec, state)
     why = doubt(spec, state) if unheard else ""
     if why:
@@ -138,6 +140,12 @@ def _swept(look: VmLook) -> Decision:
     if ending:
         return waiting(f"{_names(ending)} end{'s' if len(ending) == 1 else ''}", phase="ending", recheck=POLL)
     return settled(_count(look))
+
+
+def _unread_for(look: VmLook) -> float:
+    """Seconds for which the records could not be read, look by look."""
+    since = look.memory.get("unread")
+    return 0.0 if since is None or look.now is None else look.now - float(since)
 
 
 def effect(state: VmState, step: Step) -> VmState:
@@ -155,9 +163,15 @@ def assume(look: VmLook, _item: str) -> VmState:
 
 
 def remember(look: VmLook) -> Json:
-    """Which machines were seen to be orphans: when they are gone, that was this task."""
+    """Which machines were seen to be orphans: when they are gone, that was this task. And since when the records cannot be read."""
     seen = set(look.memory.get("orphans", ())) | {vm.id for vm in orphans_of(look.spec, look.state)}
-    return {**look.memory, "orphans": sorted(seen)}
+    unread = _since(look) if look.state.records is UNKNOWN else None
+    return {**look.memory, "orphans": sorted(seen), "unread": unread}
+
+
+def _since(look: VmLook) -> Optional[float]:
+    since = look.memory.get("unread")
+    return look.now if since is None else float(since)
 
 
 def facts(look: VmLook) -> dict[str, Json]:

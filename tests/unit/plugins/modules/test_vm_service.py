@@ -89,6 +89,28 @@ def test_a_server_that_cannot_be_asked(orphans: str) -> None:
     assert result["orphans"] is None and "could not connect to server" in result["reason"]
 
 
+@pytest.mark.parametrize("check", [False, True])
+def test_a_server_that_can_never_be_asked_is_not_waited_for_all_the_time(check: bool) -> None:
+    world = peopled("lost")
+    world.records = None
+    began = world.clock.now()
+    result = run(world, check, wait_timeout=18000.0)
+    assert result["failed"] and "that was so for 300 s" in result["msg"] and 300 <= world.clock.now() - began < 400
+    assert (world.writes(), result["orphans"]) == ([], None)
+
+
+def test_a_server_that_can_be_asked_again_is_waited_for() -> None:
+    world = peopled("lost")
+    kept, world.records = world.records, None
+
+    def later() -> None:
+        world.records = kept if world.clock.now() - began > 120 else None
+
+    began = world.clock.now()
+    world.later = later
+    assert run(world)["terminated"] == [world.id_of("lost")] and world.writes() == [("terminate", "lost")]
+
+
 def test_in_another_region_or_group_there_is_nothing() -> None:
     result = run(peopled("lost"), security_groups=["sg-none"])
     assert (result["count"], result["vms"], result["changed"]) == (0, [], False)
