@@ -18,7 +18,8 @@ description:
   - A machine that the server knows is never touched, old or not, since a build may run on it, or begin to the next moment. Old ones are told.
     The server's own cron is to recycle them.
   - What the server knows is read from its database C(vms), which the vendor's pages name. Its columns are not published, so a machine counts as known when
-    its id stands anywhere in there. Records that cannot be read, or that name no machine as the cloud does, end in an error, and nothing is terminated.
+    its id stands anywhere in there. Records that cannot be read, that name no machine as the cloud does, or none of those that are there, are not relied
+      upon. It is then told as not known which machines are orphans; with O(orphans=terminated) the task fails, and nothing is terminated.
   - The settings of the VM service are settings like all others. The roles C(vm_service_aws) and C(vm_service_gcp) write them, by
     M(serverops.circleci.kots_config) on 3.x and M(serverops.circleci.replicated_config) on 2.x, with P(serverops.circleci.vm_service_settings#filter)
     to find the keys by the titles of the guides.
@@ -45,8 +46,8 @@ options:
     type: str
   tags:
     description:
-      - Tags that the machines carry, on Google Cloud labels. On AWS C(ManagedBy=circleci-vm-service) is always among them. On Google Cloud no mark is
-        published, so look at a machine, and give one.
+      - Tags that the machines carry, on Google Cloud labels. On AWS C(ManagedBy=circleci-vm-service) is always among them, and no other value of it is
+        taken. On Google Cloud no mark is published, so look at a machine, and give one.
     type: dict
     default: {}
   subnets:
@@ -63,7 +64,7 @@ options:
     default: []
   orphans:
     description:
-      - V(listed) changes nothing. V(terminated) needs O(records), and O(security_groups), O(subnets) or O(tags).
+      - V(listed) changes nothing. V(terminated) needs O(records), and O(security_groups), O(subnets) or O(tags) beside the mark.
     type: str
     choices: [listed, terminated]
     default: listed
@@ -71,6 +72,8 @@ options:
     description:
       - Where the server keeps what it knows. V(2.x) asks PostgreSQL in its container by C(docker), on the Services machine, as root.
         V(3.x) asks it in its pod by C(kubectl). V(none) asks nobody; then no machine is told to be an orphan.
+      - The program finds the variables of AWS, Google Cloud, C(kubectl), C(docker), PostgreSQL and proxies in its environment. With O(orphans=terminated)
+        records that cannot be read are waited for, five minutes at most; a program that is not there fails at once.
     type: str
     choices: [none, '2.x', '3.x']
     default: none
@@ -90,6 +93,11 @@ options:
       - File by which C(kubectl) reaches the cluster; its own choice where it is not given.
       - The environment variable E(KUBECONFIG) is used where the option is not set.
     type: path
+  context:
+    description:
+      - Context in O(kubeconfig). The current one where it is not set, so name it where more than one cluster is at hand.
+      - The environment variable E(K8S_AUTH_CONTEXT) is used where the option is not set.
+    type: str
   max_age:
     description:
       - Seconds after which a machine should have been recycled.
@@ -109,6 +117,12 @@ options:
   records_may_be_empty:
     description:
       - Consent to believe records without a single machine, such as after a restore of the server; then all are orphans. See first that no build runs on any.
+    type: bool
+    default: false
+  all_may_be_orphans:
+    description:
+      - Consent to believe records that name machines, but none of those that are there. So are the records of another installation, by which every machine of
+        this one would be an orphan. See first that the records are of the installation to which the machines belong.
     type: bool
     default: false
 requirements:
@@ -148,7 +162,8 @@ RETURN = r"""
 vms:
   description:
     - The machines, the oldest first, each with id, type, state, image, private_ip_address, launched, age (in seconds), old, known (to the server), task
-      (whether a task of the server names it, as far as its records show), and orphan. The last three are null where the records were not read.
+      (whether a task of the server names it, as far as its records show), and orphan. The last three are null where the records were not read, or cannot
+      be relied upon.
   returned: whenever the cloud could be read
   type: list
   elements: dict
@@ -226,10 +241,12 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "records_command": {"type": "list", "elements": "str"},
     "namespace": {"type": "str", "default": "circleci-server"},
     "kubeconfig": {"type": "path", "env": "KUBECONFIG"},
+    "context": {"type": "str", "env": "K8S_AUTH_CONTEXT"},
     "max_age": {"type": "float", "default": 86400.0},
     "min_age": {"type": "float", "default": 3600.0},
     "keep": {"type": "list", "elements": "str", "default": []},
     "records_may_be_empty": {"type": "bool", "default": False},
+    "all_may_be_orphans": {"type": "bool", "default": False},
     **CLOUD_OPTIONS,
 }
 

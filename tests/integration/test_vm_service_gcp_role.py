@@ -104,7 +104,7 @@ def test_made_once_with_the_least_rights(google: Google, tmp_path: Path) -> None
     assert (tmp_path / "key").stat().st_mode & 0o777 == 0o600
     assert json.loads((tmp_path / "key").read_text())["private_key"].splitlines()[1] not in played.output
     [role] = google.ask("roles").values()
-    assert role == sorted(LEAST)
+    assert role == sorted(LEAST) and "compute.instances.setServiceAccount" not in role and "compute.subnetworks.useExternalIp" in role
     bindings = [one["role"] for one in google.ask("policy", resource="projects/lab-project") if f"serviceAccount:{EMAIL}" in one["members"]]
     assert bindings == ["projects/lab-project/roles/circleci_vm_service_machines"]
     assert "tcp:2376" in played.output and "tcp:54782" not in played.output
@@ -120,10 +120,12 @@ def test_no_right_of_the_list_lets_it_become_somebody_else() -> None:
 
 def test_workload_identity_needs_no_key(google: Google, tmp_path: Path) -> None:
     for changed in (True, False):
-        played = go(google, tmp_path, vm_service_gcp_identity="workload_identity", vm_service_gcp_acts_as_itself=True)
+        played = go(google, tmp_path, vm_service_gcp_identity="workload_identity", vm_service_gcp_acts_as_itself=True, vm_service_gcp_external_ip=False)
         assert played.code == 0 and ("changed=0" not in played.output) is changed, played.output
     assert not (tmp_path / "key").exists() and "iam.gke.io/gcp-service-account" in played.output
     policy = str(google.ask("policy", resource=f"accounts/{EMAIL}"))
+    [role] = [held for held in google.ask("roles").values() if "compute.instances.create" in held]
+    assert "compute.instances.setServiceAccount" in role and "compute.subnetworks.useExternalIp" not in role
     assert "lab-project.svc.id.goog[circleci-server/vm-service]" in policy and "circleci_vm_service_itself" in policy
 
 

@@ -163,6 +163,35 @@ def test_a_role_for_the_cluster_needs_no_key(store: Store, tmp_path: Path) -> No
     assert f'role/{NAME}\\"' in played.output
 
 
+def test_what_another_installation_has_made_is_not_written_over(store: Store, tmp_path: Path) -> None:
+    provider = "arn:aws:iam::123456789012:oidc-provider/oidc.eks/id/"
+    assert go(store, tmp_path, vm_service_aws_identity="role", vm_service_aws_oidc_provider=f"{provider}AB").code == 0
+    iam = client(store, "iam")
+    role = iam.get_role(RoleName=NAME)["Role"]["AssumeRolePolicyDocument"]
+    second = {"vm_service_aws_identity": "role", "vm_service_aws_oidc_provider": f"{provider}CD"}
+    played = go(store, tmp_path, **second)
+    assert played.code != 0 and "there is a role circleci-vm-service already" in " ".join(played.output.split()), played.output
+    assert iam.get_role(RoleName=NAME)["Role"]["AssumeRolePolicyDocument"] == role
+    assert go(store, tmp_path, **second, vm_service_aws_take_over=True).code == 0
+    assert "id/CD" in json.dumps(iam.get_role(RoleName=NAME)["Role"]["AssumeRolePolicyDocument"])
+
+    assert go(store, tmp_path).code == 0
+    kept = policy(store)
+    other = client(store, "ec2").create_security_group(GroupName="other", Description="x")["GroupId"]
+    # With the same file too: the policy is what would be lost.
+    played = go(store, tmp_path, vm_service_aws_security_group=other)
+    assert played.code != 0 and f"and this is {REGION}/{other}" in " ".join(played.output.split()), played.output
+    assert policy(store) == kept
+
+
+def test_a_user_of_somebody_elses_gets_no_key(store: Store, tmp_path: Path) -> None:
+    client(store, "iam").create_user(UserName=NAME)
+    played = go(store, tmp_path)
+    assert played.code != 0 and "and no active key of it is in" in " ".join(played.output.split()), played.output
+    assert store.users() == {NAME: {"keys": [], "policies": []}} and not (tmp_path / "key").exists()
+    assert go(store, tmp_path, vm_service_aws_take_over=True).code == 0 and len(store.users()[NAME]["keys"]) == 1
+
+
 def test_the_role_of_the_services_machine_gets_one_policy_more(store: Store, tmp_path: Path) -> None:
     played = go(store, tmp_path, vm_service_aws_identity="instance_profile", vm_service_aws_name="services")
     assert played.code != 0 and "there is no role services" in played.output, played.output
@@ -190,6 +219,54 @@ def test_what_does_not_go_together_is_told_first(store: Store, tmp_path: Path, g
     played = go(store, tmp_path, **given)
     assert played.code != 0 and words in " ".join(played.output.split()), played.output
     assert store.users() == {} and groups(store) == []
+
+
+def test_a_file_with_the_key_of_somebody_else_beside_it_is_refused(store: Store, tmp_path: Path) -> None:
+    assert go(store, tmp_path).code == 0
+    own = (tmp_path / "key").read_text().replace("[default]", "[circleci]")
+    (tmp_path / "key").write_text("[default]\naws_access_key_id=AKIAOPERATOR\naws_secret_access_key=canary-operators-secret\n\n" + own)
+    before = (tmp_path / "key").read_text()
+    played = go(store, tmp_path, "-vvv")
+    assert played.code != 0 and "holds something else than one active key" in " ".join(played.output.split()), played.output
+    assert "canary-operators-secret" not in played.output and (tmp_path / "key").read_text() == before
+
+
+VARS = """
+- hosts: localhost
+  connection: local
+  gather_facts: false
+  vars_files: ["{{ role }}/defaults/main.yml", "{{ role }}/vars/main.yml"]
+  vars:
+    vm_service_aws_region: eu-west-1
+    vm_service_aws_subnets: [subnet-1]
+    vm_service_aws_key_text: {content: "{{ text | b64encode }}"}
+    vm_service_aws_role_seen: {iam_roles: [{arn: stale}]}
+    vm_service_aws_written: {config: {stale: 1}}
+  tasks:
+    - ansible.builtin.debug:
+        msg: "keys {{ vm_service_aws_all.access_key_id | default('none') }} {{ vm_service_aws_all.secret_key | default('none') }}."
+    - ansible.builtin.debug:
+        msg: "seen {{ vm_service_aws_seen | to_json }} {{ vm_service_aws_set | to_json }}"
+"""
+
+
+@pytest.mark.parametrize(
+    ("identity", "text", "words"),
+    [
+        ("user", "[default]\naws_access_key_id=AKIA1\naws_secret_access_key = s1\n", "keys AKIA1 s1."),
+        ("user", "#aws_access_key_id=AKIA0\n aws_access_key_id=AKIA1\naws_secret_access_key=s1\n", "keys AKIA1 s1."),
+        ("user", "aws_access_key_id=AKIA0\naws_secret_access_key=s0\naws_access_key_id=AKIA1\naws_secret_access_key=s1\n", "keys  ."),
+        ("user", "", "keys  ."),
+        # The text is left over from an earlier use of the role in the same run.
+        ("role", "aws_access_key_id=AKIA1\naws_secret_access_key=s1\n", "keys none none."),
+    ],
+)
+def test_which_key_goes_into_the_settings(tmp_path: Path, identity: str, text: str, words: str) -> None:
+    (tmp_path / "vars.yml").write_text(VARS)
+    role = str(Path(__file__).resolve().parents[2] / "roles" / "vm_service_aws")
+    played = play(str(tmp_path / "vars.yml"), {"role": role, "text": text, "vm_service_aws_identity": identity}, tmp_path / "home")
+    assert played.code == 0 and words in played.output, played.output
+    assert ("stale" in played.output) is (identity == "role") and '\\"config\\"' not in played.output, played.output
 
 
 # -- settings ------------------------------------------------------------------------------------------------------

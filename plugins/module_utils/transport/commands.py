@@ -32,8 +32,8 @@ def find_program(*names: str) -> Optional[str]:
     return next((found for found in map(shutil.which, names) if found), None)
 
 
-def run(argv: Sequence[str], timeout: float = 20.0, fed: Optional[Secret] = None, more: Optional[Mapping[str, str]] = None) -> Ran:
-    """Run a program; no terminal, no secret in its arguments, `fed` on its stdin, `more` in its environment.
+def run(argv: Sequence[str], timeout: float = 20.0, fed: Optional[Secret] = None, more: Optional[Mapping[str, str]] = None, longest: int = LONGEST) -> Ran:
+    """Run a program; no terminal, no secret in its arguments, `fed` on its stdin, `more` in its environment; of what it says `longest` letters are kept.
 
     Whatever goes wrong is an empty answer: whoever asks judges by the texts.
     """
@@ -45,7 +45,7 @@ def run(argv: Sequence[str], timeout: float = 20.0, fed: Optional[Secret] = None
         return Ran(None)
     except OSError as error:
         return Ran(None, err=str(error.strerror or ""))
-    return Ran(done.returncode, done.stdout[:LONGEST], done.stderr[:LONGEST])
+    return Ran(done.returncode, done.stdout[:longest], done.stderr[:longest])
 
 
 def addresses_of(host: str) -> frozenset[str]:

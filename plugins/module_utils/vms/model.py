@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from typing import Any, Optional
@@ -46,28 +46,34 @@ class VmSpec:
     records_command: tuple[str, ...] = ()
     namespace: str = "circleci-server"
     kubeconfig: str = ""
+    context: str = ""
     max_age: float = RECYCLED
     min_age: float = 3600.0
     keep: tuple[str, ...] = ()
     records_may_be_empty: bool = False
+    all_may_be_orphans: bool = False
 
     @property
     def marks(self) -> dict[str, str]:
-        """The tags, or labels, that such a machine carries."""
-        return {**MARK[self.provider], **{str(key): str(value) for key, value in self.tags.items()}}
+        """The tags, or labels, that such a machine carries. The provider's mark is always among them: without it they are not the VM service's."""
+        return {**self._more, **MARK[self.provider]}
 
     @property
     def is_named(self) -> bool:
         """Whether more than the provider's common mark tells this installation's machines from those of others."""
-        return bool(self.tags or self.subnets or self.security_groups)
+        return bool(self._more or self.subnets or self.security_groups)
+
+    @property
+    def _more(self) -> dict[str, str]:
+        return {str(key): str(value) for key, value in self.tags.items() if str(key) not in MARK[self.provider]}
 
     @property
     def command(self) -> tuple[str, ...]:
         """The program that prints the server's records, as one JSON object; empty where none is to be asked."""
         if self.records_command:
             return self.records_command
-        kubectl = ("kubectl", *(("--kubeconfig", self.kubeconfig) if self.kubeconfig else ()))
-        in_pod = (*kubectl, "exec", "-n", self.namespace, "postgresql-0", "--", "sh", "-c", IN_POD, "sh", QUERY)
+        cluster = [part for name in ("kubeconfig", "context") if getattr(self, name) for part in (f"--{name}", getattr(self, name))]
+        in_pod = ("kubectl", *cluster, "exec", "-n", self.namespace, "postgresql-0", "--", "sh", "-c", IN_POD, "sh", QUERY)
         return {"none": (), "2.x": PSQL_OF_2, "3.x": in_pod}[self.records]
 
 
@@ -104,9 +110,9 @@ class Records:
         ids = {one.lower() for row in self.vms if self._names(row, vm) for one in UUID.findall(row)}
         return any(self._names(row, vm) or ids & {one.lower() for one in UUID.findall(row)} for row in self.tasks)
 
-    def are_understood(self, vms: Iterable[Vm]) -> bool:
-        """Whether it names machines as the cloud does: one of these, or at least one of AWS's."""
-        return any(self.knows(vm) for vm in vms) or any(INSTANCE.search(row) for row in self.vms)
+    def names_machines(self) -> bool:
+        """Whether it names any machine as AWS does, be it one that is gone or another installation's."""
+        return any(INSTANCE.search(row) for row in self.vms)
 
     @staticmethod
     def _names(row: str, vm: Vm) -> bool:
@@ -122,6 +128,9 @@ def checked(params: Mapping[str, Any]) -> VmSpec:
         if not getattr(spec, name):
             why = "; Google's machines carry no mark that is the same everywhere" if name == "tags" else ""
             raise BadInput(f"provider is {spec.provider}, so give {name}{why}")
+    for key, mark in MARK[spec.provider].items():
+        if str(spec.tags.get(key, mark)) != mark:
+            raise BadInput(f"tags.{key} is {spec.tags[key]!r}, but machines of the VM service carry {key}={mark}; leave it out, and give other tags")
     if spec.provider == "gcp" and (spec.subnets or spec.security_groups):
         raise BadInput("subnets and security_groups are of AWS; tell Google's machines by tags, which are their labels")
     if spec.orphans == "terminated" and not spec.is_named:

@@ -9,6 +9,7 @@ The vendor publishes no keys, and they differ from release to release, so a fiel
 from __future__ import annotations
 
 import base64
+import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -88,9 +89,10 @@ def settings_of(items: Sequence[Mapping[str, Any]], line: str, wanted: Mapping[s
 
 
 def _put(found: Json, item: Mapping[str, Any], value: Any, secret: bool) -> None:
-    """An item that is a file takes its content in base64."""
+    """An item that is a file takes its content in base64. JSON that Ansible has made a dict of is JSON again, as older ones do with a text."""
     if any(item["name"] in part for part in found.values()):
         raise BadInput(f"two wishes are for {item['name']} ({item.get('title') or 'without a title'}); leave one of them out")
+    value = json.dumps(value) if isinstance(value, Mapping) else value
     kept = base64.b64encode(str(value).encode()).decode() if item.get("type") == "file" else value
     found["secret" if secret or item.get("secret") else "plain"][item["name"]] = kept
 

@@ -24,6 +24,7 @@ from ansible_collections.serverops.circleci.plugins.module_utils.core.shapes imp
 from ansible_collections.serverops.circleci.plugins.module_utils.vms.model import ENDING, GONE, Records, Vm, VmSpec, told_time
 
 ITEM = "vms"
+UNREAD = 300.0  # s for which records that cannot be read are waited for: a pod that starts anew, not a lack of rights
 POLL = 5.0  # s between two looks at a machine that ends
 
 
@@ -65,9 +66,34 @@ def is_old(spec: VmSpec, state: VmState, vm: Vm) -> bool:
     return vm.lives and age is not None and age > spec.max_age
 
 
-def is_orphan(spec: VmSpec, state: VmState, vm: Vm) -> bool:
-    """Whether it lives and nobody will ever end it."""
-    return vm.lives and vm.id not in spec.keep and is_forgotten(spec, state, vm)
+def doubt(spec: VmSpec, state: VmState) -> str:
+    """Why the server's records cannot be relied upon; empty where they can, or where nothing is there to be judged by them."""
+    there = [vm for vm in state.vms if vm.state != GONE]
+    if not isinstance(state.records, Records):
+        return state.why or "nobody is asked"
+    if not there or any(state.records.knows(vm) for vm in there):
+        return ""  # one known machine proves that they are this installation's, and how they name machines
+    if not state.records.vms:
+        words = "the server's records hold no machine at all, as after a restore; set records_may_be_empty if no build runs on any"
+        return "" if spec.records_may_be_empty else words
+    if not state.records.names_machines():
+        return "the server's records name no machine as the cloud does, so that it cannot be told which ones it knows"
+    words = (
+        "the server's records name machines, but none of those that are there, as where they are another installation's; see that they are read from the "
+        "installation to which these machines belong, and set all_may_be_orphans if they are"
+    )
+    return "" if spec.all_may_be_orphans else words
+
+
+def orphans_of(spec: VmSpec, state: VmState) -> list[Vm]:
+    """Those that live and nobody will ever end: none while the records are in doubt."""
+    found = _unheard_of(spec, state)
+    return found if found and not doubt(spec, state) else []
+
+
+def _unheard_of(spec: VmSpec, state: VmState) -> list[Vm]:
+    """Those that would be orphans if the records were right."""
+    return [vm for vm in state.vms if vm.lives and vm.id not in spec.keep and is_forgotten(spec, state, vm)]
 
 
 def is_forgotten(spec: VmSpec, state: VmState, vm: Vm) -> bool:
@@ -93,35 +119,33 @@ def decide(look: VmLook) -> dict[str, Decision]:
 
 def _listed(look: VmLook) -> Decision:
     state = look.state
-    if state.records is UNKNOWN:
-        return settled(f"{_count(look)}; which of them are orphans is not known: {state.why}")
+    if state.records is UNKNOWN or _unheard_of(look.spec, state):
+        why = doubt(look.spec, state)
+        return settled(f"{_count(look)}; which of them are orphans is not known: {why}" if why else _count(look))
     return settled(_count(look))
 
 
 def _swept(look: VmLook) -> Decision:
     spec, state = look.spec, look.state
     if not isinstance(state.records, Records):
-        return waiting(f"what the server knows of its machines cannot be read: {state.why}", unknown=True)
-    orphans = [vm for vm in state.vms if is_orphan(spec, state, vm)]
-    doubt = _doubt(look, state.records) if orphans else ""
-    if doubt:
-        return stuck(f"nothing was terminated: {doubt}")
-    if orphans:
-        return act(f"the server does not know {_names(orphans)}", *(Terminate(vm.id) for vm in orphans))
+        words = f"what the server knows of its machines cannot be read: {state.why}"
+        return stuck(f"{words}; that was so for {UNREAD:g} s") if _unread_for(look) >= UNREAD else waiting(words, unknown=True)
+    unheard = _unheard_of(spec, state)
+    why = doubt(spec, state) if unheard else ""
+    if why:
+        return stuck(f"which machines are orphans is not known, and none is terminated: {why}")
+    if unheard:
+        return act(f"the server does not know {_names(unheard)}", *(Terminate(vm.id) for vm in unheard))
     ending = [vm for vm in state.vms if vm.state == ENDING and is_forgotten(spec, state, vm)]
     if ending:
         return waiting(f"{_names(ending)} end{'s' if len(ending) == 1 else ''}", phase="ending", recheck=POLL)
     return settled(_count(look))
 
 
-def _doubt(look: VmLook, records: Records) -> str:
-    """Why the records cannot be relied upon; empty where they can."""
-    if not records.vms:
-        words = "the server's records hold no machine at all, as after a restore; set records_may_be_empty if no build runs on any"
-        return "" if look.spec.records_may_be_empty else words
-    if not records.are_understood(vm for vm in look.state.vms if vm.lives):
-        return "the server's records name no machine as the cloud does, so that it cannot be told which ones it knows"
-    return ""
+def _unread_for(look: VmLook) -> float:
+    """Seconds for which the records could not be read, look by look."""
+    since = look.memory.get("unread")
+    return 0.0 if since is None or look.now is None else look.now - float(since)
 
 
 def effect(state: VmState, step: Step) -> VmState:
@@ -139,15 +163,21 @@ def assume(look: VmLook, _item: str) -> VmState:
 
 
 def remember(look: VmLook) -> Json:
-    """Which machines were seen to be orphans: when they are gone, that was this task."""
-    seen = set(look.memory.get("orphans", ())) | {vm.id for vm in look.state.vms if is_orphan(look.spec, look.state, vm)}
-    return {**look.memory, "orphans": sorted(seen)}
+    """Which machines were seen to be orphans: when they are gone, that was this task. And since when the records cannot be read."""
+    seen = set(look.memory.get("orphans", ())) | {vm.id for vm in orphans_of(look.spec, look.state)}
+    unread = _since(look) if look.state.records is UNKNOWN else None
+    return {**look.memory, "orphans": sorted(seen), "unread": unread}
+
+
+def _since(look: VmLook) -> Optional[float]:
+    since = look.memory.get("unread")
+    return look.now if since is None else float(since)
 
 
 def facts(look: VmLook) -> dict[str, Json]:
     """What is there, not judged by age, which changes by itself."""
-    spec, state = look.spec, look.state
-    return {ITEM: {vm.id: {"state": vm.state, "orphan": is_orphan(spec, state, vm)} for vm in state.vms if vm.state != GONE}}
+    orphans = orphans_of(look.spec, look.state)
+    return {ITEM: {vm.id: {"state": vm.state, "orphan": vm in orphans} for vm in look.state.vms if vm.state != GONE}}
 
 
 def view(look: VmLook, decisions: Mapping[str, Decision]) -> Json:
@@ -155,21 +185,23 @@ def view(look: VmLook, decisions: Mapping[str, Decision]) -> Json:
     spec, state = look.spec, look.state
     shown = [vm for vm in state.vms if vm.state != GONE]
     living = [vm for vm in shown if vm.lives]
-    known = state.records if isinstance(state.records, Records) else None
+    sure = not doubt(spec, state)
+    orphans = [vm.id for vm in orphans_of(spec, state)]
+    none = isinstance(state.records, Records) and not _unheard_of(spec, state)  # by no reading of the records is there one
     there = {vm.id for vm in living}
     return {
-        "vms": [_vm_view(look, vm, known) for vm in shown],
+        "vms": [{**_vm_view(look, vm), **_told(state, vm, orphans if sure else None)} for vm in shown],
         "count": len(living),
         "count_by_type": {kind: sum(vm.type == kind for vm in living) for kind in sorted({vm.type for vm in living})},
         "old": [vm.id for vm in living if is_old(spec, state, vm)],
-        "orphans": [vm.id for vm in living if is_orphan(spec, state, vm)] if known else None,
+        "orphans": orphans if sure or none else None,
         "terminated": [one for one in look.memory.get("orphans", ()) if one not in there] if spec.orphans == "terminated" else [],
         "reason": decisions[ITEM].reason,
         "waited": look.waited.get(ITEM, 0.0),
     }
 
 
-def _vm_view(look: VmLook, vm: Vm, records: Optional[Records]) -> Json:
+def _vm_view(look: VmLook, vm: Vm) -> Json:
     spec, state = look.spec, look.state
     age = age_of(vm, state)
     return {
@@ -181,10 +213,14 @@ def _vm_view(look: VmLook, vm: Vm, records: Optional[Records]) -> Json:
         "launched": told_time(vm.launched),
         "age": round(age) if age is not None else None,
         "old": is_old(spec, state, vm),
-        "known": records.knows(vm) if records else None,
-        "task": records.has_task(vm) if records else None,
-        "orphan": is_orphan(spec, state, vm) if records else None,
     }
+
+
+def _told(state: VmState, vm: Vm, orphans: Optional[list[str]]) -> Json:
+    """What the records say of it; nothing where they are in doubt, which is told as not known."""
+    if orphans is None or not isinstance(state.records, Records):
+        return {"known": None, "task": None, "orphan": None}
+    return {"known": state.records.knows(vm), "task": state.records.has_task(vm), "orphan": vm.id in orphans}
 
 
 def out_of_sight(view: Json) -> Json:
@@ -201,7 +237,7 @@ def _count(look: VmLook) -> str:
     spec, state = look.spec, look.state
     living = [vm for vm in state.vms if vm.lives]
     old = [vm for vm in living if is_old(spec, state, vm)]
-    orphans = [vm for vm in living if is_orphan(spec, state, vm)]
+    orphans = orphans_of(spec, state)
     more = [f"{len(old)} older than {spec.max_age:g} s" if old else "", f"the server does not know {_names(orphans)}" if orphans else ""]
     return "; ".join([f"{len(living)} machine{'' if len(living) == 1 else 's'}", *filter(None, more)])
 

@@ -9,16 +9,23 @@ from collections.abc import Mapping
 from typing import Any, Union
 
 from ansible_collections.serverops.circleci.plugins.module_utils.core.clock import Clock
-from ansible_collections.serverops.circleci.plugins.module_utils.core.errors import Refused
+from ansible_collections.serverops.circleci.plugins.module_utils.core.errors import BadInput, Refused
 from ansible_collections.serverops.circleci.plugins.module_utils.core.shapes import UNKNOWN, Unknown
-from ansible_collections.serverops.circleci.plugins.module_utils.transport.commands import Ran, run
+from ansible_collections.serverops.circleci.plugins.module_utils.transport.commands import Ran, find_program, run
+from ansible_collections.serverops.circleci.plugins.module_utils.transport.detached import environment
 from ansible_collections.serverops.circleci.plugins.module_utils.vms.ec2_client import Ec2
 from ansible_collections.serverops.circleci.plugins.module_utils.vms.gce_client import Gce
 from ansible_collections.serverops.circleci.plugins.module_utils.vms.model import Records, VmSpec, records_from
-from ansible_collections.serverops.circleci.plugins.module_utils.vms.sweep import Terminate, VmState, is_orphan
+from ansible_collections.serverops.circleci.plugins.module_utils.vms.sweep import Terminate, VmState, doubt, orphans_of
 
 BOUND = 20.0  # s for the program
+MOST = 64_000_000  # letters of what it prints: a site of many builds has some ten thousand rows of tasks
 KEPT = 300  # letters of what it says in a failure
+# What kubectl, the programs by which it logs in to EKS and GKE, docker and psql read of the environment.
+VARIABLES = (
+    *("AWS_", "CLOUDSDK_", "GOOGLE_", "USE_GKE_", "KUBE", "DOCKER_", "PG", "SSL_CERT_"),
+    *("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy"),
+)
 
 
 class VmPort:
@@ -42,8 +49,8 @@ class VmPort:
         found = [vm for vm in state.vms if vm.id == step.vm]
         if not found or not found[0].lives:
             return
-        if not is_orphan(self._spec, state, found[0]):
-            raise Refused(f"{step.vm} is no orphan any more, or it cannot be seen: {state.why or 'the server knows it'}")
+        if found[0] not in orphans_of(self._spec, state):
+            raise Refused(f"{step.vm} is no orphan any more, or it cannot be seen: {doubt(self._spec, state) or 'the server knows it'}")
         self._cloud.terminate(step.vm)
 
     def wait(self, seconds: float) -> None:
@@ -55,7 +62,11 @@ class VmPort:
         command = self._spec.command
         if not command:
             return None, ""
-        ran = run(command, BOUND)
+        ran = run(command, BOUND, more=environment(VARIABLES), longest=MOST)
+        if ran.code is None and ran.err and find_program(command[0]) is None:
+            raise BadInput(
+                f"the server's records are asked for by {command[0]}, which is not on PATH where this module runs; install it, or give records_command"
+            )
         found = records_from(ran.out) if ran.code == 0 else None
         if found is not None:
             return found, ""
@@ -65,7 +76,9 @@ class VmPort:
 def _ended(ran: Ran) -> str:
     if ran.code is None:
         return "cannot be started" if ran.err else f"did not end within {BOUND:g} s"
-    return f"ended with {ran.code}" if ran.code else "printed no whole records"
+    if ran.code:
+        return f"ended with {ran.code}"
+    return f"printed more than the {MOST} letters that are read" if len(ran.out) >= MOST else "printed no whole records"
 
 
 def _said(text: str) -> str:

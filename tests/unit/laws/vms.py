@@ -70,6 +70,13 @@ def in_other_words() -> VmWorld:
     return world
 
 
+def of_another() -> VmWorld:
+    """The records are those of another installation."""
+    world = emptied()
+    world.records = {"vms": [{"id": "1", "provider_id": "i-0123456789abcdef0"}], "tasks": []}
+    return world
+
+
 def _sweep(name: str, make: Callable[[], VmWorld], ends: Json, short: float | None = None, **params: Any) -> Subject:
     more = {key: params.pop(key) for key in ("fails",) if key in params}
     return Subject(f"vm_service {name}", DOOR, make, {**PARAMS, **params}, ends, CANARY, short, ("waited", "age"), troubles=TROUBLES, **more)
@@ -87,5 +94,7 @@ def subjects() -> list[Subject]:
         _sweep("one ends already", ending, {**gone, "gone": "terminated"}, 10.0),
         _sweep("records are empty", emptied, {"lost": "running", "gone": "running"}, fails=True),
         _sweep("records may be empty", emptied, {"lost": "terminated", "gone": "terminated"}, 10.0, records_may_be_empty=True),
+        _sweep("records of another", of_another, {"lost": "running", "gone": "running"}, fails=True),
+        _sweep("all may be orphans", of_another, {"lost": "terminated", "gone": "terminated"}, 10.0, all_may_be_orphans=True),
         _sweep("records in other words", in_other_words, stays, fails=True),
     ]

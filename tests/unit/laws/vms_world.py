@@ -92,7 +92,7 @@ class VmWorld:
             body["State"], body["gone"] = {"Name": "shutting-down"}, self.clock.now() + ENDS
         self._writes.append(("terminate", body["name"]))
 
-    def _run(self, argv: Sequence[str], _timeout: float = 0.0) -> Ran:
+    def _run(self, argv: Sequence[str], _timeout: float = 0.0, **_more: Any) -> Ran:
         assert CANARY not in str(argv), "a secret is in the arguments"
         self.ran.append(argv)
         with self.tap.around("records"):

@@ -58,6 +58,20 @@ def test_one_that_became_known_between_look_and_act_stays() -> None:
     assert not result.get("failed") and world.writes() == [] and result["terminated"] == []
 
 
+def test_records_that_are_emptied_between_look_and_act_end_nothing() -> None:
+    world = peopled("lost")
+    looks = []
+
+    def later() -> None:
+        looks.append(1)
+        if len(looks) == 2:
+            world.records = {"vms": [], "tasks": []}
+
+    world.later = later
+    result = run(world)
+    assert result["failed"] and "hold no machine at all" in result["msg"] and (world.writes(), result["orphans"]) == ([], None)
+
+
 def test_one_that_is_protected_is_told_and_the_task_fails() -> None:
     world = peopled("lost")
     refuses("terminate_instances", "OperationNotPermitted")(world)
@@ -73,6 +87,28 @@ def test_a_server_that_cannot_be_asked(orphans: str) -> None:
     result = run(world, orphans=orphans, wait_timeout=30.0)
     assert bool(result.get("failed")) is (orphans == "terminated") and world.writes() == []
     assert result["orphans"] is None and "could not connect to server" in result["reason"]
+
+
+@pytest.mark.parametrize("check", [False, True])
+def test_a_server_that_can_never_be_asked_is_not_waited_for_all_the_time(check: bool) -> None:
+    world = peopled("lost")
+    world.records = None
+    began = world.clock.now()
+    result = run(world, check, wait_timeout=18000.0)
+    assert result["failed"] and "that was so for 300 s" in result["msg"] and 300 <= world.clock.now() - began < 400
+    assert (world.writes(), result["orphans"]) == ([], None)
+
+
+def test_a_server_that_can_be_asked_again_is_waited_for() -> None:
+    world = peopled("lost")
+    kept, world.records = world.records, None
+
+    def later() -> None:
+        world.records = kept if world.clock.now() - began > 120 else None
+
+    began = world.clock.now()
+    world.later = later
+    assert run(world)["terminated"] == [world.id_of("lost")] and world.writes() == [("terminate", "lost")]
 
 
 def test_in_another_region_or_group_there_is_nothing() -> None:

@@ -5,17 +5,21 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 import requests
+from ansible_collections.serverops.circleci.plugins.module_utils.core.clock import SystemClock
 from ansible_collections.serverops.circleci.plugins.module_utils.core.errors import BadInput, NotPermitted, Refused, Unreachable
-from ansible_collections.serverops.circleci.plugins.module_utils.vms import gce_client
+from ansible_collections.serverops.circleci.plugins.module_utils.core.shapes import UNKNOWN
+from ansible_collections.serverops.circleci.plugins.module_utils.vms import gce_client, sweep_client
 from ansible_collections.serverops.circleci.plugins.module_utils.vms.ec2_client import Ec2
 from ansible_collections.serverops.circleci.plugins.module_utils.vms.gce_client import Gce
-from ansible_collections.serverops.circleci.plugins.module_utils.vms.model import VmSpec
-from ansible_collections.serverops.circleci.plugins.module_utils.vms.sweep import Terminate
+from ansible_collections.serverops.circleci.plugins.module_utils.vms.model import Records, VmSpec
+from ansible_collections.serverops.circleci.plugins.module_utils.vms.sweep import Terminate, VmState
 from ansible_collections.serverops.circleci.plugins.module_utils.vms.sweep_client import VmPort
 from unit.laws.vms import peopled
 from unit.laws.vms_world import GROUP, SUBNET, VmWorld, refuses
@@ -38,7 +42,8 @@ def world() -> Iterator[VmWorld]:
         (SPEC, 5),
         (VmSpec("aws", "eu-west-1", subnets=(SUBNET,)), 6),
         (VmSpec("aws", "eu-west-1", subnets=("subnet-9",)), 0),
-        (VmSpec("aws", "eu-west-1", tags={"ManagedBy": "somebody"}), 1),
+        (VmSpec("aws", "eu-west-1", tags={"ManagedBy": "somebody"}), 6),  # never another one's
+        (VmSpec("aws", "eu-west-1", tags={"site": "a"}), 0),
     ],
 )
 def test_only_machines_with_the_marks(world: VmWorld, spec: VmSpec, count: int) -> None:
@@ -82,11 +87,51 @@ def test_nothing_goes_while_the_records_cannot_be_read(world: VmWorld, output: s
     assert world.writes() == []
 
 
+@pytest.mark.parametrize(
+    ("rows", "words"),
+    [([], "hold no machine at all"), ([{"host": "10.0.0.1"}], "as the cloud does"), ([{"id": "i-0123456789abcdef0"}], "none of those that are there")],
+)
+def test_records_that_are_in_doubt_at_the_second_look_prove_nothing(world: VmWorld, rows: list[Any], words: str) -> None:
+    world.records = {"vms": rows, "tasks": []}
+    with pytest.raises(Refused, match=words):
+        port(world).apply(Terminate(world.id_of("lost")))
+    assert world.writes() == []
+
+
 def test_one_that_is_gone_is_no_failure(world: VmWorld) -> None:
     refuses("terminate_instances", "InvalidInstanceID.NotFound")(world)
     Ec2(SPEC, {}).terminate("i-0")
     port(world).apply(Terminate("i-0"))
     assert world.writes() == []
+
+
+PRINTS = "import json, os; print(json.dumps({'vms': [{n: os.environ.get(n) for n in ('AWS_PROFILE', 'HTTPS_PROXY', 'OTHER')}], 'tasks': []}))"
+
+
+def asked(monkeypatch: pytest.MonkeyPatch, *command: str) -> VmState:
+    """A reading with a program that is run, of a cloud without machines."""
+    monkeypatch.setattr(sweep_client, "Ec2", lambda _spec, _cloud: SimpleNamespace(vms=list))
+    return VmPort(VmSpec("aws", "eu-west-1", records_command=command), {}, SystemClock()).read(frozenset())
+
+
+def test_the_program_has_what_it_logs_in_by(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("AWS_PROFILE", "HTTPS_PROXY", "OTHER"):
+        monkeypatch.setenv(name, f"its {name}")
+    seen = asked(monkeypatch, sys.executable, "-c", PRINTS)
+    assert seen.records == Records(('{"AWS_PROFILE": "its AWS_PROFILE", "HTTPS_PROXY": "its HTTPS_PROXY", "OTHER": null}',))
+
+
+def test_a_program_that_is_not_there_is_no_reason_to_wait(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(BadInput, match="asked for by no-such-program, which is not on PATH"):
+        asked(monkeypatch, "no-such-program")
+
+
+def test_more_than_a_megabyte_is_read_and_what_is_cut_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    prints = "import json; print(json.dumps({'vms': [], 'tasks': ['x' * 2_000_000]}))"
+    assert isinstance(asked(monkeypatch, sys.executable, "-c", prints).records, Records)
+    monkeypatch.setattr(sweep_client, "MOST", 1000)
+    seen = asked(monkeypatch, sys.executable, "-c", prints)
+    assert seen.records is UNKNOWN and "printed more than the 1000 letters that are read" in seen.why
 
 
 # -- Google ----------------------------------------------------------------------------------------------------------

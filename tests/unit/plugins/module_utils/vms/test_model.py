@@ -93,6 +93,8 @@ def test_wishes_that_can_be(params: dict[str, Any]) -> None:
         ({**GCP, "subnets": ["s"]}, "subnets and security_groups are of AWS"),
         ({**SWEEP, "security_groups": []}, "give security_groups, subnets or tags"),
         ({**SWEEP, "records": "none"}, "give records, or records_command"),
+        ({**SWEEP, "security_groups": [], "tags": {"ManagedBy": "circleci-vm-service"}}, "give security_groups, subnets or tags"),
+        ({**AWS, "tags": {"ManagedBy": "terraform"}}, "tags.ManagedBy is 'terraform', but machines of the VM service carry"),
         ({**AWS, "min_age": 0.0}, "min_age is 0.0"),
         ({**AWS, "max_age": -1.0}, "max_age is -1.0"),
     ],
@@ -107,10 +109,14 @@ def test_who_is_asked() -> None:
     assert checked({**AWS, "records": "2.x"}).command[:4] == ("docker", "exec", "-i", "postgres")
     in_pod = checked({**AWS, "records": "3.x", "namespace": "ci", "kubeconfig": "/k"}).command
     assert in_pod[:7] == ("kubectl", "--kubeconfig", "/k", "exec", "-n", "ci", "postgresql-0") and in_pod[-1] == QUERY
+    elsewhere = checked({**AWS, "records": "3.x", "context": "site-b"}).command
+    assert elsewhere[:4] == ("kubectl", "--context", "site-b", "exec")
     assert checked({**AWS, "records": "3.x", "records_command": ["psql", "x"]}).command == ("psql", "x")
 
 
 def test_marks() -> None:
     assert checked({**AWS, "tags": {"site": 1}}).marks == {"ManagedBy": "circleci-vm-service", "site": "1"}
+    assert checked({**AWS, "tags": {"ManagedBy": "circleci-vm-service"}}).marks == {"ManagedBy": "circleci-vm-service"}
     assert checked(GCP).marks == {"app": "circleci"}
+    assert checked({**GCP, "tags": {"ManagedBy": "us"}}).marks == {"ManagedBy": "us"}, "Google's machines carry no mark of the VM service"
     assert json.loads(json.dumps(checked(AWS).marks)) == {"ManagedBy": "circleci-vm-service"}

@@ -54,6 +54,8 @@ NEW = [
         ("3.x", NEW, {"region": "eu-west-1", "subnet": "subnet-1", "security_group": ""}, {}, {"b1": "eu-west-1", "b2": "subnet-1"}, {}),
         ("3.x", NEW, {"secret_key": "x"}, {}, {}, {"b4": "x"}),
         ("3.x", NEW, {"service_account_json": "{}"}, {}, {}, {"b5": base64.b64encode(b"{}").decode()}),
+        ("3.x", NEW, {"service_account_json": {"type": "x"}}, {}, {}, {"b5": base64.b64encode(b'{"type": "x"}').decode()}),
+        ("3.x", NEW, {"custom_configuration": {"a": True}}, {}, {"b7": '{"a": true}'}, {}),
         ("3.x", NEW, {"prescaled": {"linux": 5}}, {}, {"b6": 5}, {}),
         ("3.x", NEW, {"custom_configuration": "a: 1\n", "more": {"b3": ""}}, {}, {"b7": "a: 1\n", "b3": ""}, {}),
         ("3.x", NEW, {"region": None, "prescaled": {}, "more": {}}, {}, {}, {}),

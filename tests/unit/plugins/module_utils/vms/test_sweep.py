@@ -41,7 +41,14 @@ TABLE: list[tuple[str, VmSpec, VmState, str]] = [
     ("only known ones", SWEEP, state(KNOWN), "settled"),
     ("an orphan, only to be listed", LIST, state(KNOWN, LOST), "settled"),
     ("an orphan", SWEEP, state(KNOWN, LOST), "steps b"),
-    ("an orphan is the only one, and the records name others", SWEEP, state(LOST, records=OTHERS), "steps b"),
+    ("the records name others, none of those that are there", SWEEP, state(LOST, records=OTHERS), "stuck"),
+    ("the same, and one of them is young", SWEEP, state(LOST, replace(KNOWN, launched=NOW - 60), records=OTHERS), "stuck"),
+    ("the same, and that is consented to", replace(SWEEP, all_may_be_orphans=True), state(LOST, records=OTHERS), "steps b"),
+    ("consent to empty ones is none to those of others", replace(SWEEP, records_may_be_empty=True), state(LOST, records=OTHERS), "stuck"),
+    ("consent to those of others is none to empty ones", replace(SWEEP, all_may_be_orphans=True), state(LOST, records=EMPTY), "stuck"),
+    ("the known one ends", SWEEP, state(replace(KNOWN, state="shutting-down"), LOST), "steps b"),
+    ("the known one is gone", SWEEP, state(replace(KNOWN, state="terminated"), LOST), "stuck"),
+    ("the records name others, and none is old enough", SWEEP, state(replace(LOST, launched=NOW - 60), records=OTHERS), "settled"),
     ("an orphan that is off", SWEEP, state(KNOWN, replace(LOST, state="stopped")), "steps b"),
     ("one that is young", SWEEP, state(KNOWN, replace(LOST, launched=NOW - 60)), "settled"),
     ("one just at the age", SWEEP, state(KNOWN, replace(LOST, launched=NOW - HOUR)), "settled"),
@@ -57,7 +64,7 @@ TABLE: list[tuple[str, VmSpec, VmState, str]] = [
     ("records are empty, and nothing is there", SWEEP, state(records=EMPTY), "settled"),
     ("records may be empty", replace(SWEEP, records_may_be_empty=True), state(LOST, records=EMPTY), "steps b"),
     ("records speak another language", SWEEP, state(KNOWN, LOST, records=FOREIGN), "stuck"),
-    ("and no consent to empty ones helps", replace(SWEEP, records_may_be_empty=True), state(LOST, records=FOREIGN), "stuck"),
+    ("and no consent helps", replace(SWEEP, records_may_be_empty=True, all_may_be_orphans=True), state(LOST, records=FOREIGN), "stuck"),
 ]
 
 
@@ -93,6 +100,21 @@ def test_unknown_is_told_as_unknown(records: Any) -> None:
     found = view(LIST, state(LOST, records=records, why="x"))
     assert found["orphans"] is None
     assert [(one["known"], one["task"], one["orphan"]) for one in found["vms"]] == [(None, None, None)]
+
+
+@pytest.mark.parametrize("spec", [LIST, SWEEP])
+@pytest.mark.parametrize(("records", "words"), [(EMPTY, "hold no machine at all"), (FOREIGN, "as the cloud does"), (OTHERS, "none of those that are there")])
+def test_records_in_doubt_are_told_as_unknown(spec: VmSpec, records: Records, words: str) -> None:
+    found = view(spec, state(LOST, records=records))
+    assert found["orphans"] is None and "orphans is not known" in found["reason"] and words in found["reason"]
+    assert [(one["known"], one["task"], one["orphan"]) for one in found["vms"]] == [(None, None, None)]
+    look = Look(spec, state(LOST, records=records), {})
+    assert (sweep.facts(look)["vms"][LOST.id]["orphan"], sweep.remember(look)["orphans"]) == (False, [])
+
+
+def test_where_none_is_old_enough_there_is_no_orphan_whatever_the_records_say() -> None:
+    found = view(SWEEP, state(replace(LOST, launched=NOW - 60), records=OTHERS))
+    assert (found["orphans"], found["reason"], found["vms"][0]["known"]) == ([], "1 machine", None)
 
 
 def test_only_what_this_task_saw_as_an_orphan_was_terminated_by_it() -> None:
