@@ -168,7 +168,7 @@ def test_built_switched_over_and_the_way_back_is_told(account: dict[str, Any], s
         later = build(account, tmp_path, **other)
         assert later.code == 0, later.output
         book = journal(tmp_path)
-        assert book["result"]["previous"] == image in book["undo"] and book["result"]["image"] != image
+        assert book["result"]["previous"] == image and image in book["undo"] and book["result"]["image"] != image
         assert [one["ImageId"] for one in account["ec2"].describe_images(ImageIds=[image])["Images"]] == [image], "it is kept beside the one of keep"
     assert "changed=0" in later.output, later.output
 
