@@ -117,6 +117,7 @@ def steps(result: dict[str, Any]) -> list[str]:
     return [step["step"] for step in result["steps"]]
 
 
+@pytest.mark.soak
 def test_from_nothing_to_a_served_certificate_and_a_renewal_with_which_the_app_does_not_come_up(site: Site) -> None:
     foreseen = site.role("--check")
     assert foreseen.code == 0 and "Another certificate would be obtained" in foreseen.output, foreseen.output
