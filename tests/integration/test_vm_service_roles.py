@@ -145,6 +145,7 @@ def test_the_key_opens_what_the_policy_names_and_nothing_else(store: Store, tmp_
             getattr(client(store, service, **its), call)(**given)
 
 
+@pytest.mark.soak
 def test_a_group_of_ones_own_is_left_as_it_is(store: Store, tmp_path: Path) -> None:
     mine = client(store, "ec2").create_security_group(GroupName="mine", Description="x")["GroupId"]
     played = go(store, tmp_path, vm_service_aws_security_group=mine, vm_service_aws_client_cidrs=[])
@@ -152,6 +153,7 @@ def test_a_group_of_ones_own_is_left_as_it_is(store: Store, tmp_path: Path) -> N
     assert judged(purpose_of("vm_service_aws", parameters(store, mine)), [policy(store)])["verdict"] == "least"
 
 
+@pytest.mark.soak
 def test_a_role_for_the_cluster_needs_no_key(store: Store, tmp_path: Path) -> None:
     wanted = {"vm_service_aws_identity": "role", "vm_service_aws_oidc_provider": "arn:aws:iam::123456789012:oidc-provider/oidc.eks/id/AB"}
     for changed in (True, False):
@@ -163,6 +165,7 @@ def test_a_role_for_the_cluster_needs_no_key(store: Store, tmp_path: Path) -> No
     assert f'role/{NAME}\\"' in played.output
 
 
+@pytest.mark.soak
 def test_what_another_installation_has_made_is_not_written_over(store: Store, tmp_path: Path) -> None:
     provider = "arn:aws:iam::123456789012:oidc-provider/oidc.eks/id/"
     assert go(store, tmp_path, vm_service_aws_identity="role", vm_service_aws_oidc_provider=f"{provider}AB").code == 0
@@ -192,6 +195,7 @@ def test_a_user_of_somebody_elses_gets_no_key(store: Store, tmp_path: Path) -> N
     assert go(store, tmp_path, vm_service_aws_take_over=True).code == 0 and len(store.users()[NAME]["keys"]) == 1
 
 
+@pytest.mark.soak
 def test_the_role_of_the_services_machine_gets_one_policy_more(store: Store, tmp_path: Path) -> None:
     played = go(store, tmp_path, vm_service_aws_identity="instance_profile", vm_service_aws_name="services")
     assert played.code != 0 and "there is no role services" in played.output, played.output
@@ -293,6 +297,7 @@ def test_settings_of_3x_are_found_by_title_deployed_and_quiet(site: Site, tmp_pa
     assert secret not in played.output and site.token not in played.output.replace(f'"token": "{site.token}"', "")
 
 
+@pytest.mark.soak
 def test_a_title_that_the_installation_does_not_have_is_told(site: Site, tmp_path: Path) -> None:
     given = {"cluster": site.server.url, "token": site.token, "vm_service_aws_settings": "kots", "vm_service_aws_wanted": {"prescaled": {"Windows": 1}}}
     played = go(site.store, tmp_path, **given)
@@ -300,6 +305,7 @@ def test_a_title_that_the_installation_does_not_have_is_told(site: Site, tmp_pat
     assert secret_of(tmp_path) not in played.output and len(site.console.apps["circleci-server"].versions) == 1
 
 
+@pytest.mark.soak
 def test_settings_of_2x_are_stored_and_one_restart_is_noted(store: Store, tmp_path: Path) -> None:
     notes = tmp_path / "serverops" / "pending-restart.d"
     names = {"access_key_id": "lab_vm_key", "secret_key": "lab_vm_secret"}
