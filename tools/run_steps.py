@@ -101,11 +101,8 @@ SUITES: dict[str, tuple[tuple[Step, ...], ...]] = {
     "test": (
         (
             UNIT,
-            pytest("contract", "tests/lab", "-n", "2", *NOT_LONG, timeout=1200),
             pytest("faults", "tests/faults", "-n", "2", *NOT_LONG, timeout=1500),
             pytest("integration", "tests/integration", "--ignore=tests/integration/test_environments.py", *BY_FILE, *NOT_LONG, timeout=2700),
-            *(on(core, drain(core, "PLAYBOOK_PYTHON")) for core in CORES),
-            on(MODULES, drain(MODULES, "MODULE_PYTHON"), optional=True),
         ),
         (
             *STYLE,
@@ -122,6 +119,9 @@ SUITES: dict[str, tuple[tuple[Step, ...], ...]] = {
             sanity("sanity", sys.executable, timeout=1200),
             on(MODULES, sanity("sanity-modules-3.9", sys.executable, "--python", str(ROOT / MODULES.python), "import", "compile"), optional=True),
             *(on(core, sanity_on(core)) for core in CORES),
+            pytest("contract", "tests/lab", "-n", "2", *NOT_LONG, timeout=1200),
+            *(on(core, drain(core, "PLAYBOOK_PYTHON")) for core in CORES),
+            on(MODULES, drain(MODULES, "MODULE_PYTHON"), optional=True),
         ),
     ),
     "docs": ((SITE,),),
