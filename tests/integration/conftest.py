@@ -14,6 +14,7 @@ from integration.clusters.real import RealCluster, binaries
 from integration.clusters.simulated import SimulatedCluster
 
 PROFILES = ["0.5.6", "1.1.2"]
+ON_ONE = ("test_report", "test_diagnose")  # what a version changes here, other tests see too: the older one is a long run
 NO_REAL = "no real server: put nomad on PATH or name binaries in LAB_NOMAD"
 
 
@@ -21,7 +22,9 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "cluster" in metafunc.fixturenames:
         real = [pytest.param(path, marks=pytest.mark.real, id="real-" + Path(path).name) for path in binaries()]
         none = pytest.param("", marks=[pytest.mark.real, pytest.mark.skip(reason=NO_REAL)], id="real")
-        metafunc.parametrize("cluster", [pytest.param(p, id=p) for p in PROFILES] + (real or [none]), indirect=True)
+        long = PROFILES[:1] if metafunc.module.__name__.rpartition(".")[2] in ON_ONE else []
+        simulated = [pytest.param(one, id=one, marks=[pytest.mark.soak] * (one in long)) for one in PROFILES]
+        metafunc.parametrize("cluster", simulated + (real or [none]), indirect=True)
 
 
 @pytest.fixture

@@ -21,7 +21,7 @@ from lab.site.site import Site
 BACKUP = "serverops.circleci.backup"
 
 
-@pytest.fixture(scope="module", params=["1.6.3", "1.14.0"])
+@pytest.fixture(scope="module", params=[pytest.param("1.6.3", marks=pytest.mark.soak), "1.14.0"])
 def site(request: pytest.FixtureRequest) -> Iterator[Site]:
     made = Site(velero=str(request.param))
     try:
