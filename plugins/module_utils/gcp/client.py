@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Callable, Optional
 
@@ -24,6 +24,7 @@ from ansible_collections.serverops.circleci.plugins.module_utils.transport.retri
 
 SCOPE = "https://www.googleapis.com/auth/cloud-platform"
 STORAGE, IAM, PROJECTS = "https://storage.googleapis.com", "https://iam.googleapis.com", "https://cloudresourcemanager.googleapis.com"
+COMPUTE = "https://compute.googleapis.com"
 TOKENS = "https://oauth2.googleapis.com"
 READ_BOUND = 30.0  # s
 
@@ -65,6 +66,16 @@ class GcpClient:
         """Asked again while no answer comes."""
         return retried(lambda: self.write(method, service, path, body, query), self.clock, READ_BOUND)
 
+    def pages(self, service: str, path: str, **query: str) -> Iterator[Json]:
+        """All pages of a list, one after the other."""
+        token: dict[str, str] = {}
+        while True:
+            page = self.read("GET", service, path, query={**query, **token})
+            yield page
+            if not page.get("nextPageToken"):
+                return
+            token = {"pageToken": str(page["nextPageToken"])}
+
     def write(self, method: str, service: str, path: str, body: Optional[Json] = None, query: Optional[Mapping[str, str]] = None) -> Json:
         """Asked once. Raises a CollectionError for every answer that is none of success."""
         import requests
@@ -89,13 +100,13 @@ def _session(connection: GcpConnection) -> Any:
     return google_session(connection.key, SCOPE, "Google Cloud")
 
 
-def client_from_params(params: Mapping[str, Any], clock: Clock) -> GcpClient:
-    """The way to the project that the options of the group name. Raises BadInput where it cannot be gone."""
+def client_from_params(params: Mapping[str, Any], clock: Clock, inside: str = "") -> GcpClient:
+    """The way to the project that the options of the group name; they may stand `inside` another one. Raises BadInput where it cannot be gone."""
     google_is_there("Google Cloud")
     contents, file, token = params.get("service_account_contents"), params.get("service_account_file"), params.get("access_token")
     key = None
     if contents:
-        key = GcpKey(contents=google_key(Secret(contents), "service_account_contents"))
+        key = GcpKey(contents=google_key(Secret(contents), f"{inside}service_account_contents"))
     elif file or token:
         key = GcpKey(file=file) if file else GcpKey(token=Secret(str(token)))
     return GcpClient(GcpConnection(params["project"], key, (params.get("endpoint_url") or "").rstrip("/")), clock)

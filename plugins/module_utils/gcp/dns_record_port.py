@@ -33,7 +33,7 @@ class DnsPort:
             if len(zones) != 1:
                 return DnsState(zones)
             place = f"{self._zones}/{zones[0].name}"
-            found = {name: tuple(records_from_api(one) for one in self._pages(f"{place}/rrsets", "rrsets", {"name": name})) for name in self._spec.names}
+            found = {name: tuple(records_from_api(one) for one in self._pages(f"{place}/rrsets", "rrsets", name=name)) for name in self._spec.names}
             latest = self._client.read("GET", DNS, f"{place}/changes", query=CHANGES).get("changes") or ()
         return DnsState(zones, found, frozenset().union(*(names_in_change(one) for one in latest if one.get("status") != "done")))
 
@@ -43,17 +43,11 @@ class DnsPort:
         if not wanted.endswith("."):
             one = self._client.find(DNS, f"{self._zones}/{wanted}")
             return (zone_from_api(one),) if one else ()
-        found = [zone_from_api(one) for one in self._pages(self._zones, "managedZones", {"dnsName": wanted})]
+        found = [zone_from_api(one) for one in self._pages(self._zones, "managedZones", dnsName=wanted)]
         return tuple(zone for zone in found if zone.public and zone.dns_name == wanted)
 
-    def _pages(self, path: str, what: str, query: dict[str, str]) -> Iterator[Json]:
-        token = ""
-        while True:
-            page = self._client.read("GET", DNS, path, query={**query, **({"pageToken": token} if token else {})})
-            yield from page.get(what) or ()
-            token = page.get("nextPageToken") or ""
-            if not token:
-                return
+    def _pages(self, path: str, what: str, **query: str) -> Iterator[Json]:
+        return (one for page in self._client.pages(DNS, path, **query) for one in page.get(what) or ())
 
     def apply(self, step: SetRecord) -> None:
         """One change, which Google makes as a whole or not at all; what is to go must be there as it was seen."""

@@ -12,7 +12,7 @@ from urllib.parse import quote
 from ansible_collections.serverops.circleci.plugins.module_utils.core.clock import Clock
 from ansible_collections.serverops.circleci.plugins.module_utils.core.errors import BadInput, NotFound, NotPermitted, Refused, doing
 from ansible_collections.serverops.circleci.plugins.module_utils.core.shapes import Json
-from ansible_collections.serverops.circleci.plugins.module_utils.gcp.client import GcpClient, client_from_params
+from ansible_collections.serverops.circleci.plugins.module_utils.gcp.client import COMPUTE, GcpClient, client_from_params
 from ansible_collections.serverops.circleci.plugins.module_utils.image.google_model import (
     LABEL_DIGEST,
     US_LABEL,
@@ -24,7 +24,6 @@ from ansible_collections.serverops.circleci.plugins.module_utils.image.google_mo
 )
 from ansible_collections.serverops.circleci.plugins.module_utils.image.model import DIGEST, FAMILY, OWNER, PREVIOUS, SHORT, Builder, Image, Leftover
 
-COMPUTE = "https://compute.googleapis.com"
 PATIENCE, PAUSE = 20.0, 0.5  # s for what was ordered to end: a step returns within half a minute
 KINDS = {"instance": "instances", "disk": "disks"}
 
@@ -34,7 +33,7 @@ class Compute:
 
     def __init__(self, project: str, zone: str, cloud: Mapping[str, Any], clock: Clock) -> None:
         names = ("service_account_file", "service_account_contents", "endpoint_url")
-        self._client: GcpClient = client_from_params({"project": project, **{name: cloud.get(name) for name in names}}, clock)
+        self._client: GcpClient = client_from_params({"project": project, **{name: cloud.get(name) for name in names}}, clock, "cloud.")
         self._project, self._clock = project, clock
         self._root = f"/compute/v1/projects/{quote(project, safe='')}"
         self._zone = f"{self._root}/zones/{zone}"
@@ -90,7 +89,7 @@ class Compute:
     def _everywhere(self, kind: str) -> Optional[list[Json]]:
         """In all zones and regions; None where one of them did not answer."""
         found: list[Json] = []
-        for page in self._bodies(f"{self._root}/aggregated/{kind}", "", {"returnPartialSuccess": "true"}):
+        for page in self._client.pages(COMPUTE, f"{self._root}/aggregated/{kind}", returnPartialSuccess="true"):
             for place in (page.get("items") or {}).values():
                 if (place.get("warning") or {}).get("code", "NO_RESULTS_ON_PAGE") != "NO_RESULTS_ON_PAGE":
                     return None
@@ -111,16 +110,7 @@ class Compute:
             return self._client.read("GET", COMPUTE, path, query={"optionsRequestedPolicyVersion": "3"})
 
     def _pages(self, path: str, **query: str) -> list[Json]:
-        return [one for page in self._bodies(path, "", query) for one in page.get("items") or ()]
-
-    def _bodies(self, path: str, token: str, query: Mapping[str, str]) -> list[Json]:
-        found: list[Json] = []
-        while True:
-            page = self._client.read("GET", COMPUTE, path, query={**query, **({"pageToken": token} if token else {})})
-            found.append(page)
-            token = str(page.get("nextPageToken") or "")
-            if not token:
-                return found
+        return [one for page in self._client.pages(COMPUTE, path, **query) for one in page.get("items") or ()]
 
     # -- acting ----------------------------------------------------------------------------------------------
 

@@ -12,7 +12,7 @@ from ansible_collections.serverops.circleci.plugins.module_utils.core.clock impo
 from ansible_collections.serverops.circleci.plugins.module_utils.core.errors import BadInput, Refused
 from ansible_collections.serverops.circleci.plugins.module_utils.core.shapes import UNKNOWN, Unknown
 from ansible_collections.serverops.circleci.plugins.module_utils.transport.commands import Ran, find_program, run
-from ansible_collections.serverops.circleci.plugins.module_utils.transport.detached import environment
+from ansible_collections.serverops.circleci.plugins.module_utils.transport.detached import PROXIES, environment
 from ansible_collections.serverops.circleci.plugins.module_utils.vms.ec2_client import Ec2
 from ansible_collections.serverops.circleci.plugins.module_utils.vms.gce_client import Gce
 from ansible_collections.serverops.circleci.plugins.module_utils.vms.model import Records, VmSpec, records_from
@@ -22,10 +22,7 @@ BOUND = 20.0  # s for the program
 MOST = 64_000_000  # letters of what it prints: a site of many builds has some ten thousand rows of tasks
 KEPT = 300  # letters of what it says in a failure
 # What kubectl, the programs by which it logs in to EKS and GKE, docker and psql read of the environment.
-VARIABLES = (
-    *("AWS_", "CLOUDSDK_", "GOOGLE_", "USE_GKE_", "KUBE", "DOCKER_", "PG", "SSL_CERT_"),
-    *("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy"),
-)
+VARIABLES = ("AWS_", "CLOUDSDK_", "GOOGLE_", "USE_GKE_", "KUBE", "DOCKER_", "PG", "SSL_CERT_", *PROXIES)
 
 
 class VmPort:
@@ -33,7 +30,7 @@ class VmPort:
 
     def __init__(self, spec: VmSpec, cloud: Mapping[str, Any], clock: Clock) -> None:
         self._spec, self._clock = spec, clock
-        self._cloud: Union[Ec2, Gce] = Ec2(spec, cloud) if spec.provider == "aws" else Gce(spec, cloud)
+        self._cloud: Union[Ec2, Gce] = Ec2(spec, cloud) if spec.provider == "aws" else Gce(spec, cloud, clock)
 
     def read(self, _confirming: frozenset[str]) -> VmState:
         """The cloud first: a machine that is started in between is not in the list, and one that is in it has long been written down."""

@@ -26,7 +26,7 @@ IMPURE = (*WORLD, "time", "os", "random", "sys", "uuid", "threading", "logging")
 WORLD_ROOMS = ("module_utils/transport/", "module_utils/core/clock.py")
 NOT_IN_3_9 = ("tomllib",)
 # Which systems may use which others (semantics.md); kubernetes and cloud are shared ground for every client.
-MAY_USE = {"fleet": {"nomad", "cloud"}, "image": {"gcp"}, "kots": {"velero"}, "replicated": {"host"}, "server": {"*"}}
+MAY_USE = {"fleet": {"nomad", "cloud"}, "image": {"gcp"}, "kots": {"velero"}, "replicated": {"host"}, "server": {"*"}, "vms": {"gcp"}}
 # Modules that change files of a managed host are called after what they change; by the first word of their names.
 HOST_WORDS = ("ca", "certbot", "proxy", "service", "telegraf")
 OTHER_WORDS = {"tls": "replicated", "vm": "image", "network": "balancer"}

@@ -15,7 +15,8 @@ import requests
 from ansible_collections.serverops.circleci.plugins.module_utils.core.clock import SystemClock
 from ansible_collections.serverops.circleci.plugins.module_utils.core.errors import BadInput, NotPermitted, Refused, Unreachable
 from ansible_collections.serverops.circleci.plugins.module_utils.core.shapes import UNKNOWN
-from ansible_collections.serverops.circleci.plugins.module_utils.vms import gce_client, sweep_client
+from ansible_collections.serverops.circleci.plugins.module_utils.gcp import client as gcp_client
+from ansible_collections.serverops.circleci.plugins.module_utils.vms import sweep_client
 from ansible_collections.serverops.circleci.plugins.module_utils.vms.ec2_client import Ec2
 from ansible_collections.serverops.circleci.plugins.module_utils.vms.gce_client import Gce
 from ansible_collections.serverops.circleci.plugins.module_utils.vms.model import Records, VmSpec
@@ -23,6 +24,8 @@ from ansible_collections.serverops.circleci.plugins.module_utils.vms.sweep impor
 from ansible_collections.serverops.circleci.plugins.module_utils.vms.sweep_client import VmPort
 from unit.laws.vms import peopled
 from unit.laws.vms_world import GROUP, SUBNET, VmWorld, refuses
+
+from lab.nomad.clock import VirtualClock
 
 SPEC = VmSpec("aws", "eu-west-1", security_groups=(GROUP,), orphans="terminated", records="2.x")
 ZONE = VmSpec("gcp", project="lab", zone="europe-west1-b", tags={"app": "circleci", "site": "a"})
@@ -138,14 +141,14 @@ def test_more_than_a_megabyte_is_read_and_what_is_cut_is_told(monkeypatch: pytes
 
 
 class Session:
-    """Answers in order, or fails; keeps what it was asked."""
+    """Answers in order, the last one again and again, or fails; keeps what it was asked."""
 
     def __init__(self, *answers: Any) -> None:
         self.answers, self.asked = list(answers), []  # type: ignore[var-annotated]
 
     def request(self, method: str, address: str, **more: Any) -> Any:
         self.asked.append((method, address, more["params"]))
-        answer = self.answers.pop(0)
+        answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
         if isinstance(answer, Exception):
             raise answer
         made = requests.Response()
@@ -155,8 +158,8 @@ class Session:
 
 def google(monkeypatch: pytest.MonkeyPatch, *answers: Any) -> tuple[Gce, Session]:
     session = Session(*answers)
-    monkeypatch.setattr(gce_client, "google_session", lambda *_given: session)
-    return Gce(ZONE, {"endpoint_url": "http://lab/"}), session
+    monkeypatch.setattr(gcp_client, "google_session", lambda *_given: session)
+    return Gce(ZONE, {"endpoint_url": "http://lab/"}, VirtualClock()), session
 
 
 def test_all_pages_by_label(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -195,4 +198,4 @@ def test_what_answers_mean(monkeypatch: pytest.MonkeyPatch, answer: Any, kind: t
 
 def test_a_key_that_is_none() -> None:
     with pytest.raises(BadInput, match="service_account_contents is no key"):
-        Gce(ZONE, {"service_account_contents": "secret"}).vms()
+        Gce(ZONE, {"service_account_contents": "secret"}, VirtualClock()).vms()
