@@ -108,7 +108,7 @@ class Records:
     def has_task(self, vm: Vm) -> bool:
         """Whether a task names the machine, or shares an id with its row."""
         ids = {one.lower() for row in self.vms if self._names(row, vm) for one in UUID.findall(row)}
-        return any(self._names(row, vm) or ids & {one.lower() for one in UUID.findall(row)} for row in self.tasks)
+        return any(self._names(row, vm) or (ids and ids & {one.lower() for one in UUID.findall(row)}) for row in self.tasks)
 
     def names_machines(self) -> bool:
         """Whether it names any machine as AWS does, be it one that is gone or another installation's."""
@@ -116,7 +116,8 @@ class Records:
 
     @staticmethod
     def _names(row: str, vm: Vm) -> bool:
-        return any(re.search(WORD.format(re.escape(name)), row) for name in (vm.id, *vm.names) if name)
+        # Sites have ten thousands of rows, and few that hold the name at all.
+        return any(name in row and re.search(WORD.format(re.escape(name)), row) for name in (vm.id, *vm.names) if name)
 
 
 def checked(params: Mapping[str, Any]) -> VmSpec:
