@@ -25,14 +25,14 @@ from ansible_collections.serverops.circleci.plugins.module_utils.host.certbot_mo
 from ansible_collections.serverops.circleci.plugins.module_utils.host.certificates_client import read_material
 from ansible_collections.serverops.circleci.plugins.module_utils.host.trust_model import STORES
 from ansible_collections.serverops.circleci.plugins.module_utils.transport.commands import find_program
-from ansible_collections.serverops.circleci.plugins.module_utils.transport.detached import Detached, check_folder, environment, make_folder
+from ansible_collections.serverops.circleci.plugins.module_utils.transport.detached import BASICS, PROXIES, Detached, check_folder, environment, make_folder
 from ansible_collections.serverops.circleci.plugins.module_utils.transport.files import write_secret
 from ansible_collections.serverops.circleci.plugins.module_utils.transport.host_files import HostFiles
 from ansible_collections.serverops.circleci.plugins.module_utils.transport.versions import set_aside, there_of, version_in_use, versions_of
 
 FOUR = ("cert", "chain", "fullchain", "privkey")
 OPTION = "config_directory"
-VARIABLES = ("PATH", "HOME", "LANG", "LC_", "TMPDIR", "AWS_", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy")
+VARIABLES = (*BASICS, "AWS_", *PROXIES)
 GLANCE = 1.0  # s between two looks at the process
 
 

@@ -15,7 +15,7 @@ from ansible_collections.serverops.circleci.plugins.module_utils.core.secret imp
 from ansible_collections.serverops.circleci.plugins.module_utils.image.google_model import base_of, private_parts, run_label
 from ansible_collections.serverops.circleci.plugins.module_utils.image.model import GCP, ImageSpec, ImageState, Leftover, last_said, temporary_names
 from ansible_collections.serverops.circleci.plugins.module_utils.transport.commands import find_program, run
-from ansible_collections.serverops.circleci.plugins.module_utils.transport.detached import Detached, environment, place, whose
+from ansible_collections.serverops.circleci.plugins.module_utils.transport.detached import PROXIES, Detached, environment, place, whose
 
 # What Packer and the SDK of its builder read of the environment.
 VARIABLES = (
@@ -30,12 +30,7 @@ VARIABLES = (
     "PACKER_PLUGIN_PATH",
     "PACKER_CONFIG_DIR",
     "SSL_CERT_",
-    "HTTP_PROXY",
-    "HTTPS_PROXY",
-    "NO_PROXY",
-    "http_proxy",
-    "https_proxy",
-    "no_proxy",
+    *PROXIES,
 )
 KEYS = {"access_key": "AWS_ACCESS_KEY_ID", "secret_key": "AWS_SECRET_ACCESS_KEY", "session_token": "AWS_SESSION_TOKEN", "profile": "AWS_PROFILE"}
 GOOGLE_FILE, GOOGLE_TEXT = "service_account_file", "service_account_contents"
@@ -97,7 +92,7 @@ class Packer:
     def forget(self, digest: str) -> None:
         """Remove the file with the variables of a build that has ended."""
         if not self.is_alive(digest):
-            self._build(digest).forget()
+            self._build(digest).tidy()
 
     def _build(self, digest: str) -> Detached:
         return Detached(self._spec.log_directory, f"{self._spec.name.replace('/', '_').replace(' ', '_')}-{digest[:12]}", "pkrvars.json")

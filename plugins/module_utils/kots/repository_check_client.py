@@ -47,7 +47,7 @@ printf '\\n{ENDED} %s %s %s %s\\n' "$code" "$state" "$run" "$at"
 exit $code"""
 # No lock of ours: an exclusive one, which a check takes otherwise, would break a backup of Velero's that begins meanwhile.
 ALWAYS = ("--no-lock", "--no-cache")
-ENVIRONMENT = ("PATH", "HOME", "LANG", "LC_", "TMPDIR", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy")
+ENVIRONMENT = (*detached.BASICS, *detached.PROXIES)
 OWN_IDENTITY = ("AWS_",)  # a profile or a role of this machine, where there is no key
 
 
@@ -92,7 +92,7 @@ class CheckClient:
     def tidy(self) -> None:
         """Remove what checks that were killed left behind, whichever backup they were of; their logs stay."""
         for program in self._leftovers():
-            program.forget()
+            program.tidy()
 
     def _leftovers(self) -> list[detached.Detached]:
         """What holds a password for a restic that does not live any more."""

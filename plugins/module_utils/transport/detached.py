@@ -20,6 +20,8 @@ from ansible_collections.serverops.circleci.plugins.module_utils.core.errors imp
 from ansible_collections.serverops.circleci.plugins.module_utils.core.secret import Secret
 from ansible_collections.serverops.circleci.plugins.module_utils.transport.files import write_secret
 
+BASICS = ("PATH", "HOME", "LANG", "LC_", "TMPDIR")  # what any program needs of an environment
+PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy")
 LONGEST_TAIL = 20_000  # bytes of the log that are read
 OPTION = "log_directory"
 GONE_WITH_IT = '"$@"; code=$?; rm -f -- "$0"; exit $code'  # what is kept for it goes when it ends, whoever still watches

@@ -128,7 +128,7 @@ class Process:
         build = self._world.builder.look(self._name)
         return build is not None and build.kept
 
-    def forget(self) -> None:
+    def tidy(self) -> None:
         self._world.builder.builds[self._name].kept = False
 
 
