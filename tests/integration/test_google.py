@@ -13,9 +13,8 @@ from typing import Any
 import pytest
 import requests
 from ansible_collections.serverops.circleci.plugins.module_utils.cloud.client import store_of
-from google.auth.transport.requests import AuthorizedSession
-from google.oauth2.service_account import Credentials
 from integration.playing import Played, play, play_target
+from integration.sites import session_of
 
 from lab.google.google import Google
 
@@ -78,11 +77,6 @@ def go(google: Google, tmp_path: Path, *options: str, **variables: Any) -> Playe
     return play(str(playbook), {**given, **more, **variables}, tmp_path / "home", *options)
 
 
-def session(google: Google, tmp_path: Path) -> AuthorizedSession:
-    """Velero's, by the file that the role made."""
-    return AuthorizedSession(Credentials.from_service_account_file(str(tmp_path / "key"), scopes=["https://www.googleapis.com/auth/cloud-platform"]))
-
-
 # What Velero, restic and Kopia call, and whether it works.
 NEEDED = [
     ("POST", "/upload/storage/v1/b/ci-backups/o?uploadType=media&name=backups/one/velero-backup.json", 200),
@@ -125,7 +119,7 @@ def test_the_key_opens_what_velero_needs_and_nothing_else_and_a_second_run_is_qu
     assert (tmp_path / "key").stat().st_mode & 0o777 == 0o600
     assert json.loads((tmp_path / "key").read_text())["private_key"].splitlines()[1] not in played.output
     google.ask("bucket", name="other-bucket")
-    asked = session(google, tmp_path)
+    asked = session_of(tmp_path / "key")
     assert [asked.request(method, google.url + path, data=b"1" if method == "POST" else None).status_code for method, path, _code in NEEDED] == [
         code for _method, _path, code in NEEDED
     ]
@@ -137,7 +131,7 @@ def test_the_key_opens_what_velero_needs_and_nothing_else_and_a_second_run_is_qu
 def test_the_way_of_the_guide_would_open_more(google: Google, tmp_path: Path) -> None:
     """So that the test before can tell: with objectAdmin on the bucket rights could be handed on."""
     assert go(google, tmp_path).code == 0
-    asked, path = session(google, tmp_path), f"{google.url}/storage/v1/b/ci-backups/iam/testPermissions"
+    asked, path = session_of(tmp_path / "key"), f"{google.url}/storage/v1/b/ci-backups/iam/testPermissions"
     wanted = {"permissions": "storage.objects.setIamPolicy,storage.objects.get"}
     assert asked.get(path, params=wanted).json()["permissions"] == ["storage.objects.get"]
     google.ask("grant", resource="buckets/ci-backups", role="roles/storage.objectAdmin", member=f"serviceAccount:{EMAIL}")

@@ -13,9 +13,8 @@ from typing import Any
 
 import pytest
 from ansible_collections.serverops.circleci.plugins.module_utils.cloud.purposes import purpose_of
-from google.auth.transport.requests import AuthorizedSession
-from google.oauth2.service_account import Credentials
 from integration.playing import Played, play
+from integration.sites import session_of, site_with
 
 from lab.google.google import Google
 from lab.kots.model import Item
@@ -57,15 +56,8 @@ def google() -> Iterator[Google]:
 
 @pytest.fixture
 def site() -> Iterator[Site]:
-    made = Site(velero="1.6.3", speed=4.0)
-    app = made.console.apps["circleci-server"]
-    app.items = (*app.items, *VM_ITEMS)
-    for version in app.versions:
-        version.values.update({item.name: "" for item in VM_ITEMS})
-    try:
-        yield made.settle()
-    finally:
-        made.stop()
+    with site_with(VM_ITEMS) as made:
+        yield made
 
 
 def go(google: Google, tmp_path: Path, *options: str, **variables: Any) -> Played:
@@ -74,11 +66,6 @@ def go(google: Google, tmp_path: Path, *options: str, **variables: Any) -> Playe
     operator.write_text(google.contents)
     given = {"vm_service_gcp_project": "lab-project", "vm_service_gcp_credentials_file": str(tmp_path / "key")}
     return play(str(playbook), {**given, "google": google.url, "operator": str(operator), **variables}, tmp_path / "home", *options)
-
-
-def session(tmp_path: Path) -> AuthorizedSession:
-    """A session of the key's account."""
-    return AuthorizedSession(Credentials.from_service_account_file(str(tmp_path / "key"), scopes=["https://www.googleapis.com/auth/cloud-platform"]))
 
 
 # What the guide's two roles, and one who took the key, could do.
@@ -108,7 +95,7 @@ def test_made_once_with_the_least_rights(google: Google, tmp_path: Path) -> None
     bindings = [one["role"] for one in google.ask("policy", resource="projects/lab-project") if f"serviceAccount:{EMAIL}" in one["members"]]
     assert bindings == ["projects/lab-project/roles/circleci_vm_service_machines"]
     assert "tcp:2376" in played.output and "tcp:54782" not in played.output
-    asked = session(tmp_path)
+    asked = session_of(tmp_path / "key")
     answers = {f"{method} {path}": asked.request(method, google.url + path, json={}).status_code for method, path in DANGEROUS}
     assert answers == dict.fromkeys(answers, 403)
 

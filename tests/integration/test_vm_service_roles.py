@@ -16,6 +16,7 @@ from ansible_collections.serverops.circleci.plugins.module_utils.cloud.purposes 
 from ansible_collections.serverops.circleci.plugins.module_utils.host.restart_client import PendingRestarts
 from botocore.exceptions import ClientError
 from integration.playing import Played, play
+from integration.sites import site_with
 
 from lab.kots.model import Item
 from lab.replicated.services import ServicesHost
@@ -62,15 +63,8 @@ def store() -> Iterator[Store]:
 
 @pytest.fixture
 def site() -> Iterator[Site]:
-    made = Site(velero="1.6.3", speed=4.0)
-    app = made.console.apps["circleci-server"]
-    app.items = (*app.items, *VM_ITEMS)
-    for version in app.versions:
-        version.values.update({item.name: "" for item in VM_ITEMS})
-    try:
-        yield made.settle()
-    finally:
-        made.stop()
+    with site_with(VM_ITEMS) as made:
+        yield made
 
 
 def client(store: Store, service: str, **key: str) -> Any:
