@@ -69,6 +69,11 @@ options:
     description:
       - Where it is seen what is served, as seen from this host. C(127.0.0.1:443) for the app and C(127.0.0.1:8800) for the console by default.
     type: str
+  console_endpoint:
+    description:
+      - Where the console serves, as seen from this host. With O(target=app) it is looked at too, and RV(console_current) tells whether it has this very
+        pair already, so that a second run for O(target=console) can be spared.
+    type: str
   kept_directory:
     description:
       - Folder for the kept pair.
@@ -117,6 +122,11 @@ previous:
   returned: whenever the host could be read
   type: str
   sample: 0a4d55a8d778
+console_current:
+  description: Whether the console serves this very pair, installed by this module. Null without O(console_endpoint).
+  returned: whenever the host could be read
+  type: bool
+  sample: true
 mended:
   description: What was mended in the text, by name.
   returned: whenever the host could be read
@@ -173,6 +183,7 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "chain_order": {"type": "str", "choices": ["fix", "refuse"], "default": "fix"},
     "min_days": {"type": "int", "default": 0},
     "endpoint": {"type": "str"},
+    "console_endpoint": {"type": "str"},
     "kept_directory": {"type": "path", "default": certificate.KEPT},
 }
 

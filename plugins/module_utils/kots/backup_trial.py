@@ -20,7 +20,7 @@ OF = "serverops.circleci/trial-of"  # label: the uid of the backup that is tried
 MARK = "serverops.circleci/restored"  # annotation of the Backup: what the trial said
 LONGEST = 50  # of 63, the rest is for the parts' names
 AGAIN = 10.0  # s until what goes on elsewhere is looked at again
-SOON = 2.0  # s, where no watch tells of it and it is a matter of moments
+SOON = 1.0  # s, where no watch tells of it and it is a matter of moments
 PASSED, FAILED, UNTRIED = "passed", "failed", "untried"
 
 

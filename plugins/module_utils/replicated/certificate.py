@@ -13,7 +13,7 @@ from ansible_collections.serverops.circleci.plugins.module_utils.core.errors imp
 from ansible_collections.serverops.circleci.plugins.module_utils.core.params import not_negative
 from ansible_collections.serverops.circleci.plugins.module_utils.core.secret import Secret
 from ansible_collections.serverops.circleci.plugins.module_utils.core.shapes import UNKNOWN, Decision, Json, Look, Unknown, act, settled, stuck, waiting
-from ansible_collections.serverops.circleci.plugins.module_utils.host.certificates import Fault, Paper, sentences
+from ansible_collections.serverops.circleci.plugins.module_utils.host.certificates import Fault, Paper
 from ansible_collections.serverops.circleci.plugins.module_utils.host.certificates_names import as_address, plain
 from ansible_collections.serverops.circleci.plugins.module_utils.host.endpoints import Endpoint, parse_endpoint
 
@@ -38,6 +38,7 @@ class PairSpec:
     order: str = "fix"
     min_days: int = 0
     endpoint: Endpoint = Endpoint("127.0.0.1")
+    console: Optional[Endpoint] = None
     kept: str = KEPT
 
 
@@ -57,7 +58,8 @@ class Identity:
 class PairState:
     """What was found. `wanted` is None where there is nothing to install; `served` is the leaf at the endpoint, `unserved` why there is none to see.
 
-    `keepable`: the stored pair is there with its key; `left`: a run that was killed has left files; `others`: notes of other changes wait.
+    `keepable`: the stored pair is there with its key; `left`: a run that was killed has left files; `others`: notes of other changes wait;
+    `console_current`: whether the console has the wanted pair, where that was asked.
     """
 
     wanted: Optional[Identity] = None
@@ -72,6 +74,7 @@ class PairState:
     unserved: str = ""
     left: bool = False
     others: bool = False
+    console_current: Optional[bool] = None
 
 
 @dataclass(frozen=True)
@@ -120,7 +123,9 @@ def pair_spec(params: Mapping[str, Any]) -> PairSpec:
     for name in names:
         if not as_address(name) and ("/" in name or ":" in name or " " in name):
             raise BadInput(f"host_names has {name!r}, which is no name of a host; give it without scheme and port")
-    port = PORTS[target]
+    port, console = PORTS[target], params["console_endpoint"]
+    if console and target == CONSOLE:
+        raise BadInput(f"console_endpoint is {console}, but with target console the place that is looked at is endpoint; leave console_endpoint out")
     return PairSpec(
         certificate=Secret(params["certificate"] or ""),
         private_key=Secret(params["private_key"] or ""),
@@ -132,6 +137,7 @@ def pair_spec(params: Mapping[str, Any]) -> PairSpec:
         order=params["chain_order"],
         min_days=params["min_days"],
         endpoint=parse_endpoint(params["endpoint"] or f"127.0.0.1:{port}", "endpoint", port),
+        console=parse_endpoint(console, "console_endpoint", PORTS[CONSOLE]) if console else None,
         kept=params["kept_directory"],
     )
 
@@ -208,6 +214,7 @@ def view(look: PairLook, decisions: Mapping[str, Decision]) -> Json:
         "certificate": _leaf_view(state.leaf, state.wanted),
         "served": state.served if isinstance(state.served, str) else None,
         "previous": state.kept.leaf or None,
+        "console_current": state.console_current,
         "mended": [fault.kind for fault in state.mended],
         "restart_required": state.pending,
         "restart_noted": state.pending or state.others,
@@ -223,11 +230,6 @@ def out_of_sight(last: Json) -> Json:
 def progress(look: PairLook, decisions: Mapping[str, Decision]) -> str:
     """A line."""
     return decisions[look.spec.target].reason
-
-
-def pair_faults(certificate: tuple[Fault, ...], key: tuple[Fault, ...]) -> tuple[str, ...]:
-    """The faults of both texts as sentences."""
-    return (*sentences("certificate", certificate), *sentences("private_key", key))
 
 
 def _leaf_view(leaf: Optional[Paper], wanted: Optional[Identity]) -> Json:

@@ -9,15 +9,24 @@ from dataclasses import replace
 from typing import Any, Optional
 
 from ansible_collections.serverops.circleci.plugins.module_utils.core.clock import Clock
-from ansible_collections.serverops.circleci.plugins.module_utils.core.errors import BadInput, Refused, Unreachable, doing
+from ansible_collections.serverops.circleci.plugins.module_utils.core.errors import BadInput, CollectionError, Refused, Unreachable, doing
 from ansible_collections.serverops.circleci.plugins.module_utils.core.shapes import UNKNOWN
-from ansible_collections.serverops.circleci.plugins.module_utils.host.certificates import Paper
+from ansible_collections.serverops.circleci.plugins.module_utils.host.certificates import Paper, sentences
 from ansible_collections.serverops.circleci.plugins.module_utils.host.certificates_chain import Asked, Judged, judge_key, judge_server
 from ansible_collections.serverops.circleci.plugins.module_utils.host.certificates_client import authorities_above, key_text, read_der, read_material
+from ansible_collections.serverops.circleci.plugins.module_utils.host.endpoints import Endpoint
 from ansible_collections.serverops.circleci.plugins.module_utils.host.restart import APP as RESTART
 from ansible_collections.serverops.circleci.plugins.module_utils.host.restart_client import PendingRestarts
 from ansible_collections.serverops.circleci.plugins.module_utils.host.trust_model import STORES
-from ansible_collections.serverops.circleci.plugins.module_utils.replicated.certificate import APP, KeepPair, PairSpec, PairState, TidyUp, pair_faults
+from ansible_collections.serverops.circleci.plugins.module_utils.replicated.certificate import (
+    APP,
+    CONSOLE,
+    Identity,
+    KeepPair,
+    PairSpec,
+    PairState,
+    TidyUp,
+)
 from ansible_collections.serverops.circleci.plugins.module_utils.replicated.certificate_places_client import PLACES, KeptPairs, Pair, pair_of
 from ansible_collections.serverops.circleci.plugins.module_utils.replicated.client import ReplicatedClient
 from ansible_collections.serverops.circleci.plugins.module_utils.transport import handshakes
@@ -34,7 +43,8 @@ class CertificatePort:
         self._spec, self._notes, self._clock = spec, notes, clock
         self._files = HostFiles()
         self._kept = KeptPairs(spec.kept, self._files)
-        self._place = PLACES[spec.target](ReplicatedClient(), self._kept)
+        self._client = ReplicatedClient()
+        self._place = PLACES[spec.target](self._client, self._kept)
         self._name = ""
         self._pair: Optional[Pair] = None
 
@@ -48,7 +58,8 @@ class CertificatePort:
             kept = self._kept.read(self._spec.target)
             state = replace(state, stored=stored, keepable=pair is not None, kept=kept.identity if kept else state.kept, left=self._place.left())
             self._name = self._spec.host_names[0] if self._spec.host_names else self._place.host_name()
-            return self._given(state) if self._spec.present else self._earlier(state, kept)
+            state = self._given(state) if self._spec.present else self._earlier(state, kept)
+            return replace(state, console_current=self._console_has(state.wanted))
 
     def apply(self, step: Any) -> None:
         """Keep the old one, or install."""
@@ -75,13 +86,27 @@ class CertificatePort:
 
     def _served(self, state: PairState) -> PairState:
         """The leaf that is served; not asked while a restart is due, since it is the old one then."""
-        at, name = self._spec.endpoint, self._spec.host_names[0] if self._spec.host_names else ""
         if state.pending:
             return state
         try:
-            return replace(state, served=read_der(handshakes.served_certificate(at.host, at.port, name)).fingerprint)
+            return replace(state, served=self._leaf_at(self._spec.endpoint))
         except Unreachable as error:
             return replace(state, served=UNKNOWN, unserved=str(error))
+
+    def _leaf_at(self, at: Endpoint) -> str:
+        """Fingerprint of the leaf that is served there. Raises Unreachable."""
+        name = self._spec.host_names[0] if self._spec.host_names else ""
+        return read_der(handshakes.served_certificate(at.host, at.port, name)).fingerprint
+
+    def _console_has(self, wanted: Optional[Identity]) -> Optional[bool]:
+        """Whether a run for the console would find nothing to do; False where that cannot be seen."""
+        if self._spec.console is None:
+            return None
+        place = PLACES[CONSOLE](self._client, self._kept)
+        try:
+            return place.stored(self._leaf_at(self._spec.console))[0] == wanted and not place.left()
+        except CollectionError:
+            return False
 
     def _see_taken(self, leaf: str) -> None:
         """The console serves it at once, or within moments; what it serves after them is what it has taken."""
@@ -100,7 +125,8 @@ class CertificatePort:
         spec, certificate, key = self._spec, self._spec.certificate.reveal(), self._spec.private_key.reveal()
         judged = self._judged(certificate)
         leaf = judged.papers[0] if judged.papers else None
-        state = replace(state, leaf=leaf, mended=judged.mended, faults=pair_faults(judged.faults, judge_key(read_material(key), leaf)))
+        faults = (*sentences("certificate", judged.faults), *sentences("private_key", judge_key(read_material(key), leaf)))
+        state = replace(state, leaf=leaf, mended=judged.mended, faults=faults)
         if leaf is None or state.faults:
             return state
         self._pair = pair_of("".join(paper.pem for paper in judged.papers), key_text(key))

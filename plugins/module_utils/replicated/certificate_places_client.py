@@ -16,7 +16,7 @@ from ansible_collections.serverops.circleci.plugins.module_utils.core.secret imp
 from ansible_collections.serverops.circleci.plugins.module_utils.host.certificates_client import read_material
 from ansible_collections.serverops.circleci.plugins.module_utils.replicated.certificate import APP, CONSOLE, Identity
 from ansible_collections.serverops.circleci.plugins.module_utils.replicated.client import ReplicatedClient
-from ansible_collections.serverops.circleci.plugins.module_utils.replicated.model import Held, Item
+from ansible_collections.serverops.circleci.plugins.module_utils.replicated.model import Held
 from ansible_collections.serverops.circleci.plugins.module_utils.transport import commands
 from ansible_collections.serverops.circleci.plugins.module_utils.transport.host_files import Access, HostFiles
 
@@ -99,8 +99,8 @@ class AppPlace:
 
     def stored(self, _served: str) -> tuple[Identity, Optional[Pair]]:
         """The pair of the settings; none where either is missing."""
-        items = self._items()
-        pair = Pair(items[CERTIFICATE].held.data, items[KEY].held.data)
+        held = self._held()
+        pair = Pair(held[CERTIFICATE].data, held[KEY].data)
         there = bool(pair.certificate.reveal() and pair.key.reveal())
         return (pair.identity, pair) if there else (Identity(), None)
 
@@ -121,12 +121,12 @@ class AppPlace:
     def tidy(self) -> None:
         """Nothing."""
 
-    def _items(self) -> dict[str, Item]:
-        items = {item.name: item for item in self._client.items()}
-        missing = [name for name in (CERTIFICATE, KEY) if name not in items]
+    def _held(self) -> dict[str, Held]:
+        held = self._client.held()
+        missing = [name for name in (CERTIFICATE, KEY) if name not in held]
         if missing:
             raise Refused(f"the settings of this installation have no {' and no '.join(missing)}")
-        return items
+        return held
 
 
 class ConsolePlace:

@@ -83,11 +83,12 @@ def _ends(stored: str | None, kept: list[str], notes: list[str], console: str | 
 def subjects() -> list[Subject]:
     """The app's in four states, the console's in two."""
     back, kept = given(state="previous"), ["console-current.json", "console.json"]
+    beside = {"console_endpoint": "127.0.0.1:8800"}
     return [
         _subject("first", CertificateWorld, given(TWO), _ends("two", [], NOTE)),
         _subject("in place of another", lambda: CertificateWorld(ONE), given(TWO), _ends("two", ["app.json"], NOTE)),
         _subject("put back", _second, back, _ends("one", ["app.json"], NOTE)),
-        _subject("served", lambda: CertificateWorld(TWO), given(TWO, certificate=MIDDLE.pem + TWO.pem), _ends("two", [], [])),
+        _subject("served", lambda: CertificateWorld(TWO), given(TWO, certificate=MIDDLE.pem + TWO.pem, **beside), _ends("two", [], [])),
         _subject("not served", _unserved, given(TWO), _ends("two", [], []), fails=True),
         _subject("of the console", CertificateWorld, given(TWO, target="console"), _ends(None, kept[:1], [], "two")),
         _subject("of the console, again", _console, given(TWO, target="console"), _ends(None, kept, [], "two")),

@@ -189,6 +189,28 @@ def test_the_console_serves_it_at_once_and_has_no_note(host: CertificateWorld, c
     assert all(stat.S_IMODE(path.stat().st_mode) == 0o600 for path in host.kept.iterdir())
 
 
+def test_a_run_for_the_app_tells_whether_one_for_the_console_has_anything_to_do(host: CertificateWorld, change: Change) -> None:
+    at = {"console_endpoint": "127.0.0.1"}
+    assert change(ONE)[0]["console_current"] is None, "not asked"
+    assert change(ONE, **at)[0]["console_current"] is False, "it shows none"
+    change(ONE, target="console")
+    asked = change(ONE, **at)[0]
+    assert (asked["console_current"], asked["changed"]) == (True, False)
+    assert change(TWO, **at, check=True)[0]["console_current"] is False, "it has the earlier one"
+    left = host.kept / "console-new.key"
+    left.write_text("of a run that was killed")
+    assert change(ONE, **at)[0]["console_current"] is False, "there is something to tidy up"
+    left.unlink()
+    (host.kept / "console-current.json").write_text("no pair")
+    told, failure = change(ONE, **at)
+    assert (told["console_current"], failure) == (False, ""), "the run for the console says why"
+
+
+def test_the_place_of_the_console_is_its_own_endpoint(change: Change) -> None:
+    result, failure = change(ONE, target="console", console_endpoint="127.0.0.1:8801")
+    assert result == {} and "console_endpoint is 127.0.0.1:8801, but" in failure and "leave console_endpoint out" in failure
+
+
 def test_a_console_that_shows_nothing_is_given_the_pair_once(host: CertificateWorld, change: Change) -> None:
     host.deaf = True
     result, failure = change(ONE, target="console")
