@@ -84,7 +84,8 @@ def sanity_on(core: Environment) -> Step:
 
 
 DOCS = ("antsibull-docs", "lint-collection-docs", "--plugin-docs", ".")
-BY_FILE = ("-n", "2", "--dist", "loadfile")  # the tests of a file may go on from one another
+WAITS = ("-n", "3")  # one more than cores: a third of the time is waited for builds, restarts and other processes
+BY_FILE = (*WAITS, "--dist", "loadfile")  # the tests of a file may go on from one another
 NOT_LONG = ("-m", "not soak and not bench")
 STYLE = (
     Step("ruff", ("ruff", "check", ".")),
@@ -101,7 +102,7 @@ SUITES: dict[str, tuple[tuple[Step, ...], ...]] = {
     "test": (
         (
             UNIT,
-            pytest("faults", "tests/faults", "-n", "2", *NOT_LONG, timeout=1500),
+            pytest("faults", "tests/faults", *WAITS, *NOT_LONG, timeout=1500),
             pytest("integration", "tests/integration", "--ignore=tests/integration/test_environments.py", *BY_FILE, *NOT_LONG, timeout=2700),
         ),
         (

@@ -14,7 +14,9 @@ from integration.clusters.real import RealCluster, binaries
 from integration.clusters.simulated import SimulatedCluster
 
 PROFILES = ["0.5.6", "1.1.2"]
-ON_ONE = ("test_report", "test_diagnose")  # what a version changes here, other tests see too: the older one is a long run
+# What a version changes in these files and tests, others see too: the older one is a long run.
+ON_ONE = ("test_report", "test_diagnose", "test_targets", "test_a_wrong_request_is_one_sentence_and_exit_code_2")
+ON_ONE += ("test_check_mode_of_the_playbook_changes_nothing_and_lists_the_steps", "test_release_tells_who_closed_a_client_and_opens_it")
 NO_REAL = "no real server: put nomad on PATH or name binaries in LAB_NOMAD"
 
 
@@ -22,7 +24,8 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "cluster" in metafunc.fixturenames:
         real = [pytest.param(path, marks=pytest.mark.real, id="real-" + Path(path).name) for path in binaries()]
         none = pytest.param("", marks=[pytest.mark.real, pytest.mark.skip(reason=NO_REAL)], id="real")
-        long = PROFILES[:1] if metafunc.module.__name__.rpartition(".")[2] in ON_ONE else []
+        names = {metafunc.module.__name__.rpartition(".")[2], metafunc.function.__name__}
+        long = PROFILES[:1] if names.intersection(ON_ONE) else []
         simulated = [pytest.param(one, id=one, marks=[pytest.mark.soak] * (one in long)) for one in PROFILES]
         metafunc.parametrize("cluster", simulated + (real or [none]), indirect=True)
 

@@ -128,10 +128,10 @@ def test_a_dead_server_of_velero_is_refused_and_named(site: Site, home: Path) ->
     assert "Velero" in journal["message"] and journal["problems"], "and what is wrong with Velero is told"
 
 
-CHECKED = [
+CHECKED: list[Any] = [
     ({"backup_restic_program": "no-such-restic"}, "no-such-restic is not on PATH"),
-    ({"backup_read_data_subset": "half"}, "read_data_subset is half"),
-    ({"backup_log_directory": "/tmp"}, "log_directory is /tmp"),
+    pytest.param({"backup_read_data_subset": "half"}, "read_data_subset is half", marks=pytest.mark.soak),
+    pytest.param({"backup_log_directory": "/tmp"}, "log_directory is /tmp", marks=pytest.mark.soak),
 ]
 
 

@@ -48,7 +48,7 @@ def test_of_one_named_job(cluster: Cluster, tmp_path: Path) -> None:
     assert journal["phase"] == "failed" and "jobs holds 'nope'" in journal["reason"] and "nothing could be found out" in output
 
 
-@pytest.fixture(params=["0.5.6", "1.1.2"])
+@pytest.fixture(params=[pytest.param("0.5.6", marks=pytest.mark.soak), "1.1.2"])
 def lab(request: pytest.FixtureRequest, tmp_path: Path) -> Any:
     """A simulated cluster without clients."""
     made = SimulatedCluster(str(request.param), tmp_path / "cluster", clients=0)

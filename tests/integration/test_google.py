@@ -128,6 +128,7 @@ def test_the_key_opens_what_velero_needs_and_nothing_else_and_a_second_run_is_qu
     assert EMAIL not in str(google.ask("policy", resource="projects/lab-project"))
 
 
+@pytest.mark.soak
 def test_the_way_of_the_guide_would_open_more(google: Google, tmp_path: Path) -> None:
     """So that the test before can tell: with objectAdmin on the bucket rights could be handed on."""
     assert go(google, tmp_path).code == 0
@@ -151,6 +152,7 @@ def test_the_files_of_a_backup_are_listed_by_the_key_of_the_role(google: Google,
     assert len(store.list("velero/")) == 1103
 
 
+@pytest.mark.soak
 def test_workload_identity_lets_one_pod_in_and_makes_no_key(google: Google, tmp_path: Path) -> None:
     for changed in (True, False):
         played = go(google, tmp_path, velero_gcp_identity="workload_identity")
@@ -193,6 +195,7 @@ def test_what_does_not_go_together_is_told_first(google: Google, tmp_path: Path)
     assert google.ask("calls") == []
 
 
+@pytest.mark.soak
 def test_google_that_is_slow_to_see_and_busy_is_waited_for(google: Google, tmp_path: Path) -> None:
     google.ask("lag", accounts=3, keys=2)
     google.fault("busy", match="GET", times=3)

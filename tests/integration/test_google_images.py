@@ -67,6 +67,7 @@ def hidden(google: Google, output: str, logs: Path) -> None:
     assert [path.name for path in logs.iterdir() if CANARY in path.read_text() or private(google) in path.read_text()] == []
 
 
+@pytest.mark.soak
 def test_target_with_the_least_rights(google: Google, tmp_path: Path) -> None:
     played = play_target("vm_image_google", variables(google, tmp_path), tmp_path, "-v")
     assert played.code == 0, played.output
@@ -127,6 +128,7 @@ def test_f93_killed_in_mid_build_and_run_again(moment: str, google: Google, tmp_
     hidden(google, played.output, tmp_path / "logs")
 
 
+@pytest.mark.soak
 def test_a_build_that_fails_says_why_and_leaves_nothing(google: Google, tmp_path: Path) -> None:
     played = once(google, tmp_path, target_wait=True, target_seconds="x; exit 3")
     assert played.code != 0
@@ -173,6 +175,7 @@ def test_the_role_checks_runs_and_is_quiet(google: Google, tmp_path: Path) -> No
     assert max((json.loads(one) for one in journals), key=lambda one: str(one["time"]))["result"]["regions"] == {"global": name}
 
 
+@pytest.mark.soak
 def test_a_place_that_is_missing_is_named(google: Google, tmp_path: Path) -> None:
     played = build(google, tmp_path, vm_image_zone="")
     assert played.code != 0 and "zone is " in played.output and google.ask("made") == {"images": {}, **CLEAN}

@@ -202,6 +202,7 @@ def test_classic_foreseen_made_quiet_changed_and_what_others_made(aws: Aws, tmp_
     assert purged.code == 0 and set(aws.classic()) == {80, 443}, purged.output
 
 
+@pytest.mark.soak
 def test_classic_of_another_owner_keeps_what_it_has(aws: Aws, tmp_path: Path) -> None:
     old, tags, other = {"type": "classic", "server_version": "2.17.2"}, [{"Key": "serverops_owner", "Value": "team-b"}], aws.machine()
     theirs = {"Protocol": "TCP", "LoadBalancerPort": 443, "InstancePort": 443, "InstanceProtocol": "TCP"}

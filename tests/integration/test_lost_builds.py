@@ -97,6 +97,7 @@ def test_an_account_that_follows_no_project_sees_none_and_that_is_no_success(fro
     assert played.code == 2 and "follows no project, so nobody can be asked" in " ".join(played.output.split())
 
 
+@pytest.mark.soak
 def test_older_ones_behind_many_that_live_are_found_once_each(front: Front, tmp_path: Path) -> None:
     for number in range(100, 295):
         front.believed(number, "2026-11-29T08:00:00.000Z")

@@ -123,6 +123,7 @@ def test_killed_builds_are_named_though_they_were_allowed(cluster: Cluster, tmp_
     assert "what is left after 2 s is killed" in page.text and "killed by a drain" in page.text and "Run the killed builds again" in page.text
 
 
+@pytest.mark.soak
 def test_check_mode_foretells_and_a_run_can_do_without_or_put_it_elsewhere(cluster: Cluster, tmp_path: Path) -> None:
     if cluster.version in OLD:
         pytest.skip("told alike on all versions")
@@ -137,6 +138,7 @@ def test_check_mode_foretells_and_a_run_can_do_without_or_put_it_elsewhere(clust
     assert played.code == 0 and "report: " not in played.output, played.output
 
 
+@pytest.mark.soak
 def test_the_commands_take_the_same_road_and_carry_no_secret(tmp_path: Path) -> None:
     """Nothing listens there: the run ends at once, and its page tells how to try again."""
     home = tmp_path / "home"

@@ -48,6 +48,7 @@ def test_a_bucket_in_another_region_is_left_alone(store: Store, tmp_path: Path) 
     assert "changed=0" in played.output and store.users() == {} and not (tmp_path / "key").exists()
 
 
+@pytest.mark.soak
 def test_a_file_that_holds_something_else_is_not_written_over(store: Store, tmp_path: Path) -> None:
     (tmp_path / "key").write_text("[default]\naws_access_key_id=AKIASOMEBODY\naws_secret_access_key=theirs\n")
     played = go(store, tmp_path)

@@ -57,7 +57,10 @@ def sent(cluster: SimulatedCluster) -> list[dict[str, Any]]:
     return list(told)
 
 
-@pytest.mark.parametrize(("guarded", "policy"), [("1.1.2", LEAST), ("1.7.7", LEAST), ("1.11.3", GUIDE)], indirect=["guarded"])
+ENOUGH = [pytest.param("1.1.2", LEAST, marks=pytest.mark.soak), ("1.7.7", LEAST), ("1.11.3", GUIDE)]
+
+
+@pytest.mark.parametrize(("guarded", "policy"), ENOUGH, indirect=["guarded"])
 def test_the_policy_of_the_guide_is_enough_to_drain_and_to_release(guarded: SimulatedCluster, tmp_path: Path, policy: str) -> None:
     assert 'capabilities = ["read-job"]' in LEAST and "agent" not in LEAST and "operator" in GUIDE
     give(guarded, policy)

@@ -181,6 +181,7 @@ def test_what_another_installation_has_made_is_not_written_over(store: Store, tm
     assert policy(store) == kept
 
 
+@pytest.mark.soak
 def test_a_user_of_somebody_elses_gets_no_key(store: Store, tmp_path: Path) -> None:
     client(store, "iam").create_user(UserName=NAME)
     played = go(store, tmp_path)
@@ -219,6 +220,7 @@ def test_what_does_not_go_together_is_told_first(store: Store, tmp_path: Path, g
     assert store.users() == {} and groups(store) == []
 
 
+@pytest.mark.soak
 def test_a_file_with_the_key_of_somebody_else_beside_it_is_refused(store: Store, tmp_path: Path) -> None:
     assert go(store, tmp_path).code == 0
     own = (tmp_path / "key").read_text().replace("[default]", "[circleci]")

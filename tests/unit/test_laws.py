@@ -62,7 +62,7 @@ SUBJECTS: list[Subject] = [
     *telegraf.subjects(),
     *vms.subjects(),
 ]
-READINGS_KILLED = 12  # between readings a run is killed so often; beside writes always
+READINGS_KILLED = 6  # between readings a run is killed so often; beside writes always
 READINGS: list[Reading] = [
     *images.readings(),
     *google_images.readings(),
