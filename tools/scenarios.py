@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the serverops.circleci authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Play the Molecule scenarios; those on hosts of their own only where hosts can be started, else say that they were not. `--long`: those of minutes."""
+"""Play the Molecule scenarios; those on hosts of their own only where hosts can be started, else say that they were not. `--long`: those of a long run."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ sys.path[:0] = [str(ROOT / "tests")]
 from lab.hosts.image import why_not  # noqa: E402
 
 SHARED = "../hosts/prepare.yml"
-LONG = ("kots_disaster_recovery",)  # minutes: what it plays, the integration tests play too
+LONG = ("kots_disaster_recovery", "vm_service_aws", "vm_service_gcp")  # what these play, the integration tests play too
 
 
 def on_hosts(root: Path) -> list[str]:
@@ -31,7 +31,7 @@ def command(root: Path, reason: str) -> list[str]:
 
 
 def long_commands() -> list[list[str]]:
-    """One for each scenario of minutes."""
+    """One for each scenario of a long run."""
     return [["molecule", "test", "--scenario-name", name] for name in LONG]
 
 

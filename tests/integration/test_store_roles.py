@@ -69,6 +69,10 @@ def test_a_key_whose_secret_is_lost_is_told_and_another_is_made_where_it_is_want
     secret = (tmp_path / "key").read_text().split("aws_secret_access_key=")[1].strip()
     assert secret and secret not in played.output
     assert (tmp_path / "key").stat().st_mode & 0o777 == 0o600
+    with (tmp_path / "key").open("a") as more:
+        more.write("[other]\naws_access_key_id=AKIASOMEBODY\naws_secret_access_key=theirs\n")
+    played = go(store, tmp_path)
+    assert played.code != 0 and "such as the keys of several profiles" in " ".join(played.output.split()), played.output
 
 
 def test_a_role_needs_no_key_and_is_quiet_the_second_time(store: Store, tmp_path: Path) -> None:

@@ -20,8 +20,7 @@ from ansible_collections.serverops.circleci.plugins.module_utils.transport impor
 
 NAMES = ("kubectl-kots", "kots")
 # What it needs to run, to reach the API from within a pod or through a proxy, and to fetch credentials that its kubeconfig only names.
-ENVIRONMENT = ("PATH", "HOME", "LANG", "LC_", "TMPDIR", "KUBERNETES_SERVICE_", "AWS_", "GOOGLE_", "CLOUDSDK_", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY")
-LOWER = ("http_proxy", "https_proxy", "no_proxy")
+ENVIRONMENT = (*detached.BASICS, "KUBERNETES_SERVICE_", "AWS_", "GOOGLE_", "CLOUDSDK_", *detached.PROXIES)
 
 
 class ProgramClient:
@@ -69,7 +68,7 @@ class ProgramClient:
             argv += ["--context", self._connection.context]
         if self._connection.impersonate_user:
             argv += ["--as", self._connection.impersonate_user]
-        program.start(argv, detached.environment((*ENVIRONMENT, *LOWER)), kept)
+        program.start(argv, detached.environment(ENVIRONMENT), kept)
 
     def lives(self, mark: Mark) -> Optional[bool]:
         """Whether it runs; None where the mark is of another machine."""
