@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Optional, Union
 
@@ -58,8 +58,7 @@ class Identity:
 class PairState:
     """What was found. `wanted` is None where there is nothing to install; `served` is the leaf at the endpoint, `unserved` why there is none to see.
 
-    `keepable`: the stored pair is there with its key; `left`: a run that was killed has left files; `others`: notes of other changes wait;
-    `console_current`: whether the console has the wanted pair, where that was asked.
+    `keepable`: the stored pair is there with its key; `left`: a run that was killed has left files; `others`: notes of other changes wait.
     """
 
     wanted: Optional[Identity] = None
@@ -74,7 +73,7 @@ class PairState:
     unserved: str = ""
     left: bool = False
     others: bool = False
-    console_current: Optional[bool] = None
+    console_current: Optional[bool] = None  # has the wanted pair; None where that was not asked
 
 
 @dataclass(frozen=True)
@@ -119,27 +118,35 @@ def pair_spec(params: Mapping[str, Any]) -> PairSpec:
         if not params[name]:
             raise BadInput(f"{name} is needed for state present; give its PEM text")
     not_negative(min_days=params["min_days"])
-    names = tuple(plain(name) for name in params["host_names"] or ())
-    for name in names:
-        if not as_address(name) and ("/" in name or ":" in name or " " in name):
-            raise BadInput(f"host_names has {name!r}, which is no name of a host; give it without scheme and port")
-    port, console = PORTS[target], params["console_endpoint"]
-    if console and target == CONSOLE:
-        raise BadInput(f"console_endpoint is {console}, but with target console the place that is looked at is endpoint; leave console_endpoint out")
+    port = PORTS[target]
     return PairSpec(
         certificate=Secret(params["certificate"] or ""),
         private_key=Secret(params["private_key"] or ""),
         target=target,
         present=present,
-        host_names=names,
+        host_names=_names(params["host_names"] or ()),
         authorities=params["authorities"] or "",
         self_signed=params["self_signed"],
         order=params["chain_order"],
         min_days=params["min_days"],
         endpoint=parse_endpoint(params["endpoint"] or f"127.0.0.1:{port}", "endpoint", port),
-        console=parse_endpoint(console, "console_endpoint", PORTS[CONSOLE]) if console else None,
+        console=_beside(target, params["console_endpoint"]),
         kept=params["kept_directory"],
     )
+
+
+def _names(given: Iterable[str]) -> tuple[str, ...]:
+    names = tuple(plain(name) for name in given)
+    for name in names:
+        if not as_address(name) and set(name) & set("/: "):
+            raise BadInput(f"host_names has {name!r}, which is no name of a host; give it without scheme and port")
+    return names
+
+
+def _beside(target: str, given: Optional[str]) -> Optional[Endpoint]:
+    if given and target == CONSOLE:
+        raise BadInput(f"console_endpoint is {given}, but with target console the place that is looked at is endpoint; leave console_endpoint out")
+    return parse_endpoint(given, "console_endpoint", PORTS[CONSOLE]) if given else None
 
 
 # -- the kernel's questions ----------------------------------------------------------------------------------
@@ -170,10 +177,10 @@ def _decision(look: PairLook) -> Decision:
         return act("files of a run that was killed are left", TidyUp(spec.target))
     if state.pending:
         return settled("it is installed, and served when the app was restarted")
-    if isinstance(state.served, str) and state.served == state.wanted.leaf:
-        return settled(f"it is installed, and served at {spec.endpoint}")
     remedy = "restart the app (replicated_app, state restarted), or put the old pair back (state previous)" if spec.target == APP else "see the console's log"
     if isinstance(state.served, str):
+        if state.served == state.wanted.leaf:
+            return settled(f"it is installed, and served at {spec.endpoint}")
         return stuck(f"it is installed, but {spec.endpoint} serves another one ({state.served[:16]}); {remedy}", confirm=CONFIRM)
     if look.phases.get(spec.target, 0.0) < PATIENCE:
         return waiting(f"it is installed; {state.unserved}", phase="served", recheck=5.0)
@@ -203,8 +210,8 @@ def remember(look: PairLook) -> Json:
 
 def facts(look: PairLook) -> dict[str, Json]:
     """What is installed and what is kept, by fingerprints."""
-    state = look.state
-    return {look.spec.target: {"certificate": state.stored.leaf or None, "chain": len(state.stored.chain), "previous": state.kept.leaf or None}}
+    stored, kept = look.state.stored, look.state.kept
+    return {look.spec.target: {"certificate": stored.leaf or None, "chain": len(stored.chain), "previous": kept.leaf or None}}
 
 
 def view(look: PairLook, decisions: Mapping[str, Decision]) -> Json:
