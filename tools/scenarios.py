@@ -16,7 +16,7 @@ sys.path[:0] = [str(ROOT / "tests")]
 from lab.hosts.image import why_not  # noqa: E402
 
 SHARED = "../hosts/prepare.yml"
-LONG = ("kots_disaster_recovery", "vm_service_aws", "vm_service_gcp")  # what these play, the integration tests play too
+LONG = ("kots_disaster_recovery", "velero_gcp", "vm_image", "vm_service_aws", "vm_service_gcp")  # what these play, the integration tests play too
 
 
 def on_hosts(root: Path) -> list[str]:

@@ -173,6 +173,12 @@ def test_f86_a_restart_for_another_change_that_fails_puts_no_earlier_pair_back(h
     assert played.code != 0 and "was served before this restart and stays installed" in played.output, played.output
     assert "TASK [serverops.circleci.services_certificates : Install the old pair]" not in played.output
     assert (host.count("import"), host.count("create")) == (imports, made + 1)
+    host.trouble("")
+    for act in ("stop", "start"):  # by a person, who has found what it was
+        assert host.run("replicatedctl", "app", act, "--attach").code == 0
+    healed = install(host, two)
+    assert healed.code == 0 and served(host) == two.fingerprint and host.count("import") == imports, healed.output
+    assert list((host.directory / "notes").glob("*.json")) == []
 
 
 def test_f86_without_consent_it_is_installed_and_noted_and_nothing_restarts(host: ServicesHost) -> None:

@@ -130,7 +130,6 @@ def test_what_does_not_go_together_is_told_first(google: Google, tmp_path: Path,
     assert google.ask("accounts") == {}
 
 
-@pytest.mark.soak
 def test_settings_of_3x_are_found_by_title_deployed_and_quiet(google: Google, site: Site, tmp_path: Path) -> None:
     given = {"cluster": site.server.url, "token": site.token, "vm_service_gcp_settings": "kots", "vm_service_gcp_zone": "europe-west1-b"}
     given |= {"vm_service_gcp_network": "circleci", "vm_service_gcp_wanted": {"prescaled": {"linux": 1}}}

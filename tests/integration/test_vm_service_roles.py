@@ -272,6 +272,7 @@ def test_which_key_goes_into_the_settings(tmp_path: Path, identity: str, text: s
 # -- settings ------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.soak
 def test_settings_of_3x_are_found_by_title_deployed_and_quiet(site: Site, tmp_path: Path) -> None:
     wanted = {"prescaled": {"Linux": 2}, "custom_configuration": "fine: tuned\n"}
     given = {"cluster": site.server.url, "token": site.token, "vm_service_aws_settings": "kots", "vm_service_aws_wanted": wanted}
