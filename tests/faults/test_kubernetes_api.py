@@ -168,10 +168,11 @@ def test_a_version_that_is_forgotten_while_the_api_restarts_is_listed_again(serv
 def test_rights_that_are_taken_away_are_told_and_their_return_is_seen(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(watch_client, "REFUSED_PAUSE", 0.2)
     server.state.users["limited"] = READER
+    server.state.faults.cut(where="GET")
     with Mirror(client_of(server, api_key="limited"), CONFIG_MAP, "lab") as mirror:
         mirror.items()
+        check_soon(lambda: bool(server.state.faults.struck))  # the watch stands, and is the one that is cut
         server.state.users["limited"] = User("reader")
-        server.state.faults.cut(where="GET")
         put(server, "b")
         with pytest.raises(NotPermitted, match="watch on configmaps in namespace lab"):
             mirror.wait(5.0)
