@@ -76,6 +76,10 @@ class GcpClient:
                 return
             token = {"pageToken": str(page["nextPageToken"])}
 
+    def entries(self, service: str, path: str, key: str, **query: str) -> Iterator[Json]:
+        """What all pages of a list have below `key`."""
+        return (one for page in self.pages(service, path, **query) for one in page.get(key) or ())
+
     def write(self, method: str, service: str, path: str, body: Optional[Json] = None, query: Optional[Mapping[str, str]] = None) -> Json:
         """Asked once. Raises a CollectionError for every answer that is none of success."""
         import requests

@@ -5,11 +5,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from urllib.parse import quote
 
 from ansible_collections.serverops.circleci.plugins.module_utils.core.errors import doing
-from ansible_collections.serverops.circleci.plugins.module_utils.core.shapes import Json
 from ansible_collections.serverops.circleci.plugins.module_utils.gcp.client import GcpClient
 from ansible_collections.serverops.circleci.plugins.module_utils.gcp.dns_model import DnsSpec, Zone, names_in_change, records_from_api, zone_from_api
 from ansible_collections.serverops.circleci.plugins.module_utils.gcp.dns_record import DnsState, SetRecord
@@ -33,7 +31,7 @@ class DnsPort:
             if len(zones) != 1:
                 return DnsState(zones)
             place = f"{self._zones}/{zones[0].name}"
-            found = {name: tuple(records_from_api(one) for one in self._pages(f"{place}/rrsets", "rrsets", name=name)) for name in self._spec.names}
+            found = {name: tuple(map(records_from_api, self._client.entries(DNS, f"{place}/rrsets", "rrsets", name=name))) for name in self._spec.names}
             latest = self._client.read("GET", DNS, f"{place}/changes", query=CHANGES).get("changes") or ()
         return DnsState(zones, found, frozenset().union(*(names_in_change(one) for one in latest if one.get("status") != "done")))
 
@@ -43,11 +41,8 @@ class DnsPort:
         if not wanted.endswith("."):
             one = self._client.find(DNS, f"{self._zones}/{wanted}")
             return (zone_from_api(one),) if one else ()
-        found = [zone_from_api(one) for one in self._pages(self._zones, "managedZones", dnsName=wanted)]
+        found = [zone_from_api(one) for one in self._client.entries(DNS, self._zones, "managedZones", dnsName=wanted)]
         return tuple(zone for zone in found if zone.public and zone.dns_name == wanted)
-
-    def _pages(self, path: str, what: str, **query: str) -> Iterator[Json]:
-        return (one for page in self._client.pages(DNS, path, **query) for one in page.get(what) or ())
 
     def apply(self, step: SetRecord) -> None:
         """One change, which Google makes as a whole or not at all; what is to go must be there as it was seen."""

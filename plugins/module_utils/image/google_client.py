@@ -110,7 +110,7 @@ class Compute:
             return self._client.read("GET", COMPUTE, path, query={"optionsRequestedPolicyVersion": "3"})
 
     def _pages(self, path: str, **query: str) -> list[Json]:
-        return [one for page in self._client.pages(COMPUTE, path, **query) for one in page.get("items") or ()]
+        return list(self._client.entries(COMPUTE, path, "items", **query))
 
     # -- acting ----------------------------------------------------------------------------------------------
 

@@ -102,6 +102,8 @@ class CertificatePort:
         """Whether a run for the console would find nothing to do; False where that cannot be seen."""
         if self._spec.console is None:
             return None
+        if wanted is None:  # refused: the console need not be asked
+            return False
         place = PLACES[CONSOLE](self._client, self._kept)
         try:
             return place.stored(self._leaf_at(self._spec.console))[0] == wanted and not place.left()

@@ -29,7 +29,7 @@ class Gce:
         """All that carry the labels."""
         labels = " AND ".join(f"labels.{key}={value}" for key, value in sorted(self._spec.marks.items()))
         with doing(f"list the machines of the VM service in {self._spec.zone}"):
-            found = [vm_from_gce(one) for page in self._client.pages(COMPUTE, self._path, filter=labels) for one in page.get("items") or ()]
+            found = [vm_from_gce(one) for one in self._client.entries(COMPUTE, self._path, "items", filter=labels)]
         return sorted(found, key=lambda vm: (vm.launched, vm.id))
 
     def terminate(self, vm: str) -> None:
