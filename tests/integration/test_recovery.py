@@ -145,6 +145,13 @@ def test_names_are_not_moved_away_from_an_installation_that_answers(recovered: D
         assert f"something still answers at {OLD[0]} port {port}" in journal["message"] and recovered.names.resolve(DOMAIN) == [OLD[0]]
 
 
+@pytest.mark.soak
+def test_names_are_moved_once_nobody_answers_there(recovered: Disaster) -> None:
+    recovered.names.change(DOMAIN, "A", OLD[0])
+    journal, played = recovered.restored()
+    assert states(journal)["dns"] == "done" and recovered.names.resolve(DOMAIN) != [OLD[0]]
+
+
 WRONG = [
     ({}, "give kots_disaster_recovery_backup"),
     ({"backup": "one", "confirm": "two"}, "kots_disaster_recovery_confirm must be one"),
