@@ -17,6 +17,8 @@ from ansible_collections.serverops.circleci.plugins.module_utils.velero import c
 from ansible_collections.serverops.circleci.plugins.module_utils.velero.install_state import Seen
 from ansible_collections.serverops.circleci.plugins.module_utils.velero.manifests import Wanted
 
+REREADS = 5  # of an object that is written between our reading it and our asking what it would become
+
 
 @dataclass(frozen=True)
 class Plan:
@@ -37,12 +39,11 @@ class Planner:
 
     def plan(self, wanted: Wanted, live: Optional[Json]) -> Plan:
         """What is to be done to it. Reads only: a dry run stores nothing."""
-        version = str(((live or {}).get("metadata") or {}).get("resourceVersion") or "")
         known = self._plans.get(wanted.item)
-        if known and known[0] == version and known[1].body == wanted.body:
+        if known and known[0] == _version(live) and known[1].body == wanted.body:
             return known[2]
         made = self._plan(wanted, live)
-        self._plans[wanted.item] = (version, wanted, made)
+        self._plans[wanted.item] = (_version(made.live), wanted, made)
         return made
 
     def live(self, wanted: Wanted) -> Optional[Json]:
@@ -69,9 +70,9 @@ class Planner:
     def _trimmed(self, wanted: Wanted) -> Optional[Json]:
         """The object as it stands, with nothing left over; read and tried again where a controller wrote its status in between."""
         for last in (False, False, True):
-            live = self.live(wanted)
-            plan = self._plan(wanted, live)
+            plan = self._plan(wanted, self.live(wanted))
             self._may(plan.seen)
+            live = plan.live
             if live is None or plan.planned is None or plan.final is None or plan.planned == plan.final:
                 return live
             patch = compare.merge_patch(compare.content(live), compare.content(plan.final))
@@ -88,6 +89,15 @@ class Planner:
             raise Refused(f"others manage what would have to change: {'; '.join(seen.foreign)}")
 
     def _plan(self, wanted: Wanted, live: Optional[Json]) -> Plan:
+        """Of the object as it stood when the API was asked: what a controller notes between our reading and that is no change of ours."""
+        made = self._plan_beside(wanted, live)
+        for _again in range(REREADS):
+            if _version(made.planned) in ("", _version(made.live)):
+                break
+            made = self._plan_beside(wanted, self.live(wanted))
+        return made
+
+    def _plan_beside(self, wanted: Wanted, live: Optional[Json]) -> Plan:
         blank = Seen(wanted.item, wanted.stage, there=live is not None, established=live is None or wanted.stage > 0 or crds.is_established(live))
         if live is None:
             return Plan(blank)
@@ -128,3 +138,8 @@ class Planner:
             others = sorted(name for name in compare.owners(live, path) if not compare.is_guides(name, FIELD_MANAGER))
             found += [f"{compare.shown(path)} of {name}" for name in others]
         return tuple(found)
+
+
+def _version(item: Optional[Json]) -> str:
+    """Its resourceVersion, which a dry run tells too: of the object that it began with."""
+    return str(((item or {}).get("metadata") or {}).get("resourceVersion") or "")

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import json
 import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +19,8 @@ from unit.laws.velero import CANARY, WISH
 from unit.laws.velero_world import BUCKET, OTHER, Cluster
 from unit.plugins.module_utils.velero.wishes import ROLE
 from unit.plugins.modules.indoors import check_options, module, process, returned
+
+from lab.kubernetes.api import Request
 
 NAME = "velero_install"
 DOOR = module(NAME).DOOR
@@ -122,8 +126,6 @@ def foreign(world: Cluster) -> None:
     """Somebody else's tool moved the bucket."""
     path = "/apis/velero.io/v1/namespaces/velero/backupstoragelocations/default"
     headers = {"authorization": f"Bearer {world.token}", "content-type": "application/merge-patch+json", "user-agent": "kotsadm/v1"}
-    from lab.kubernetes.api import Request
-
     world.api.handle(Request("PATCH", path, {}, headers, json.dumps({"spec": {"objectStorage": {"bucket": BUCKET + "-kots"}}}).encode()))
 
 
@@ -254,3 +256,30 @@ def test_bad_input_is_one_sentence_and_changes_nothing(wrong: dict[str, Any], wo
 def test_a_process_wants_its_required_options() -> None:
     found = process(NAME, version="1.6.3")
     assert found["failed"] and "bucket" in found["msg"] and "provider" in found["msg"]
+
+
+class Noted(Cluster):
+    """The Deployment's controller notes another revision between our reading and our asking what an apply would make of it, the first few times."""
+
+    notes = 1
+
+    @contextmanager
+    def _around(self, asked: Request) -> Iterator[None]:
+        if "dryRun" in asked.query and asked.path.endswith("/deployments/velero") and self.notes:
+            self.notes -= 1
+            item = json.loads(json.dumps(self.object("deployments.apps", "velero")))
+            item["metadata"]["annotations"] = {**(item["metadata"].get("annotations") or {}), "lab/noted": str(self.clock.now())}
+            self.state.put("deployments.apps", "velero", "velero", item)
+        with super()._around(asked):
+            yield
+
+
+@pytest.mark.parametrize("notes", [1, 2])
+def test_what_a_controller_notes_meanwhile_is_no_change_of_ours(notes: int) -> None:
+    world = Noted("1.6.3")
+    world.notes = 0
+    run(world)
+    world.notes = notes
+    again = run(world)
+    assert (again["changed"], again["steps"], world.journal) == (False, [], [])
+    assert world.notes == 0
