@@ -85,7 +85,7 @@ options:
     default: true
   root:
     description:
-      - Folder that stands for C(/), for a system that is being built.
+      - Folder that stands for C(/), for a system that is being built. Its store is made anew by its own program, in C(chroot).
     type: path
     default: /
   restart:

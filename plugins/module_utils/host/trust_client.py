@@ -43,8 +43,6 @@ def store_of(name: str, root: str) -> tuple[Store, list[str]]:
             continue
         if root == "/":
             return store, [program, *store.refresh]
-        if store.refresh_below:
-            return store, [program, *store.refresh_below, root]
         return store, [commands.find_program("chroot") or "chroot", root, store.program, *store.refresh]
     wanted = " or ".join(store.program for family, store in STORES.items() if name in ("auto", family))
     raise BadInput(f"store is {name!r}, but {wanted} is not on PATH; install the package ca-certificates")

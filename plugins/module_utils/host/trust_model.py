@@ -29,13 +29,12 @@ class Store:
     folder: str
     bundle: str
     refresh: tuple[str, ...]
-    refresh_below: tuple[str, ...]  # for a system below another folder than /, which is put after it
     program: str
 
 
 STORES = {
-    "debian": Store(SERVICES, "/etc/ssl/certs/ca-certificates.crt", (), ("--sysroot",), "update-ca-certificates"),
-    "redhat": Store("/etc/pki/ca-trust/source/anchors", "/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem", ("extract",), (), "update-ca-trust"),
+    "debian": Store(SERVICES, "/etc/ssl/certs/ca-certificates.crt", (), "update-ca-certificates"),
+    "redhat": Store("/etc/pki/ca-trust/source/anchors", "/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem", ("extract",), "update-ca-trust"),
 }
 
 
