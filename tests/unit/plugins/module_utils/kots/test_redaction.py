@@ -35,10 +35,10 @@ def test_a_value_is_found_in_each_form(form: str) -> None:
 @pytest.mark.parametrize(
     "form",
     [
-        r'Tr0ub\u0026dor\u003c3\u003e \"\u2028é',  # as Go writes JSON by itself
-        r'Tr0ub&dor<3> \"'
+        r"Tr0ub\u0026dor\u003c3\u003e \"\u2028é",  # as Go writes JSON by itself
+        r"Tr0ub&dor<3> \""
         "\u2028é",  # with SetEscapeHTML(false), but for U+2028, and as others write it
-        r'Tr0ub&dor<3> \"\u2028\u00e9',  # as Python does
+        r"Tr0ub&dor<3> \"\u2028\u00e9",  # as Python does
     ],
 )
 def test_a_value_is_found_however_json_is_written(form: str) -> None:
