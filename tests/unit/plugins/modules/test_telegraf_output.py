@@ -21,6 +21,7 @@ from lab.replicated.services import ServicesHost
 
 NAME = "telegraf_output"
 SECRET = "5ec2e7-of-influx"
+ADDRESS = f"https://in.example .com/v1?token={SECRET}"  # a blank in a host's name
 KAFKA = '[[outputs.kafka]]\n  brokers = ["kafka.example.com:9092"]\n  topic = "circleci"\n'
 
 
@@ -68,9 +69,26 @@ def test_a_file_that_telegraf_has_not_read_yet_is_a_restart(host: ServicesHost) 
 
 def test_another_file_that_stops_telegraf_is_told_without_its_words(host: ServicesHost) -> None:
     (host.root / "etc/circleconfig/telegraf/other.conf").write_text(f'password = "{SECRET}\n')
-    result, failure = output(host, content=f'{KAFKA}  password = "{SECRET}"\n')
+    result, failure = output(host, content=f'{KAFKA}  password = "another-{SECRET}"\n')
     assert "telegraf does not run" in failure and "other.conf" in failure and SECRET not in failure + str(result)
     assert result["output"]["loaded"] is False
+
+
+QUOTED = [f"'{ADDRESS}'", f'"{ADDRESS}"', f'"""{ADDRESS}"""', f"'''\n{ADDRESS}'''"]
+
+
+@pytest.mark.parametrize("quoted", QUOTED)
+def test_an_address_is_not_told_however_it_is_quoted(host: ServicesHost, quoted: str) -> None:
+    failure = output(host, content=f"[[outputs.http]]\n  url = {quoted}\n")[1]
+    assert "outputs.http" in failure and SECRET not in failure and "invalid character" in failure
+
+
+@pytest.mark.parametrize("params", [{}, {"state": "absent", "content": None}], ids=["present", "absent"])
+def test_nor_that_of_another_file(host: ServicesHost, params: dict[str, Any]) -> None:
+    output(host)
+    (host.root / "etc/circleconfig/telegraf/other.conf").write_text(f"[[outputs.http]]\n  url = '{ADDRESS}'\n")
+    result, failure = output(host, **{"content": KAFKA + "# anew\n", **params})
+    assert "outputs.http" in failure and SECRET not in failure + str(result)
 
 
 def test_without_a_restart_only_the_file_is_looked_at(tmp_path: Path) -> None:
