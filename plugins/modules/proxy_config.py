@@ -80,7 +80,7 @@ options:
     default: {}
 extends_documentation_fragment:
   - serverops.circleci.restart_notes
-  - serverops.circleci.wait
+  - serverops.circleci.wait.nothing
   - serverops.circleci.attributes
   - serverops.circleci.attributes.changes
   - serverops.circleci.attributes.host
@@ -187,7 +187,7 @@ def port(params: Params, spec: HostSpec, _task: Task, clock: Clock) -> FilesPort
     return FilesPort(spec, params["restart_notes"], clock)
 
 
-DOOR = Door(options={**OPTIONS, **RESTART_NOTES}, rules=files, spec=proxy_spec, port=port)
+DOOR = Door(options={**OPTIONS, **RESTART_NOTES}, rules=files, spec=proxy_spec, port=port, waits=False)
 
 
 def main() -> None:

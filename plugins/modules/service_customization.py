@@ -93,7 +93,7 @@ options:
     default: /etc/environment
 extends_documentation_fragment:
   - serverops.circleci.restart_notes
-  - serverops.circleci.wait
+  - serverops.circleci.wait.nothing
   - serverops.circleci.attributes
   - serverops.circleci.attributes.changes
   - serverops.circleci.attributes.host
@@ -191,7 +191,7 @@ def port(params: Params, spec: HostSpec, _task: Task, clock: Clock) -> FilesPort
     return FilesPort(spec, params["restart_notes"], clock)
 
 
-DOOR = Door(options={**OPTIONS, **RESTART_NOTES}, rules=files, spec=customization_spec, port=port)
+DOOR = Door(options={**OPTIONS, **RESTART_NOTES}, rules=files, spec=customization_spec, port=port, waits=False)
 
 
 def main() -> None:

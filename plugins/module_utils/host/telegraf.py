@@ -113,7 +113,9 @@ def _decision(look: TelegrafLook) -> Decision:
     if refused:
         return stuck(refused[0])
     if not state.as_wanted:
-        return act("the file differs", WriteOutput(spec.path, spec.content is None))
+        # In one go with the restart, so that both are done also where nobody waits for what Telegraf says.
+        restart = [RestartTelegraf(spec.path, spec.container)] if spec.restart else []
+        return act("the file differs", WriteOutput(spec.path, spec.content is None), *restart)
     if not spec.restart or state.container is None:
         return settled("as wanted; Telegraf was not asked")
     if state.container.stale:
