@@ -104,7 +104,7 @@ class FilesPort:
                 there.hindrance,
                 misread,
                 self._left_alone(wish),
-                tuple(assignments.remarks(wanted)) if shell else (),
+                (*(assignments.remarks(wanted) if shell else ()), *_open_to_all(there, wish)),
             )
 
     def _left_alone(self, wish: FileWish) -> str:
@@ -132,6 +132,15 @@ def _access(found_as: Found, wish: AccessWish) -> Json:
     has, there = found_as.access, found_as.data is not None
     values = {"mode": f"{has.mode:04o}" if there and has.mode is not None else None, "owner": has.uid if there else None, "group": has.gid if there else None}
     return {key: values[key] for key in _wanted_access(wish)}
+
+
+def _open_to_all(there: Found, wish: FileWish) -> tuple[str, ...]:
+    """That everybody may read what nobody shall see; whoever asks for a mode has thought of it."""
+    secret = any(wish.values[name] for name in wish.hidden)
+    if not secret or there.data is None or wish.access.mode is not None or not (there.access.mode or 0) & 0o004:
+        return ()
+    words = "it holds values of secret_variables, and every user of the host may read it"
+    return (f"{words} (mode {there.access.mode:04o}); give a mode, such as '0640', and the group that is to read it",)
 
 
 def _wanted_access(wish: AccessWish) -> Json:

@@ -102,6 +102,7 @@ class HostState:
 def access_wish(params: Mapping[str, Any]) -> AccessWish:
     """From the options mode, owner and group. Raises BadInput."""
     mode = params.get("mode")
-    if mode is not None and not re.fullmatch(r"0?[0-7]{3}", str(mode)):
-        raise BadInput(f"mode is {mode!r}, which is no octal number of a file's mode; give it in quotes, such as '0640'")
+    # Without quotes YAML reads 0640 as the number 416, which in octal is a file that everybody may write to. So the leading 0 must be there.
+    if mode is not None and not re.fullmatch(r"0[0-7]{3}", str(mode)):
+        raise BadInput(f"mode is {mode!r}, but it must be an octal number of four digits that begins with 0; give it in quotes, such as '0640'")
     return AccessWish(None if mode is None else int(str(mode), 8), params.get("owner"), params.get("group"))
