@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.serverops.circleci.plugins.module_utils.door import WAIT_OPTIONS
-from ansible_collections.serverops.circleci.plugins.module_utils.host import files_client
+from ansible_collections.serverops.circleci.plugins.module_utils.host import readers_client
 from unit.plugins.modules.host_doors import change, notes, snapshot
 from unit.plugins.modules.indoors import check_options, module, returned
 
@@ -149,7 +149,7 @@ def test_a_shell_that_reads_another_value_fails_the_task(tmp_path: Path, paths: 
     liar = tmp_path / "sh"
     liar.write_text("#!/bin/sh\nexec printf 'A=2\\0'\n")
     liar.chmod(0o755)
-    monkeypatch.setattr(files_client.commands, "find_program", lambda *_names: str(liar))
+    monkeypatch.setattr(readers_client.commands, "find_program", lambda *_names: str(liar))
     result, failure = change(NAME, tmp_path, **paths, variables={"A": "1"})
     assert "a shell reads A in" in failure and "no restart of app is asked for" in failure and notes(tmp_path) == ()
     liar.write_text("#!/bin/sh\nexit 2\n")
