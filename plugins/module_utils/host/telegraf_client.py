@@ -23,6 +23,7 @@ from ansible_collections.serverops.circleci.plugins.module_utils.host.telegraf i
     TelegrafSpec,
     TelegrafState,
     error_lines,
+    holds_secret,
     loaded_outputs,
     spec_warnings,
 )
@@ -50,7 +51,7 @@ def telegraf_spec(params: Mapping[str, Any]) -> TelegrafSpec:
     text = re.sub(r"\r+\n", "\n", params["content"]).rstrip("\n") + "\n"
     data = _parsed(text)
     outputs = _tables(data)
-    return TelegrafSpec(content=Secret(text), outputs=outputs, warnings=spec_warnings(data), **shared)
+    return TelegrafSpec(content=Secret(text), outputs=outputs, warnings=spec_warnings(data), secret=holds_secret(data), **shared)
 
 
 def _parsed(text: str) -> dict[str, Any]:
@@ -97,7 +98,8 @@ class TelegrafPort:
             content = self._spec.content
             same = text is None if content is None else text == content.reveal() and found.has(access_of(self._spec.access))
             container = self._container() if self._spec.restart else None
-            return TelegrafState(text is not None, same, _outputs_of(text), found.hindrance, container)
+            bare = self._spec.access.mode is None and (text is None or bool((found.access.mode or 0) & 0o004))
+            return TelegrafState(text is not None, same, _outputs_of(text), found.hindrance, container, bare)
 
     def apply(self, step: Any) -> None:
         """Write the file, or restart Telegraf."""

@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 from ansible_collections.serverops.circleci.plugins.module_utils import door
 from ansible_collections.serverops.circleci.plugins.module_utils.core.errors import CollectionError
+from unit.plugins.modules.host_doors import Systemd
 from unit.plugins.modules.indoors import check_options, module, process, returned
 
 from lab.certificates import Made, authority, key_of, server
@@ -62,6 +63,16 @@ def changed(system: TrustedSystem, check: bool = False, clock: Any = None, **par
     except CollectionError as error:
         return {}, str(error)
     return door.result_of(outcome), outcome.failure
+
+
+def test_a_note_goes_away_once_its_unit_was_restarted(system: TrustedSystem, change: Change, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    systemd, params = Systemd(tmp_path, monkeypatch), {"certificates": ROOT.pem, "restart": "nomad"}
+    assert change(**params)[0]["restart_required"] and change(**params)[0]["steps"] == []
+    systemd.started("nomad.service", datetime.now(timezone.utc) + timedelta(minutes=1))
+    predicted, _failure = change(check=True, **params)
+    result, failure = change(**params)
+    assert failure == "" and result["steps"] == predicted["steps"] == [{"step": "clear", "id": "authorities", "note": "authorities corporate"}]
+    assert (result["restart_required"], predicted["restart_required"]) == (False, False) and not change(**params)[0]["changed"]
 
 
 def test_documentation_and_code_tell_the_same_options() -> None:
