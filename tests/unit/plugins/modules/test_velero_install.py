@@ -5,15 +5,18 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import pytest
 from ansible_collections.serverops.circleci.plugins.module_utils.door import WAIT_OPTIONS
+from ansible_collections.serverops.circleci.plugins.module_utils.velero import install_client
 from unit.laws.running import module_run
 from unit.laws.velero import CANARY, WISH
 from unit.laws.velero_world import BUCKET, OTHER, Cluster
@@ -177,6 +180,40 @@ def test_the_password_is_never_replaced_once_something_was_written(given: str | 
         assert "repository_password differs" in result["msg"] and given not in result["msg"] and world.journal == []
     else:
         assert result["repository_password"] == "default" and "everybody knows" in result["warnings"][0]
+
+
+@contextmanager
+def before_the_password(act: Callable[[], Any]) -> Iterator[None]:
+    """Something happens after the look and before the password is written, once."""
+    real, left = install_client.InstallPort.apply, [act]
+
+    def apply(self: Any, step: Any) -> None:
+        if left and step.item == "Secret velero-repo-credentials":
+            left.pop()()
+        real(self, step)
+
+    with mock.patch.object(install_client.InstallPort, "apply", apply):
+        yield
+    assert not left, "it was never to be written"
+
+
+def test_a_password_is_not_replaced_that_something_was_written_with_a_moment_ago() -> None:
+    world, before = Cluster("1.6.3").guide(), {"repository-password": "c3RhdGljLXBhc3N3MHJk"}  # Velero's own
+    world.state.put("secrets", "velero", "velero-repo-credentials", {"metadata": {}, "type": "Opaque", "data": before})
+    with before_the_password(lambda: world.state.put("backups.velero.io", "velero", "b1", {"metadata": {}, "spec": {}})):
+        result = run(world)
+    assert not result.get("failed"), result
+    assert world.object("secrets", "velero-repo-credentials")["data"] == before and result["repository_password"] == "default"
+    assert "Secret velero-repo-credentials" not in [step["id"] for step in result["steps"]]
+
+
+def test_a_password_is_not_replaced_that_somebody_set_a_moment_ago() -> None:
+    world = Cluster("1.6.3").guide()
+    data = {"repository-password": base64.b64encode(b"somebody's own, and long").decode()}
+    with before_the_password(lambda: world.state.put("secrets", "velero", "velero-repo-credentials", {"metadata": {}, "type": "Opaque", "data": data})):
+        result = run(world)
+    assert not result.get("failed"), result
+    assert world.object("secrets", "velero-repo-credentials")["data"] == data
 
 
 def test_a_bucket_that_is_not_there_fails_with_its_cause() -> None:
