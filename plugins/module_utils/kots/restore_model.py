@@ -206,7 +206,7 @@ def mark_manifest(mark: Mark, name: str, namespace: str) -> Json:
 
 
 def volume_restore_from_api(data: Any) -> VolumeRestore:
-    """A PodVolumeRestore."""
+    """A PodVolumeRestore. Every version labels it with the uid of its Restore (newPodVolumeRestore in Velero's source; not recorded)."""
     spec, status = data.get("spec") or {}, data.get("status") or {}
     pod, progress = spec.get("pod") or {}, status.get("progress") or {}
     return VolumeRestore(
