@@ -121,6 +121,8 @@ options:
       - Without it such a one is taken for dead after 15 minutes without a word.
     type: bool
     default: false
+notes:
+  - With O(wait=false) what is due now is done once, which is one step in each run. So it takes several runs to come to V(restore).
 extends_documentation_fragment:
   - serverops.circleci.kubernetes
   - serverops.circleci.cloud
