@@ -24,6 +24,7 @@ from unit.plugins.module_utils.velero.wishes import ROLE
 from unit.plugins.modules.indoors import check_options, module, process, returned
 
 from lab.kubernetes.api import Request
+from lab.kubernetes.state import Change
 
 NAME = "velero_install"
 DOOR = module(NAME).DOOR
@@ -222,6 +223,29 @@ def test_a_bucket_that_is_not_there_fails_with_its_cause() -> None:
     result = run(world, **NEWER)
     assert "NoSuchBucket" in result["msg"] and "the bucket does not exist" in result["msg"]
     assert (result["verdict"], result["location"]["phase"]) == ("failed", "Unavailable")
+
+
+def test_the_last_word_of_the_old_server_is_not_taken_for_the_new_ones() -> None:
+    """It looks once more while it goes, at the bucket that it knows; the new server looks later, and finds none."""
+    world = Cluster("1.14.0")
+    assert not run(world, **NEWER).get("failed")
+    old = world.velero.serves
+
+    def begin() -> None:
+        world.velero.locations.core.every(10.0, world.velero.locations.look, 40.0)
+        world.velero.locations.checked.clear()
+
+    def last_word(change: Change) -> None:
+        if change.key[0] == "pods" and change.type == "DELETED" and change.object["metadata"]["uid"] == old:
+            body = json.loads(json.dumps(world.object("backupstoragelocations.velero.io", "default")))
+            body["status"].update(phase="Available", lastValidationTime=world.state.stamp())
+            world.state.put("backupstoragelocations.velero.io", "velero", "default", body)
+
+    world.velero.locations.begin = begin  # type: ignore[method-assign]
+    world.state.controllers.append(last_word)
+    world.store.buckets.pop(OTHER)
+    result = run(world, **NEWER, flags={"default-backup-ttl": "48h"})
+    assert result.get("failed") and "NoSuchBucket" in result["msg"], result["reason"]
 
 
 def test_agents_without_room_are_named() -> None:
