@@ -162,14 +162,16 @@ class ConsoleAdapter(requests.adapters.BaseAdapter):
         super().__init__()
         self._world = world
 
-    def send(self, request: requests.PreparedRequest, *_args: Any, **_more: Any) -> requests.Response:
+    def send(self, request: requests.PreparedRequest, *_args: Any, timeout: Any = None, **_more: Any) -> requests.Response:
         world, path = self._world, str(request.path_url)
         with world.tap.around(f"{request.method} {path}", before=request.method != "GET"):
             body = request.body.encode() if isinstance(request.body, str) else request.body or b""
             world.told.append((str(request.method), path))
             answer = world.console.ask(str(request.method), path, {name.lower(): str(value) for name, value in request.headers.items()}, body)
-            if answer.after:
-                world.clock.sleep(answer.after)
+            patience = timeout[1] if isinstance(timeout, tuple) else timeout
+            world.clock.sleep(min(answer.after, patience or answer.after))
+            if patience and answer.after > patience:
+                raise requests.ReadTimeout("no answer yet")
             if answer.close:
                 raise requests.ConnectionError("lost")
         return _response(request, answer)
