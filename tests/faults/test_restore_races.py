@@ -239,8 +239,8 @@ def test_volumes_of_another_backups_restore_are_no_proof_of_this_one() -> None:
     assert result["failed"] and result["verdict"] == "incomplete" and "not whole" in result["msg"] and len(result["lost_volumes"]) == 1
 
 
-@pytest.mark.parametrize("progress", [{"totalBytes": 1, "bytesDone": 1}, {}])
-def test_a_volume_with_fewer_bytes_than_the_backup_has_is_not_whole(progress: Json) -> None:
+@pytest.mark.parametrize("progress", [{"totalBytes": 9, "bytesDone": 1}, {}])
+def test_a_volume_of_which_not_all_bytes_came_is_not_whole(progress: Json) -> None:
     world = damaged()
     assert restore(world)["verdict"] == "restored"
     key = next(key for key, body in world.state.objects.items() if key[0] == "podvolumerestores.velero.io" and "postgresql" in json.dumps(body))

@@ -147,6 +147,7 @@ class Copy:
     done: int = 0
     total: int = 0
     message: str = ""
+    snapshot: str = ""
 
 
 @dataclass(frozen=True)
@@ -186,7 +187,7 @@ def _volume(one: PodVolumeBackup, seen: Seen) -> str:
         return f"{words} was not restored"
     if copy.phase != "Completed":
         return f"{words} was not restored: {copy.phase or 'New'}" + (f" ({copy.message[:160]})" if copy.message else "")
-    if copy.done < copy.total or copy.total < (one.bytes_total or 0):
+    if not one.is_back(copy.snapshot, copy.done, copy.total):
         return f"{words} came back with {copy.done} of {one.bytes_total} bytes"
     return ""
 

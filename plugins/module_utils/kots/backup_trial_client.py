@@ -186,4 +186,5 @@ def copy_from_api(data: Any) -> Copy:
         int(progress.get("bytesDone") or 0),
         int(progress.get("totalBytes") or 0),
         str(status.get("message") or ""),
+        str(spec.get("snapshotID") or ""),
     )

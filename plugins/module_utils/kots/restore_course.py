@@ -122,9 +122,9 @@ def lost_volumes(look: RestoreLook) -> list[str]:
 
 
 def is_whole(one: VolumeRestore, kept: PodVolumeBackup) -> bool:
-    """It is this one's, and all of its bytes came back, as many as the backup has."""
+    """It is this one's, and all of its bytes came back."""
     same = (one.namespace, one.pod, one.volume) == (kept.pod_namespace, kept.pod, kept.volume)
-    return same and one.phase == "Completed" and (one.done or 0) >= (one.total or 0) >= (kept.bytes_total or 0)
+    return same and one.phase == "Completed" and kept.is_back(one.snapshot, one.done or 0, one.total or 0)
 
 
 def must_keep(look: RestoreLook) -> bool:

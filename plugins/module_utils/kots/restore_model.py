@@ -113,6 +113,7 @@ class VolumeRestore:
     total: Optional[int] = None
     message: str = ""
     restore_uid: str = ""
+    snapshot: str = ""
 
 
 @dataclass(frozen=True)
@@ -219,6 +220,7 @@ def volume_restore_from_api(data: Any) -> VolumeRestore:
         total=progress.get("totalBytes"),
         message=str(status.get("message") or ""),
         restore_uid=str(meta_from_api(data).labels.get("velero.io/restore-uid") or ""),
+        snapshot=str(spec.get("snapshotID") or ""),
     )
 
 

@@ -125,6 +125,14 @@ class PodVolumeBackup:
         """It ended, well or badly."""
         return self.phase in VOLUME_TERMINAL
 
+    def is_back(self, snapshot: str, done: int, total: int) -> bool:
+        """Whether a restore of `snapshot` that counted so many bytes brought all of it back.
+
+        By the snapshot, where it is told: restic counts a file with two names twice when it saves it, and once when it tells what a snapshot holds.
+        """
+        same = snapshot == self.snapshot if snapshot and self.snapshot else total >= (self.bytes_total or 0)
+        return same and done >= total and (total > 0 or not self.bytes_total)
+
 
 @dataclass(frozen=True)
 class Repository:
