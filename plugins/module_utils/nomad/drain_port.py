@@ -155,12 +155,12 @@ class DrainPort:
         if not self._targets:
             self._targets = select(self._spec.nodes, self._with_instances(nodes))
         if self._server.doubt:  # what it may see of the allocations proves nothing
-            return State(self._server, nodes, dict.fromkeys(self._targets), self._targets)
+            return State(self._server, nodes, dict.fromkeys(self._targets), self._targets, run=self._run)
         allocations, jobs = self._read_allocations(self._server, nodes)
         for item in self._targets:
             if item in nodes:
                 nodes[item] = self._filled(nodes[item], allocations.get(item))
-        return State(self._server, nodes, allocations, self._targets, jobs)
+        return State(self._server, nodes, allocations, self._targets, jobs, run=self._run)
 
     def _read_allocations(self, server: Server, nodes: dict[str, Node]) -> tuple[Found, Optional[frozenset[str]]]:
         """By the list; where that was read before the clients, builds that live on a client without a drain may be over: it is asked itself."""
