@@ -50,7 +50,7 @@ class Task:
 
 
 class Outcome(NamedTuple):
-    """How it went. `failure` is empty on success; `partial` means: a slice is over, the task is not."""
+    """How it went. `failure` is empty on success; `partial` means: a slice is over, the task is not, and `view` is what holds should nothing more be heard."""
 
     view: Json
     before: Json
@@ -230,7 +230,8 @@ class Reconciliation:
 
     def _outcome(self, failure: str = "", partial: bool = False) -> Outcome:
         self._task.timers, self._task.spent = self._timers.saved(), self._now()
-        return Outcome(self._task.last, self._task.before, self._task.after, self._task.steps, asdict(self._task), failure, partial)
+        view = self._rules.out_of_sight(self._task.last) if partial else self._task.last
+        return Outcome(view, self._task.before, self._task.after, self._task.steps, asdict(self._task), failure, partial)
 
     def _note(self) -> None:
         if self._look is not None:

@@ -393,6 +393,8 @@ def test_a_slice_ends_when_words_change_but_not_before_five_seconds() -> None:
     outcome = go(world, "long-b", "long-c", slice=True, task=Task(run="r", progress="0 of 2 done"))
     assert outcome.partial
     assert outcome.task["progress"] == "1 of 2 done"
+    assert verdicts(outcome) == {"long-b": "settled", "long-c": "unknown"}, "should this be the last that is heard"
+    assert [thing["verdict"] for thing in outcome.task["last"]["things"]] == ["settled", "unfinished"]
     assert SLICE_CHANGE <= world.clock.now() < 16
 
 
