@@ -9,6 +9,7 @@ import uuid
 from typing import Any, Callable, NamedTuple, Optional
 
 from ansible_collections.serverops.circleci.plugins.module_utils.core.clock import Clock, SystemClock
+from ansible_collections.serverops.circleci.plugins.module_utils.core.handing import packed
 from ansible_collections.serverops.circleci.plugins.module_utils.core.params import positive
 from ansible_collections.serverops.circleci.plugins.module_utils.core.reconcile import Outcome, Reconciliation, Task, Terms
 from ansible_collections.serverops.circleci.plugins.module_utils.core.shapes import Json, Port, Rules
@@ -40,9 +41,11 @@ class Door(NamedTuple):
 def run_door(door: Door) -> None:
     """main() of a module that brings about a state."""
     module = opened({**door.options, **WAIT_OPTIONS}, door.libraries)
-    with failing(module, steps=[]):  # what fails without a view fails before the first step
+    with failing(module, steps=[]):  # what fails without a view fails before the first step; of a later slice the action plugin knows those before
         outcome = reconcile(door, {**module.params, "_run": module.handed}, module.check_mode)
         result = result_of(outcome)
+        if outcome.partial:
+            result["_run"] = packed(result["_run"], module.no_log_values)
         if outcome.failure:
             module.fail_json(msg=outcome.failure, **result)
         module.exit_json(**result)
@@ -68,4 +71,4 @@ def result_of(outcome: Outcome) -> Json:
         "run": outcome.task["run"],
         "diff": {"before": outcome.before, "after": outcome.after},
     }
-    return {**result, "_partial": True, "_run": outcome.task} if outcome.partial else result
+    return {**result, "_partial": True, "_said": outcome.task["progress"], "_run": outcome.task} if outcome.partial else result

@@ -11,6 +11,7 @@ from typing import Any, Callable, NamedTuple
 from ansible.module_utils.basic import AnsibleModule, env_fallback, missing_required_lib
 from ansible_collections.serverops.circleci.plugins.module_utils.core.clock import Clock, SystemClock
 from ansible_collections.serverops.circleci.plugins.module_utils.core.errors import CollectionError
+from ansible_collections.serverops.circleci.plugins.module_utils.core.handing import unpacked
 from ansible_collections.serverops.circleci.plugins.module_utils.core.secret import passwords_in
 
 Params = Mapping[str, Any]
@@ -60,7 +61,8 @@ class SlicedModule(AnsibleModule):  # type: ignore[misc]
 
     def _load_params(self) -> None:
         super()._load_params()
-        self.handed = self.params.pop("_run", None)
+        handed = self.params.pop("_run", None)
+        self.handed = unpacked(handed) if handed else None
 
 
 class failing:

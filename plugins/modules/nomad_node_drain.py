@@ -13,6 +13,7 @@ version_added: 0.1.0
 description:
   - Closes Nomad clients for new builds and waits until every build on them has ended by itself.
   - Nothing is ever killed without O(allow_killing_builds), and nothing is called drained that was not seen empty twice, on the client's own objects.
+  - Where another run changes the deadline of a drain after this task had set it, that word stays, and this task fails and names that run.
   - Run again with the same options it goes on where it was, also after the run or the servers were killed.
   - Nomad before 0.8 has no cordon, and there a drain stops builds. A busy client is therefore left open until it is seen idle, and drained then.
   - Runs on the controller or in the execution environment, as one task for any number of clients.

@@ -132,8 +132,9 @@ def next_steps(journal: Json) -> list[Json]:
 
 def _next_of_nothing(journal: Json) -> list[Json]:
     if journal["phase"] == "begun":
-        go_on, undo = journal["go_on"], journal["undo"]
-        return [_order("To go on, give the same command again.", go_on)] + ([_order("To give up, make the clients eligible again.", undo)] if undo else [])
+        go_on, undo, note = journal["go_on"], journal["undo"], journal["undo_note"]
+        words = "To give up, make the clients eligible again" + (f"; {note}." if note else ".")
+        return [_order("To go on, give the same command again.", go_on)] + ([_order(words, undo)] if undo else [])
     if journal["crashed"]:
         return [_order("Look at the clients.", journal["look"]), _order("Then give the same command again.", journal["go_on"])]
     return [_order("Put right what the message names, and ask again. This is what was asked:", journal["go_on"])]

@@ -24,6 +24,7 @@ from ansible_collections.serverops.circleci.plugins.module_utils.nomad.connectio
 from ansible_collections.serverops.circleci.plugins.module_utils.nomad.drain_port import DrainPort
 from ansible_collections.serverops.circleci.plugins.modules import nomad_node_drain
 from ansible_collections.serverops.circleci.plugins.plugin_utils import slices
+from unit.laws.running import unpacked_run
 
 from lab.nomad.adapter import LabAdapter
 from lab.nomad.lab import Lab
@@ -94,16 +95,16 @@ class Operator:
         action._task = SimpleNamespace(args=arguments, no_log=False, check_mode=False, async_val=0)
         action._execute_module = lambda module_args, task_vars, wrap_async: self._again(module_args)
         action._say = self.said.append
-        kept, slices.time = slices.time, SimpleNamespace(monotonic=self.clock.now)
+        kept, slices.SystemClock = slices.SystemClock, lambda: self.clock
         try:
             return slices._cleaned(action._slices({}))
         finally:
-            slices.time = kept
+            slices.SystemClock = kept
 
     def _again(self, arguments: Json) -> Json:
         if self.runs:
             self.clock.sleep(MODULE_STARTS)
-        return self._module(arguments, False)
+        return unpacked_run(lambda given: self._module(given, False), arguments)
 
     def _module(self, arguments: Json, check: bool) -> Json:
         """What the module's process answers; its arguments and its answer travel as JSON."""

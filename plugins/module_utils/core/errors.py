@@ -37,6 +37,10 @@ class Refused(CollectionError):
     """The system, or our own pre-flight, will not do this now: another try gives the same answer."""
 
 
+class Overtaken(CollectionError):
+    """The world moved on between look and order, as the port saw before it sent anything: the next look decides anew, as often as it takes."""
+
+
 class Unreachable(CollectionError):
     """No usable answer came: nothing is known about the state, nor whether a write took effect.
 

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple, Optional
 
 from ansible_collections.serverops.circleci.plugins.module_utils.core.clock import Clock
 from ansible_collections.serverops.circleci.plugins.module_utils.core.confirm import Confirmations
-from ansible_collections.serverops.circleci.plugins.module_utils.core.errors import CollectionError, NotFound, Refused, Unreachable
+from ansible_collections.serverops.circleci.plugins.module_utils.core.errors import CollectionError, NotFound, Overtaken, Refused, Unreachable
 from ansible_collections.serverops.circleci.plugins.module_utils.core.shapes import Decision, Json, Look, Port, Rules, Step, stuck
 from ansible_collections.serverops.circleci.plugins.module_utils.core.timers import Timers
 
@@ -50,7 +50,7 @@ class Task:
 
 
 class Outcome(NamedTuple):
-    """How it went. `failure` is empty on success; `partial` means: a slice is over, the task is not."""
+    """How it went. `failure` is empty on success; `partial` means: a slice is over, the task is not, and `view` is what holds should nothing more be heard."""
 
     view: Json
     before: Json
@@ -68,6 +68,7 @@ class Reconciliation:
         self._rules, self._port, self._clock = rules, port, clock
         self._confirmations = Confirmations()
         self._refused: dict[Step, str] = {}
+        self._overtaken: set[str] = set()
         self._rounds = 0
 
     def run(self, spec: Any, terms: Terms, task: Task) -> Outcome:
@@ -95,8 +96,10 @@ class Reconciliation:
 
     def _round(self) -> Optional[Outcome]:
         last = self._now() >= self._terms.wait_timeout
-        fresh = frozenset(self._unsettled() if last else [item for item, _entry in self._task.doubtful]) | self._confirmations.due(self._now())
+        asked = self._unsettled() if last else [*self._overtaken, *(item for item, _entry in self._task.doubtful)]
+        fresh = frozenset(asked) | self._confirmations.due(self._now())
         look = self._see(fresh)
+        self._overtaken.clear()
         decided = {item: self._unless_refused(decision) for item, decision in self._rules.decide(look).items()}
         self._timers.judge(decided, self._now())
         self._decisions = self._confirmations.count(decided, fresh, self._now())
@@ -165,6 +168,9 @@ class Reconciliation:
         except Unreachable as error:
             self._task.doubtful.append([step.item, entry])
             return error.after or 0.0
+        except Overtaken:
+            self._task.steps.remove(entry)
+            self._overtaken.add(step.item)
         except (NotFound, Refused) as error:
             self._task.steps.remove(entry)
             # Refused once: the world moved between look and act, so look again. Twice: the item is stuck.
@@ -224,7 +230,8 @@ class Reconciliation:
 
     def _outcome(self, failure: str = "", partial: bool = False) -> Outcome:
         self._task.timers, self._task.spent = self._timers.saved(), self._now()
-        return Outcome(self._task.last, self._task.before, self._task.after, self._task.steps, asdict(self._task), failure, partial)
+        view = self._rules.out_of_sight(self._task.last) if partial else self._task.last
+        return Outcome(view, self._task.before, self._task.after, self._task.steps, asdict(self._task), failure, partial)
 
     def _note(self) -> None:
         if self._look is not None:

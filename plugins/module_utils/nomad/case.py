@@ -68,6 +68,7 @@ class Case(NamedTuple):
     phase: float
     jobs: Optional[frozenset[str]] = None
     returned_as: str = ""
+    run: str = ""
 
     @property
     def name(self) -> str:
@@ -140,6 +141,11 @@ class Case(NamedTuple):
         return self.mark is not None and self.mark.owner == self.spec.owner
 
     @property
+    def overruled_by(self) -> str:
+        """The run that set the drain anew after this one had; "" where none did."""
+        return self.mark.run if self.mark and self.past.get("set") and self.mark.run != self.run else ""
+
+    @property
     def is_foreign(self) -> bool:
         """It drains by somebody else's order, or by nobody's that can be told."""
         return bool(self.node and self.node.draining and not self.is_ours)
@@ -173,6 +179,7 @@ def case_for(look: Look[DrainSpec, State], item: str) -> Case:
         phase=look.phases.get(item, 0.0),
         jobs=state.jobs,
         returned_as=state.returned.get(item, ""),
+        run=state.run,
     )
 
 
@@ -188,6 +195,7 @@ def remember(look: Look[DrainSpec, State]) -> Json:
             past["open"] = bool(past.get("open")) or node.is_open
             past["closed"] = bool(past.get("closed")) or not (node.is_open or case.is_foreign)
             past["joined"] = bool(past.get("joined")) or (case.is_foreign and not case.spec.take_over and case.spec.state == "drained")
+            past["set"] = bool(past.get("set")) or bool(case.run and case.mark and case.mark.run == case.run)
             if node.instance_id is not UNKNOWN:
                 past["instance"] = node.instance_id or past.get("instance") or ""
         past["builds"] = _builds(past.get("builds") or {}, case, look.now)
@@ -212,7 +220,15 @@ def _first(case: Case) -> Json:
     older = [a for a in case.allocations or () if (case.is_struck(a) or a.fell) and not a.is_live]
     known = [a.id for a in older if since is None or a.modified < since]
     is_open = case.node is not None and case.node.is_open
-    return {"known": known, "builds": {}, "open": is_open, "closed": False, "joined": False, "instance": None}
+    return {"known": known, "builds": {}, "open": is_open, "closed": False, "joined": False, "set": False, "instance": None}
+
+
+def counted(allocations: Collection[object]) -> str:
+    """Such as "2 builds and 1 other allocation"."""
+    builds = sum(1 for a in allocations if getattr(a, "is_build", False))
+    others = len(allocations) - builds
+    parts = [f"{n} {word}{'' if n == 1 else 's'}" for n, word in ((builds, "build"), (others, "other allocation")) if n]
+    return " and ".join(parts) or "nothing"
 
 
 def _nanoseconds(text: str) -> Optional[int]:

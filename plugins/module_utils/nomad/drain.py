@@ -13,7 +13,7 @@ from dataclasses import replace
 from typing import Callable, Optional
 
 from ansible_collections.serverops.circleci.plugins.module_utils.core.shapes import Decision, Look, act, settled, stuck, waiting
-from ansible_collections.serverops.circleci.plugins.module_utils.nomad.case import Case, DrainSpec, case_for, facts, remember
+from ansible_collections.serverops.circleci.plugins.module_utils.nomad.case import Case, DrainSpec, case_for, counted, facts, remember
 from ansible_collections.serverops.circleci.plugins.module_utils.nomad.drain_view import assume, out_of_sight, progress, view
 from ansible_collections.serverops.circleci.plugins.module_utils.nomad.preflight import ready_others, refusals
 from ansible_collections.serverops.circleci.plugins.module_utils.nomad.steps import LiftDrain, SetDrain, SetEligibility, State, effect
@@ -113,7 +113,7 @@ def is_down(case: Case) -> Optional[Decision]:
     if case.node is None or case.node.is_ready:
         return None
     if case.lost:
-        return stuck(f"{case.name} is down with {_count(case.lost)}: they are lost unless it returns", confirm=CONFIRM)
+        return stuck(f"{case.name} is down with {counted(case.lost)}: they are lost unless it returns", confirm=CONFIRM)
     if case.still >= DOWN_AFTER:
         return stuck(f"{case.name} is down: what runs on its machine cannot be known; bring it back or take it out of the list")
     return waiting(f"{case.name} is down; waits for its return", recheck=DOWN_AFTER - case.still, unknown=True)
@@ -124,7 +124,7 @@ def close(case: Case) -> Optional[Decision]:
     if not _is_open(case):
         return None
     if case.stopping:
-        return act(f"cordon {case.name}: {_count(case.stopping)} wind up", SetEligibility(case.id, False))
+        return act(f"cordon {case.name}: {counted(case.stopping)} wind up", SetEligibility(case.id, False))
     return act(f"drain {case.name}", _set_drain(case, "eligible"))
 
 
@@ -134,8 +134,8 @@ def take_over(case: Case) -> Optional[Decision]:
         return None
     settled_on = not case.server.has_marks and case.node is not None and case.node.strategy == case.wanted  # no mark can show that it is ours by now
     if case.spec.take_over and not settled_on:
-        return act(f"take over the drain of {case.name}", _set_drain(case, "ineligible", "take_over"))
-    return _overtime(case) or waiting(f"{case.name} drains by another's order; {_count(case.busy)} left", phase=DRAINING, recheck=_recheck(case))
+        return _overruled(case) or act(f"take over the drain of {case.name}", _set_drain(case, "ineligible", "take_over"))
+    return _overtime(case) or waiting(f"{case.name} drains by another's order; {counted(case.busy)} left", phase=DRAINING, recheck=_recheck(case))
 
 
 def adjust(case: Case) -> Optional[Decision]:
@@ -143,11 +143,11 @@ def adjust(case: Case) -> Optional[Decision]:
     strategy = case.node.strategy if case.node else None
     if strategy is None or not case.node or not case.node.draining:
         return None
-    unstuck = not case.busy and strategy == case.wanted._replace(deadline=UNSTICK_DEADLINE)
-    if strategy == case.wanted or unstuck:
+    hour = strategy == case.wanted._replace(deadline=UNSTICK_DEADLINE)
+    if strategy == case.wanted or (hour and not case.busy):
         return None
     was = case.mark.was if case.mark else "ineligible"
-    return act(f"change the drain of {case.name}", _set_drain(case, was, "change_drain"))
+    return (None if hour else _overruled(case)) or act(f"change the drain of {case.name}", _set_drain(case, was, "change_drain"))
 
 
 def unstick(case: Case) -> Optional[Decision]:
@@ -164,7 +164,7 @@ def await_drain(case: Case) -> Optional[Decision]:
     if not case.node or not case.node.draining:
         return None
     overtime = _overtime(case)
-    return overtime or waiting(f"{case.name} drains; {_count(case.busy)} left", phase=DRAINING, recheck=_recheck(case))
+    return overtime or waiting(f"{case.name} drains; {counted(case.busy)} left", phase=DRAINING, recheck=_recheck(case))
 
 
 def await_busy(case: Case) -> Optional[Decision]:
@@ -173,7 +173,7 @@ def await_busy(case: Case) -> Optional[Decision]:
     if not case.busy and not unmarked:
         return None
     if case.stopping:
-        reason = f"{case.name} is closed; {_count(case.stopping)} wind up"
+        reason = f"{case.name} is closed; {counted(case.stopping)} wind up"
         return _overtime(case) or waiting(reason, phase=DRAINING, recheck=_recheck(case))
     mark = case.mark
     was = mark.was if mark and case.is_ours else ("eligible" if case.past.get("open") else "ineligible")
@@ -183,10 +183,10 @@ def await_busy(case: Case) -> Optional[Decision]:
 def judge(case: Case) -> Optional[Decision]:
     """Closed and empty: the verdict, seen twice."""
     if case.lost:
-        return stuck(f"{case.name} lost {_count(case.lost)}", confirm=CONFIRM_LOST)
+        return stuck(f"{case.name} lost {counted(case.lost)}", confirm=CONFIRM_LOST)
     if case.killed and not case.spec.allow_killing_builds:
-        return stuck(f"{case.name}: {_count(case.killed)} killed by a drain", confirm=CONFIRM)
-    allowed = f"; {_count(case.killed)} killed, as allowed" if case.killed else ""
+        return stuck(f"{case.name}: {counted(case.killed)} killed by a drain", confirm=CONFIRM)
+    allowed = f"; {counted(case.killed)} killed, as allowed" if case.killed else ""
     return settled(f"{case.name} is drained{allowed}", confirm=CONFIRM)
 
 
@@ -198,7 +198,7 @@ def await_idle(case: Case) -> Optional[Decision]:
     if not _is_open(case) or not case.builds:
         return None
     overtime = _overtime(case)
-    return overtime or waiting(f"{case.name} still runs {_count(case.builds)}; a drain would kill them", phase=DRAINING, recheck=_recheck(case))
+    return overtime or waiting(f"{case.name} still runs {counted(case.builds)}; a drain would kill them", phase=DRAINING, recheck=_recheck(case))
 
 
 def close_idle(case: Case) -> Optional[Decision]:
@@ -210,7 +210,7 @@ def await_stopped(case: Case) -> Optional[Decision]:
     """Closed, and the drain's stops not over yet."""
     if not case.busy:
         return None
-    return _overtime(case) or waiting(f"{case.name} is closed; {_count(case.busy)} left", phase=DRAINING, recheck=_recheck(case))
+    return _overtime(case) or waiting(f"{case.name} is closed; {counted(case.busy)} left", phase=DRAINING, recheck=_recheck(case))
 
 
 # -- state: cordoned ------------------------------------------------------------------------------------
@@ -246,7 +246,7 @@ def is_not_ours(case: Case) -> Optional[Decision]:
 
 def await_windup(case: Case) -> Optional[Decision]:
     """Opened too early, 1.11 runs a stopped build a second time."""
-    return waiting(f"{case.name}: {_count(case.stopping)} wind up first", phase=DRAINING) if case.stopping else None
+    return waiting(f"{case.name}: {counted(case.stopping)} wind up first", phase=DRAINING) if case.stopping else None
 
 
 def release(case: Case) -> Optional[Decision]:
@@ -271,11 +271,17 @@ def _set_drain(case: Case, was: str, why: str = "drain") -> SetDrain:
     return SetDrain(case.id, case.wanted.deadline, case.wanted.ignore_system_jobs, case.spec.owner, was, why=why)
 
 
+def _overruled(case: Case) -> Optional[Decision]:
+    """The newer word counts: two runs that both insist would change one drain for ever."""
+    run = case.overruled_by
+    return stuck(f"run {run} changes the drain of {case.name} too, and did so last; it is left so: end one of the two runs") if run else None
+
+
 def _overtime(case: Case) -> Optional[Decision]:
     limit = case.spec.max_build_time
     if limit is None or case.phase < limit:
         return None
-    return stuck(f"{case.name} is unfinished after {limit:g} s (max_build_time); {_count(case.busy)} left, none was stopped")
+    return stuck(f"{case.name} is unfinished after {limit:g} s (max_build_time); {counted(case.busy)} left, none was stopped")
 
 
 def _recheck(case: Case) -> float:
@@ -286,13 +292,6 @@ def _recheck(case: Case) -> float:
     if case.spec.max_build_time is not None:
         soon.append(case.spec.max_build_time - case.phase)
     return max(0.1, min(soon)) if soon else 0.0
-
-
-def _count(allocations: Sequence[object]) -> str:
-    builds = sum(1 for a in allocations if getattr(a, "is_build", False))
-    others = len(allocations) - builds
-    parts = [f"{n} {word}{'' if n == 1 else 's'}" for n, word in ((builds, "build"), (others, "other allocation")) if n]
-    return " and ".join(parts) or "nothing"
 
 
 __all__ = ["assume", "decide", "effect", "facts", "out_of_sight", "progress", "refusals", "remember", "view"]

@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import Optional
 
 from ansible_collections.serverops.circleci.plugins.module_utils.core.clock import Clock
-from ansible_collections.serverops.circleci.plugins.module_utils.core.errors import NotFound, Refused, doing
+from ansible_collections.serverops.circleci.plugins.module_utils.core.errors import NotFound, Overtaken, Refused, doing
 from ansible_collections.serverops.circleci.plugins.module_utils.core.shapes import UNKNOWN
 from ansible_collections.serverops.circleci.plugins.module_utils.nomad.case import Builds, DrainSpec
 from ansible_collections.serverops.circleci.plugins.module_utils.nomad.client import READ_BOUND, NomadClient
@@ -31,6 +31,7 @@ from ansible_collections.serverops.circleci.plugins.module_utils.nomad.servers i
 from ansible_collections.serverops.circleci.plugins.module_utils.nomad.steps import LiftDrain, NodeStep, SetDrain, SetEligibility, State
 
 SETTLE = 0.05  # s after a write: an idle client's drain is over by then (recorded: 4 ms on 1.1.2), and one look sees it
+GAP = 0.2  # s between list and order in which a build may begin unseen; asking the client itself leaves about as much
 PROVED_FOR = 1.0  # s for which the token's rights are taken to be as they were; shorter than any wait of which an order is the outcome
 GOES_ON = "; clients that are closed stay closed, their builds go on, nothing is undone: run the same command again with a fresh token to go on"
 
@@ -78,6 +79,7 @@ class DrainPort:
             raise NotFound(f"client {step.item} was never read")
         with self._naming(), doing(f"{str(step.describe()['step']).replace('_', ' ')} of client {node.name}"):
             self._must_be_proved()
+            self._must_be_idle(node, step)
             self._wrote = bool(self._server and self._server.has_eligibility)  # before 0.8 there is nothing to settle
             if isinstance(step, SetEligibility):
                 self._client.write("node", node.id, "eligibility", body={"NodeID": node.id, "Eligibility": "eligible" if step.eligible else "ineligible"})
@@ -97,6 +99,16 @@ class DrainPort:
         spared = self._lists.is_long("allocations") and bool(self._server and self._server.has_eligibility)
         with self._naming():
             self._lists.wait("allocations" if live and not spared else "nodes", seconds)
+
+    def _must_be_idle(self, node: Node, step: NodeStep) -> None:
+        """Before an order that strikes what runs: a long list is kept for seconds, and the orders of one look go out one after the other."""
+        strikes_at_once = bool(self._server) and not self._server.has_eligibility  # type: ignore[union-attr]
+        if not isinstance(step, SetDrain) or not (step.why == "unstick" or (strikes_at_once and self._lists.age() > GAP)):
+            return
+        found = self._own_allocations(node)
+        if any(a.is_live and a.is_build for a in found):
+            self._lists.put(node.id, found)
+            raise Overtaken(f"a build began on {node.name}")
 
     # -- the token ---------------------------------------------------------------------------------
 
@@ -143,12 +155,12 @@ class DrainPort:
         if not self._targets:
             self._targets = select(self._spec.nodes, self._with_instances(nodes))
         if self._server.doubt:  # what it may see of the allocations proves nothing
-            return State(self._server, nodes, dict.fromkeys(self._targets), self._targets)
+            return State(self._server, nodes, dict.fromkeys(self._targets), self._targets, run=self._run)
         allocations, jobs = self._read_allocations(self._server, nodes)
         for item in self._targets:
             if item in nodes:
                 nodes[item] = self._filled(nodes[item], allocations.get(item))
-        return State(self._server, nodes, allocations, self._targets, jobs)
+        return State(self._server, nodes, allocations, self._targets, jobs, run=self._run)
 
     def _read_allocations(self, server: Server, nodes: dict[str, Node]) -> tuple[Found, Optional[frozenset[str]]]:
         """By the list; where that was read before the clients, builds that live on a client without a drain may be over: it is asked itself."""

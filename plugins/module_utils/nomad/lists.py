@@ -59,6 +59,10 @@ class Lists:
         """Whether the whole list costs too much to be read at every change."""
         return self._sizes.get(name, 0) > LONG
 
+    def age(self) -> float:
+        """Seconds since the allocations were read."""
+        return self._clock.now() - self._read["allocations"]
+
     def is_behind(self) -> bool:
         """Whether the allocations were read before the clients, so that what ended in between is live in them."""
         return self._read["allocations"] < self._read["nodes"]

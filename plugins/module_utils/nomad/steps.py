@@ -16,7 +16,7 @@ from ansible_collections.serverops.circleci.plugins.module_utils.nomad.model imp
 
 @dataclass(frozen=True)
 class State:
-    """What a drain looks at. `allocations` holds the targets only (None: could not be read); `jobs` (below 0.8) the jobs that still exist."""
+    """What a drain looks at, in run `run`. `allocations` holds the targets only (None: could not be read); `jobs` (below 0.8) the jobs that still exist."""
 
     server: Server
     nodes: Mapping[str, Node] = field(default_factory=dict)
@@ -24,6 +24,7 @@ class State:
     targets: tuple[str, ...] = ()
     jobs: Optional[frozenset[str]] = None
     returned: Mapping[str, str] = field(default_factory=dict)
+    run: str = ""
 
     def with_node(self, node: Node) -> State:
         """The state with this client changed."""

@@ -6,13 +6,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from types import SimpleNamespace
 from typing import Any
 from unittest import mock
 
 from ansible_collections.serverops.circleci.plugins.module_utils.core.errors import CollectionError
+from ansible_collections.serverops.circleci.plugins.module_utils.core.handing import packed, unpacked
 from ansible_collections.serverops.circleci.plugins.module_utils.core.shapes import Json
 from ansible_collections.serverops.circleci.plugins.module_utils.door import WAIT_OPTIONS, Door, reconcile, result_of
 from ansible_collections.serverops.circleci.plugins.plugin_utils import slices
@@ -74,6 +75,12 @@ def run_sliced(subject: Subject, world: World, **more: Any) -> Ran:
     return Ran(result, failure, action.runs, action.said)
 
 
+def unpacked_run(module: Callable[[Json], Json], arguments: Mapping[str, Any]) -> Json:
+    """What is handed from slice to slice, taken out of its text for the module and put into it again after it, as a real module's process does."""
+    result = module({**arguments, "_run": unpacked(arguments["_run"])} if "_run" in arguments else dict(arguments))
+    return {**result, "_run": packed(result["_run"])} if "_run" in result else result
+
+
 class InProcessAction(slices.SlicedAction):
     """The real loop over slices, its module run in process, its stop-watch the world's clock."""
 
@@ -86,12 +93,12 @@ class InProcessAction(slices.SlicedAction):
         self.runs, self.said = 0, []
 
     def play(self) -> Json:
-        with mock.patch.object(slices, "time", SimpleNamespace(monotonic=self._world.clock.now)):
+        with mock.patch.object(slices, "SystemClock", lambda: self._world.clock):
             return self.run()
 
     def _execute_module(self, module_args: Mapping[str, Any], **_kwargs: Any) -> Json:
         self.runs += 1
-        return module_run(self._door, self._world, module_args, self._task.check_mode)
+        return unpacked_run(lambda given: module_run(self._door, self._world, given, self._task.check_mode), module_args)
 
     def _say(self, words: str) -> None:
         self.said.append(words)

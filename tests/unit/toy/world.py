@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from ansible_collections.serverops.circleci.plugins.module_utils.core.clock import Clock
-from ansible_collections.serverops.circleci.plugins.module_utils.core.errors import NotPermitted, Refused, Unreachable, doing
+from ansible_collections.serverops.circleci.plugins.module_utils.core.errors import NotPermitted, Overtaken, Refused, Unreachable, doing
 from ansible_collections.serverops.circleci.plugins.module_utils.core.reconcile import Task
 from ansible_collections.serverops.circleci.plugins.module_utils.core.shapes import UNKNOWN, Json, Unknown
 from ansible_collections.serverops.circleci.plugins.module_utils.door import Door
@@ -34,7 +34,7 @@ OPTIONS: dict[str, dict[str, Any]] = {
 
 @dataclass
 class Fault:
-    """One fault on the way. Kinds: lost (nothing done), lost_done (done, no answer), late (done after `seconds`, no answer), refused, forbidden."""
+    """One fault on the way. Kinds: lost (nothing done), lost_done (done, no answer), late (done after `seconds`, no answer), refused, overtaken, forbidden."""
 
     on: str
     kind: str
@@ -132,6 +132,8 @@ class ToyWorld:
                 fault.count -= 1
                 if fault.kind == "refused":
                     raise Refused("toy:1 refused")
+                if fault.kind == "overtaken":
+                    raise Overtaken("the toy moved on")
                 if fault.kind == "forbidden":
                     raise NotPermitted("toy:1 forbids it")
                 return fault

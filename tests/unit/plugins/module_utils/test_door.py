@@ -13,6 +13,7 @@ import pytest
 from ansible.module_utils.testing import patch_module_args
 from ansible_collections.serverops.circleci.plugins.module_utils import door, info_door
 from ansible_collections.serverops.circleci.plugins.module_utils.core.errors import BadInput, Unreachable, doing
+from ansible_collections.serverops.circleci.plugins.module_utils.core.handing import packed, unpacked
 from ansible_collections.serverops.circleci.plugins.module_utils.core.shapes import Json
 from ansible_collections.serverops.circleci.plugins.module_utils.door import Door
 from ansible_collections.serverops.circleci.plugins.module_utils.info_door import InfoDoor
@@ -139,6 +140,9 @@ def test_a_secret_option_shows_in_nothing_that_the_module_prints(play: Play) -> 
 # -- slices ---------------------------------------------------------------------------------------------------
 
 
+RUN = packed({"run": "r-1"})
+
+
 def test_a_run_that_is_no_slice_hands_nothing_on(play: Play, world: ToyWorld) -> None:
     world.plans["long-b"] = [("ended", 200.0)]
     result, _code = play(items=["long-b"])
@@ -147,9 +151,9 @@ def test_a_run_that_is_no_slice_hands_nothing_on(play: Play, world: ToyWorld) ->
 
 def test_a_slice_hands_on_a_run_that_the_next_one_takes_up(play: Play, world: ToyWorld) -> None:
     world.plans["long-b"] = [("ended", 40.0)]
-    first, code = play(items=["long-b"], _run={"run": "r-1"})
-    assert (first["_partial"], first["run"], code) == (True, "r-1", 0)
-    assert set(first) == KEYS | {"_partial", "_run"}
+    first, code = play(items=["long-b"], _run=RUN)
+    assert (first["_partial"], first["_said"], first["run"], code) == (True, "0 of 1 done", "r-1", 0)
+    assert set(first) == KEYS | {"_partial", "_said", "_run"}
     second, _code = play(items=["long-b"], _run=first["_run"])
     assert (second["run"], second["changed"]) == ("r-1", True)
     assert "_partial" not in second and "_run" not in second
@@ -159,13 +163,33 @@ def test_a_slice_hands_on_a_run_that_the_next_one_takes_up(play: Play, world: To
 
 def test_what_is_handed_on_holds_no_secret(play: Play, world: ToyWorld) -> None:
     world.plans["long-b"] = [("ended", 90.0)]
-    first, _code = play(items=["long-b"], _run={"run": "r-1"}, token=CANARY)
-    assert CANARY not in json.dumps(first)
+    world.blocked["set-bad"] = f"it said {CANARY}"
+    first, _code = play(items=["long-b", "set-bad"], _run=RUN, token=CANARY)
+    assert CANARY not in json.dumps(first) and CANARY not in json.dumps(unpacked(first["_run"]))
+    assert "it said ****" in json.dumps(unpacked(first["_run"]))
+
+
+@pytest.mark.parametrize("secret", ["1", "0", "4", "r", "true", "60"])
+def test_a_very_short_secret_spoils_nothing_that_is_handed_on(play: Play, world: ToyWorld, secret: str) -> None:
+    world.plans["long-b"] = [("ended", 90.0)]
+    first, _code = play(items=["long-b"], _run=RUN, token=secret)
+    second, _code = play(items=["long-b"], _run=first["_run"], token=secret)
+    handed = unpacked(second["_run"])
+    assert handed["run"] == "r-1" and isinstance(handed["spent"], float) and handed["spent"] > 60
+    last, code = play(items=["long-b"], _run=second["_run"], token=secret)
+    assert (code, "_run" in last, len(world.log)) == (0, False, 1)
+
+
+def test_a_slice_tells_what_holds_should_nothing_more_be_heard(play: Play, world: ToyWorld) -> None:
+    world.plans["long-b"] = [("ended", 90.0)]
+    first, _code = play(items=["set-a", "long-b"], _run=RUN)
+    assert {thing["id"]: thing["verdict"] for thing in first["things"]} == {"set-a": "settled", "long-b": "unknown"}
+    assert [thing["verdict"] for thing in unpacked(first["_run"])["last"]["things"]] == ["settled", "unfinished"], "what is handed on is what was seen"
 
 
 def test_check_mode_is_one_slice(play: Play, world: ToyWorld) -> None:
     world.hide("set-a", 200.0)
-    result, _code = play(check=True, items=["set-a"], _run={"run": "r-1"})
+    result, _code = play(check=True, items=["set-a"], _run=RUN)
     assert "_partial" not in result
     assert result["steps"] != []
 

@@ -79,6 +79,7 @@ def journal(*nodes: Json, phase: str = "ended", wish: Json | None = None, **fiel
         "nodes": list(nodes),
         "go_on": "GO ON",
         "undo": "UNDO",
+        "undo_note": "",
         "look": "LOOK",
         **fields,
     }

@@ -69,6 +69,12 @@ def test_what_to_do_next_in_order(given: dict[str, Any], expected: list[str]) ->
     assert all(step["words"] for step in words.next_steps(given))
 
 
+def test_the_way_back_of_a_run_that_was_killed_says_what_an_old_nomad_needs() -> None:
+    back = words.next_steps(journal(phase="begun", undo_note="on Nomad before 1.1 with more behind it"))[1]
+    assert back["words"] == "To give up, make the clients eligible again; on Nomad before 1.1 with more behind it."
+    assert words.next_steps(journal(phase="begun"))[1]["words"] == "To give up, make the clients eligible again."
+
+
 def test_what_is_lost_and_what_was_killed_is_told_by_what_to_look_for() -> None:
     first = words.next_steps(journal(KILLED, node("c2", "lost", lost=[named()]), phase="failed"))[0]
     assert "machines of the lost clients" in first["words"] and "killed builds again" in first["words"]

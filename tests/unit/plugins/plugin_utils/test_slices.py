@@ -10,12 +10,15 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from ansible.errors import AnsibleActionFail
+from ansible.errors import AnsibleActionFail, AnsibleAuthenticationFailure, AnsibleConnectionFailure
+from ansible_collections.serverops.circleci.plugins.module_utils.core.handing import packed, unpacked
 from ansible_collections.serverops.circleci.plugins.module_utils.core.shapes import Json
 from ansible_collections.serverops.circleci.plugins.plugin_utils import slices
-from ansible_collections.serverops.circleci.plugins.plugin_utils.slices import ForetellingAction, SlicedAction
+from ansible_collections.serverops.circleci.plugins.plugin_utils.slices import RECONNECT, ForetellingAction, SlicedAction
 from unit.laws.running import InProcessAction
 from unit.toy.world import DOOR, ToyWorld
+
+from lab.nomad.clock import VirtualClock
 
 
 class Scripted(SlicedAction):
@@ -23,32 +26,41 @@ class Scripted(SlicedAction):
 
     LABEL = "drain"
 
-    def __init__(self, *answers: Json, check: bool = False, async_val: int = 0, no_log: bool = False, **args: Any) -> None:
+    def __init__(self, *answers: Json | BaseException, check: bool = False, async_val: int = 0, no_log: bool = False, **args: Any) -> None:
         self._task = SimpleNamespace(args=args, check_mode=check, async_val=async_val, no_log=no_log, action="toy")
-        self._connection = SimpleNamespace(_shell=SimpleNamespace(tmpdir="/nowhere"))
+        self.resets: list[float] = []
+        self._connection = SimpleNamespace(_shell=SimpleNamespace(tmpdir="/nowhere"), reset=lambda: self.resets.append(self._clock.now()))
         self.answers, self.asked, self.wrapped = list(answers), [], []
 
     def _execute_module(self, module_args: Json, wrap_async: bool = False, **_kwargs: Any) -> Json:
-        self.asked.append(json.loads(json.dumps(module_args)))
+        given = json.loads(json.dumps(module_args))
+        self.asked.append({**given, "_run": unpacked(given["_run"])} if "_run" in given else given)
         self.wrapped.append(wrap_async)
-        answer = dict(self.answers.pop(0))
+        if hasattr(self, "_clock"):
+            self._clock.sleep(SLICE)
+        answer = self.answers.pop(0)
+        if isinstance(answer, BaseException):
+            raise answer
         return {**answer, "invocation": {"module_args": dict(module_args)}}
 
 
 def partial(progress: str, **task: Any) -> Json:
-    return {"changed": True, "_partial": True, "_run": {"run": "r-1", "progress": progress, "spent": 1.0, **task}}
+    """What a slice tells: all that holds should it be the last that is heard, and what the next one needs."""
+    told = {"changed": True, "steps": [{"step": "stop"}], "nodes": [{"id": "c1", "verdict": "unknown"}], "run": "r-1", "diff": {}}
+    return {**told, "_partial": True, "_said": progress, "_run": packed({"run": "r-1", "progress": progress, "spent": 1.0, **task})}
 
 
-DONE: Json = {"changed": True, "steps": [{"step": "set"}], "nodes": []}
+DONE: Json = {"changed": True, "steps": [{"step": "set"}], "nodes": [], "run": "r-1"}
+SLICE = 50.0  # s that a slice takes
 
 
 @pytest.fixture
 def said(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """What is displayed, on a clock that goes on by 50 s a look."""
+    """What is displayed, on a clock of its own."""
     lines: list[str] = []
     monkeypatch.setattr(slices, "Display", lambda: SimpleNamespace(display=lines.append))
-    moments = iter(range(1000, 10**6, 50))
-    monkeypatch.setattr(slices, "time", SimpleNamespace(monotonic=lambda: float(next(moments))))
+    clock = VirtualClock()
+    monkeypatch.setattr(slices, "SystemClock", lambda: clock)
     return lines
 
 
@@ -69,23 +81,99 @@ def test_every_slice_gets_the_run_of_the_one_before_and_the_time_of_all(said: li
 
 
 def test_what_is_handed_on_is_stripped_from_the_result_and_from_its_invocation(said: list[str]) -> None:
-    for action in (Scripted(partial("a"), DONE), Scripted({**DONE, "_run": {"run": "r"}, "_partial": False})):
+    for action in (Scripted(partial("a"), DONE), Scripted({**DONE, "_run": "", "_partial": False})):
         result = action.run()
-        assert "_run" not in result and "_partial" not in result
+        assert not set(result) & {"_run", "_partial", "_said"}
         assert "_run" not in result["invocation"]["module_args"]
 
 
 def test_a_failure_is_handed_on_as_it_is(said: list[str]) -> None:
-    failed = {"failed": True, "msg": "c1 is gone", "changed": True, "nodes": [{"id": "1"}]}
+    failed = {"failed": True, "msg": "c1 is gone", "changed": False, "steps": [], "nodes": [{"id": "1"}], "run": "r-1"}
     result = Scripted(partial("a"), failed).run()
-    assert {key: result[key] for key in failed} == failed
+    assert {key: value for key, value in result.items() if key != "invocation"} == failed
 
 
-def test_a_module_that_crashed_or_could_not_be_reached_is_not_run_again(said: list[str]) -> None:
-    for end in ({"failed": True, "msg": "MODULE FAILURE", "rc": 1}, {"unreachable": True, "msg": "no route"}):
-        action = Scripted(partial("a"), end, DONE)
-        assert action.run()["msg"] == end["msg"]
-        assert len(action.asked) == 2
+# -- slices that break ----------------------------------------------------------------------------------
+
+CRASHED: Json = {"failed": True, "msg": "MODULE FAILURE", "rc": 1, "module_stderr": "Killed"}
+REFUSED: Json = {"failed": True, "msg": "nomad_ca_path is /ca.pem, no readable file", "changed": False, "steps": []}
+GONE = AnsibleConnectionFailure("ssh: connect to host: no route")
+KNOWN = {"changed": True, "steps": [{"step": "stop"}], "nodes": [{"id": "c1", "verdict": "unknown"}], "run": "r-1"}
+
+
+class TaskTimeoutError(BaseException):
+    """What Ansible cuts a task off with, by its name."""
+
+
+@pytest.mark.parametrize("broken", [CRASHED, REFUSED, TaskTimeoutError(60)], ids=["crashed", "refused", "cut off"])
+def test_a_later_slice_that_breaks_tells_what_was_done_before_it_and_is_not_run_again(said: list[str], broken: Any) -> None:
+    action = Scripted(partial("a"), partial("b"), broken, DONE)
+    result = action.run()
+    assert {key: result[key] for key in KNOWN} == KNOWN and result["failed"] is True
+    assert result["msg"] == broken["msg"] if isinstance(broken, dict) else "the task's timeout is over" in result["msg"]
+    assert len(action.asked) == 3 and not set(result) & {"_run", "_partial", "_said"}
+
+
+@pytest.mark.parametrize("broken", [CRASHED, REFUSED, {"unreachable": True, "msg": "no route"}], ids=["crashed", "refused", "unreachable"])
+def test_a_first_slice_that_breaks_is_handed_on_as_it_is(said: list[str], broken: Json) -> None:
+    action = Scripted(broken, DONE)
+    result = action.run()
+    assert {key: value for key, value in result.items() if key != "invocation"} == broken
+    assert len(action.asked) == 1
+
+
+@pytest.mark.parametrize("broken", [GONE, TaskTimeoutError(60), KeyError("a bug of ours")], ids=lambda broken: type(broken).__name__)
+def test_what_a_first_slice_raises_is_ansibles_to_tell(said: list[str], broken: BaseException) -> None:
+    with pytest.raises(type(broken)):
+        Scripted(broken, DONE).run()
+
+
+def test_a_bug_of_ours_in_a_later_slice_stays_one(said: list[str]) -> None:
+    with pytest.raises(KeyError):
+        Scripted(partial("a"), KeyError("a bug of ours")).run()
+
+
+@pytest.mark.parametrize("lost", [GONE, {"unreachable": True, "msg": "no route"}], ids=["raised", "told"])
+def test_a_host_lost_in_a_later_slice_is_tried_again_with_what_the_last_one_handed_on(said: list[str], lost: Any) -> None:
+    action = Scripted(partial("a", memory={"x": 1}), lost, lost, partial("b"), DONE)
+    result = action.run()
+    assert (result["steps"], result.get("failed")) == (DONE["steps"], None)
+    runs = [asked["_run"] for asked in action.asked[1:4]]
+    assert [run["memory"] for run in runs] == [{"x": 1}] * 3
+    assert [run["spent"] for run in runs] == [SLICE, 2 * SLICE + RECONNECT, 3 * SLICE + 2 * RECONNECT]
+    assert len(action.resets) == 2
+    assert said[1:] == ["[drain] the host is lost and tried again, 100s of 5h", "[drain] b, 3m of 5h"]
+
+
+def test_a_reset_that_fails_is_a_try_too(said: list[str]) -> None:
+    action = Scripted(partial("a"), GONE, DONE)
+
+    def reset() -> None:
+        action.resets.append(0.0)
+        if len(action.resets) == 1:
+            raise GONE
+
+    action._connection.reset = reset
+    assert action.run()["steps"] == DONE["steps"] and len(action.resets) == 2
+
+
+def test_a_host_that_stays_lost_fails_with_all_that_is_known_once_the_time_is_over(said: list[str]) -> None:
+    action = Scripted(partial("a"), *[GONE] * 9, DONE, wait_timeout=400)
+    result = action.run()
+    assert {key: result[key] for key in KNOWN} == KNOWN
+    assert result["failed"] and "unreachable" not in result, "a failure runs a rescue, an unreachable host runs nothing"
+    assert "no route" in result["msg"] and "wait_timeout (400 s)" in result["msg"] and "run the same task again" in result["msg"]
+    assert 400 <= action._clock.now() <= 400 + SLICE + RECONNECT
+
+
+def test_a_password_that_is_refused_now_is_not_tried_again(said: list[str]) -> None:
+    action = Scripted(partial("a"), AnsibleAuthenticationFailure("Invalid/incorrect password"), DONE)
+    result = action.run()
+    assert result["failed"] and "incorrect password" in result["msg"] and result["steps"] == KNOWN["steps"]
+    assert len(action.asked) == 2
+
+
+# -- one run, and what is said --------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("how", [{"check": True}, {"async_val": 600}, {"wait": False}], ids=["check mode", "async", "wait false"])

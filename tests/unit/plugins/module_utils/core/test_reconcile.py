@@ -217,6 +217,16 @@ def test_an_order_refused_twice_fails_with_the_result_so_far() -> None:
     assert [step["id"] for step in outcome.steps] == ["set-a"]
 
 
+@pytest.mark.parametrize("count", [1, 2, 5])
+def test_an_order_that_the_world_overtook_is_no_step_and_its_item_is_seen_afresh(count: int) -> None:
+    """Unlike a refusal it makes nothing stuck, however often."""
+    world = ToyWorld()
+    world.fault("apply", "overtaken", count=count, item="set-b")
+    outcome = go(world, "set-a", "set-b")
+    assert (outcome.failure, [step["id"] for step in outcome.steps]) == ("", ["set-a", "set-b"])
+    assert world.fresh == [frozenset({"set-b"})] * count
+
+
 def test_an_order_refused_for_good_does_not_stop_the_other_items() -> None:
     world = ToyWorld()
     world.fault("apply", "refused", count=10**6, item="set-b")
@@ -383,6 +393,8 @@ def test_a_slice_ends_when_words_change_but_not_before_five_seconds() -> None:
     outcome = go(world, "long-b", "long-c", slice=True, task=Task(run="r", progress="0 of 2 done"))
     assert outcome.partial
     assert outcome.task["progress"] == "1 of 2 done"
+    assert verdicts(outcome) == {"long-b": "settled", "long-c": "unknown"}, "should this be the last that is heard"
+    assert [thing["verdict"] for thing in outcome.task["last"]["things"]] == ["settled", "unfinished"]
     assert SLICE_CHANGE <= world.clock.now() < 16
 
 

@@ -5,9 +5,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from ansible_collections.serverops.circleci.plugins.module_utils.nomad.drain import UNSTICK_DEADLINE
-from ansible_collections.serverops.circleci.plugins.module_utils.nomad.steps import SetDrain, SetEligibility
+from ansible_collections.serverops.circleci.plugins.module_utils.nomad.steps import SetDrain, SetEligibility, State
 from unit.plugins.module_utils.nomad.values import (
     MARKED,
     NEW,
@@ -160,6 +162,49 @@ def test_the_hour_of_an_unsticking_is_taken_back_when_something_is_busy(version:
 def test_the_mark_keeps_what_the_client_was_before_through_every_change(version: str) -> None:
     node = ours(deadline=60.0, last=mark(was="ineligible"))
     assert decided(see(state(version, node, allocations=(build(),)))).steps[0] == SetDrain("c1", 0.0, True, OURS, "ineligible", why="change_drain")
+
+
+# -- two runs of one owner, with different terms -----------------------------------------------------
+
+SHORT = wish(deadline=60.0, allow_killing_builds=True)
+
+
+def set_by(run: str, version: str, deadline: float = 0.0, owner: str = OURS) -> State:
+    """c1 with a build, drained by a run with that deadline, as run-1 sees it."""
+    return state(version, draining(deadline=deadline, last=mark(owner, run=run)), allocations=(build(),), run="run-1")
+
+
+@marked
+@pytest.mark.parametrize("changed", [{"deadline": 60.0}, {"deadline": 600.0, "owner": OTHER}], ids=["the same owner", "another, both to take over"])
+def test_a_run_whose_drain_another_run_set_anew_leaves_it_and_says_which(version: str, changed: dict[str, Any]) -> None:
+    """Both would change it for ever."""
+    before = see(set_by("run-1", version), wish(take_over=True))
+    look = see(set_by("run-2", version, **changed), after=before)
+    assert (decided(look).kind, verdict(look)) == ("stuck", "unfinished")
+    assert "run run-2 changes the drain of c1 too" in decided(look).reason
+
+
+@marked
+def test_a_run_with_new_terms_changes_the_drain_of_one_before_it(version: str) -> None:
+    look = see(set_by("run-0", version), SHORT)
+    assert orders(decided(look)) == ["change_drain"]
+    after = see(set_by("run-1", version, deadline=60.0), after=look)
+    assert decided(after).kind == "waiting"
+
+
+@marked
+def test_another_run_that_wants_the_same_is_none_to_quarrel_with(version: str) -> None:
+    before = see(set_by("run-1", version))
+    assert decided(see(set_by("run-2", version), after=before)).kind == "waiting"
+    woken = see(set_by("run-2", version, deadline=UNSTICK_DEADLINE), after=before)
+    assert orders(decided(woken)) == ["change_drain"], "its unsticking is taken back where something is busy"
+
+
+@marked
+def test_a_drain_that_nobody_marked_over_ours_is_taken_over_again(version: str) -> None:
+    before = see(set_by("run-1", version), wish(take_over=True))
+    look = see(state(version, draining(deadline=600.0, last=NO_MARK), allocations=(build(),), run="run-1"), after=before)
+    assert orders(decided(look)) == ["take_over"]
 
 
 # -- a drain that hangs -----------------------------------------------------------------------------

@@ -8,10 +8,10 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from ansible_collections.serverops.circleci.plugins.module_utils.core.errors import BadInput, NotFound
+from ansible_collections.serverops.circleci.plugins.module_utils.core.errors import BadInput, NotFound, Overtaken
 from ansible_collections.serverops.circleci.plugins.module_utils.core.shapes import UNKNOWN
 from ansible_collections.serverops.circleci.plugins.module_utils.nomad.case import DrainSpec
-from ansible_collections.serverops.circleci.plugins.module_utils.nomad.drain_port import DrainPort
+from ansible_collections.serverops.circleci.plugins.module_utils.nomad.drain_port import GAP, DrainPort
 from ansible_collections.serverops.circleci.plugins.module_utils.nomad.lists import LONG
 from ansible_collections.serverops.circleci.plugins.module_utils.nomad.model import Strategy
 from ansible_collections.serverops.circleci.plugins.module_utils.nomad.steps import LiftDrain, SetDrain, SetEligibility
@@ -273,6 +273,61 @@ def test_a_refused_write_says_during_which_act() -> None:
         port = DrainPort(client, spec(), "run-1", clock)
         port.read(NOTHING)
         port.apply(SetEligibility(ONE, True))
+
+
+# -- orders that could strike a build ----------------------------------------------------------------
+
+UNSTICK = SetDrain(ONE, 3600.0, True, OURS, "eligible", why="unstick")
+OWN_LIST = f"GET /v1/node/{ONE}/allocations"
+
+
+def own_live(kind: str = "batch") -> dict[str, Any]:
+    """As a client's own list tells it: the job is inside."""
+    return {"ID": "a1", "JobID": "b1", "Job": {"Type": kind}, "NodeID": ONE, "DesiredStatus": "run", "ClientStatus": "running"}
+
+
+@pytest.mark.parametrize(("version", "step"), [("0.5.6", DRAIN), ("1.1.2", UNSTICK)])
+def test_an_order_that_would_strike_a_build_begun_since_the_look_is_not_sent(version: str, step: SetDrain) -> None:
+    with scripted(*first(data(), version=version), ok([own_live()], asked=OWN_LIST)) as (client, script, clock):
+        port = DrainPort(client, spec(), "run-1", clock)
+        port.read(NOTHING)
+        clock.sleep(GAP + 0.01)
+        with pytest.raises(Overtaken, match="a build began on c1"):
+            port.apply(step)
+    assert script.asked[-1].method == "GET"
+
+
+@pytest.mark.parametrize(("version", "step"), [("0.5.6", DRAIN), ("1.1.2", UNSTICK)])
+@pytest.mark.parametrize("own_allocations", [[], [own_live("service")], [{**own_live(), "ClientStatus": "complete"}]])
+def test_it_is_sent_once_the_client_itself_tells_of_no_build(version: str, step: SetDrain, own_allocations: list[Any]) -> None:
+    with scripted(*first(data(), version=version), ok(own_allocations, asked=OWN_LIST), WROTE) as (client, script, clock):
+        port = DrainPort(client, spec(), "run-1", clock)
+        port.read(NOTHING)
+        clock.sleep(GAP + 0.01)
+        port.apply(step)
+    assert script.asked[-1].method == "POST"
+
+
+@pytest.mark.parametrize(("version", "step", "since"), [("0.5.6", DRAIN, GAP / 2), ("0.5.6", LiftDrain(ONE), 60.0), ("1.1.2", DRAIN, 60.0)])
+def test_no_client_is_asked_where_the_list_is_fresh_or_the_order_strikes_nothing(version: str, step: Any, since: float) -> None:
+    with scripted(*first(data(), version=version), WROTE) as (client, script, clock):
+        port = DrainPort(client, spec(), "run-1", clock)
+        port.read(NOTHING)
+        clock.sleep(since)
+        port.apply(step)
+    assert script.asked[-1].method == "POST" and OWN_LIST not in script.calls
+
+
+def test_what_a_client_told_before_an_order_stands_while_the_long_list_is_kept() -> None:
+    others = tuple({**live(TWO), "ID": f"a{number}", "ClientStatus": "complete", "DesiredStatus": "run"} for number in range(LONG + 1))
+    answers = [*first(data(), version="0.5.6", allocations=others), ok([own_live()], asked=OWN_LIST), ok([data()], asked="GET /v1/nodes")]
+    with scripted(*answers, ok(own(), asked=f"GET /v1/node/{ONE}")) as (client, _script, clock):
+        port = DrainPort(client, spec(), "run-1", clock)
+        port.read(NOTHING)
+        clock.sleep(GAP + 0.01)
+        with pytest.raises(Overtaken):
+            port.apply(DRAIN)
+        assert [a.id for a in port.read(NOTHING).allocations[ONE] or ()] == ["a1"]
 
 
 # -- waiting ----------------------------------------------------------------------------------------
