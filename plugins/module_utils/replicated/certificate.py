@@ -140,6 +140,8 @@ def _names(given: Iterable[str]) -> tuple[str, ...]:
     for name in names:
         if not as_address(name) and set(name) & set("/: "):
             raise BadInput(f"host_names has {name!r}, which is no name of a host; give it without scheme and port")
+        if not name.isascii():
+            raise BadInput(f"host_names has {name!r}, whose letters stand in no certificate; give it in its xn-- form")
     return names
 
 
