@@ -21,3 +21,18 @@ options:
     type: float
     default: 18000.0
 """
+
+    NOTHING = r"""
+options:
+  wait:
+    description:
+      - Taken as by the other modules, so that one default may serve all. This module waits for nothing but its own steps, so V(false) ends like V(true).
+    type: bool
+    default: true
+  wait_timeout:
+    description:
+      - Seconds that the task may take at most. It then fails, says what was done and what is left, and undoes nothing;
+        running the same task again goes on.
+    type: float
+    default: 18000.0
+"""

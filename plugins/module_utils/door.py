@@ -23,7 +23,10 @@ WAIT_OPTIONS: Options = {
 
 
 class Door(NamedTuple):
-    """A module that brings about a state: its options, and how its parameters become a spec and a port."""
+    """A module that brings about a state: its options, and how its parameters become a spec and a port.
+
+    One that `waits` for nothing goes on to its end whatever `wait` says: several rounds of its own steps are no waiting.
+    """
 
     options: Options
     rules: Rules[Any, Any]
@@ -31,6 +34,7 @@ class Door(NamedTuple):
     port: Callable[[Params, Any, Task, Clock], Port[Any]]
     libraries: tuple[str, ...] = ()
     result: str = ""
+    waits: bool = True
 
 
 def run_door(door: Door) -> None:
@@ -51,7 +55,7 @@ def reconcile(door: Door, params: Params, check: bool, clock: Optional[Clock] = 
     spec = door.spec(params)
     handed = params.get("_run") or {}
     task = Task(**handed) if handed.get("run") else Task(run=str(uuid.uuid4()))
-    terms = Terms(wait=params["wait"], wait_timeout=params["wait_timeout"], check=check, slice=bool(handed) and not check)
+    terms = Terms(wait=params["wait"] or not door.waits, wait_timeout=params["wait_timeout"], check=check, slice=bool(handed) and not check)
     return Reconciliation(door.rules, door.port(params, spec, task, clock), clock).run(spec, terms, task)
 
 

@@ -85,7 +85,7 @@ options:
     default: true
   root:
     description:
-      - Folder that stands for C(/), for a system that is being built.
+      - Folder that stands for C(/), for a system that is being built. Its store is made anew by its own program, in C(chroot).
     type: path
     default: /
   restart:
@@ -96,7 +96,7 @@ options:
     default: app
 extends_documentation_fragment:
   - serverops.circleci.restart_notes
-  - serverops.circleci.wait
+  - serverops.circleci.wait.nothing
   - serverops.circleci.attributes
   - serverops.circleci.attributes.changes
   - serverops.circleci.attributes.host
@@ -213,7 +213,7 @@ def port(params: Params, spec: TrustSpec, _task: Task, clock: Clock) -> TrustPor
     return TrustPort(spec, PendingRestarts(params["restart_notes"]), clock)
 
 
-DOOR = Door(options={**OPTIONS, **RESTART_NOTES}, rules=trust, spec=trust_spec, port=port, libraries=("cryptography",))
+DOOR = Door(options={**OPTIONS, **RESTART_NOTES}, rules=trust, spec=trust_spec, port=port, libraries=("cryptography",), waits=False)
 
 
 def main() -> None:

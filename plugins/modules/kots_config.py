@@ -17,6 +17,8 @@ description:
   - A new version is built on the one that is deployed. An update of the vendor that waits in the console is not brought along; it is listed in RV(pending).
   - A run that ended between making a version and deploying it is finished by the next one. kotsadm keeps no mark of who made a version, so such a one is known
     by what is in it, the wanted keys as wanted and all others as they are deployed; no second one is made.
+  - A kotsadm that takes longer over a version than an answer may is waited for, up to five minutes. Then the task fails and says where to look; it never orders
+    a second version.
   - kotsadm shows passwords sealed. To compare them the module reads the key in Secret C(kotsadm-encryption) and needs the Python package cryptography. Where
     that cannot be had, the key's state is C(unknown), which is refused with the reason, since sending it each time would make a version each time.
 options:
@@ -189,9 +191,9 @@ OPTIONS: dict[str, dict[str, Any]] = {
 }
 
 
-def port(params: Params, spec: ConfigSpec, _task: Task, clock: Clock) -> ConfigPort:
+def port(params: Params, spec: ConfigSpec, task: Task, clock: Clock) -> ConfigPort:
     """The way to the app's configuration."""
-    return ConfigPort(installation_from_params(params, clock), spec, clock)
+    return ConfigPort(installation_from_params(params, clock), spec, task, clock)
 
 
 DOOR = Door(options={**OPTIONS, **KUBERNETES_OPTIONS}, rules=config, spec=config_spec, port=port, libraries=("kubernetes", "requests"))

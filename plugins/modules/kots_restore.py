@@ -15,8 +15,9 @@ description:
   - Deletes what is there. First the console goes and comes back, then every app with its volumes. So O(confirm) must repeat the name of the backup.
   - Refuses, before anything is deleted, what cannot end well. A backup that failed, has not ended, is not proven or is of another installation; a store
     that does not answer; a storage class or a kind of object that this cluster has not. See RV(gates). The CLI passes over some of these with exit code 0.
-  - Keeps the console's objects in a Secret in Velero's namespace first. A console that is gone while nothing is restored any more gets them back.
-  - Starts the CLI detached, since it outlives the task, and leaves a mark in Velero's namespace before. A run that was killed is finished by the same task.
+  - Leaves a mark in Velero's namespace first. A run that was killed is finished by the same task, and of two that begin at once only one does.
+  - Keeps the console's objects in a Secret beside it. A console that is gone while nothing is restored any more gets them back.
+  - Starts the CLI detached, since it outlives the task.
   - Does nothing where this backup was the last one restored, and is whole. To restore it once more, delete the Restores whose names begin with its name.
   - Needs in the namespace of the installation get, list and create on secrets, configmaps, services, serviceaccounts, roles, rolebindings, statefulsets and
     deployments, list on pods, events and persistentvolumeclaims, get on pods/log, and get and create on pods/portforward; in that of Velero get, list, create,
@@ -120,6 +121,8 @@ options:
       - Without it such a one is taken for dead after 15 minutes without a word.
     type: bool
     default: false
+notes:
+  - With O(wait=false) what is due now is done once, which is one step in each run. So it takes several runs to come to V(restore).
 extends_documentation_fragment:
   - serverops.circleci.kubernetes
   - serverops.circleci.cloud
@@ -208,7 +211,7 @@ volumes:
   sample:
     - {namespace: circleci-server, pod: postgresql-0, volume: data, phase: Completed, bytes: 48211943, total_bytes: 48211943, reason: null}
 lost_volumes:
-  description: Volumes of the backup that no Restore brought back, as namespace/pod/volume. Empty while it is not ended.
+  description: Volumes of the backup that its Restores did not bring back with all their bytes, as namespace/pod/volume. Empty while it is not ended.
   returned: whenever the cluster could be read
   type: list
   elements: str
@@ -257,12 +260,12 @@ waited:
   sample: 412.0
 steps:
   description:
-    - What was done, or would be in check mode, in order. V(save_console), V(mark), V(clear_restores) with its restores, V(map_storage), V(restore), V(close).
+    - What was done, or would be in check mode, in order. V(mark), V(clear_restores) with its restores, V(save_console), V(map_storage), V(restore), V(close).
     - Where a restore went wrong or was cut short, also V(restore_apps), V(end_program) and V(put_console_back).
   returned: whenever the cluster could be read
   type: list
   elements: dict
-  sample: [{step: save_console, id: restore}, {step: mark, id: restore}, {step: restore, id: restore}, {step: close, id: restore}]
+  sample: [{step: mark, id: restore}, {step: save_console, id: restore}, {step: restore, id: restore}, {step: close, id: restore}]
 run:
   description: Id of this run.
   returned: whenever the cluster could be read

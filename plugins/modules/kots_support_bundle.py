@@ -89,7 +89,7 @@ fetched:
   returned: whenever kotsadm or the file could be read
   type: bool
 redacted:
-  description: Whether the search found nothing; null while there is no bundle at dest.
+  description: Whether the search found nothing; null while there is no bundle at dest, and where the namespace held no value to search for.
   returned: whenever kotsadm or the file could be read
   type: bool
 findings:

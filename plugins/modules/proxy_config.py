@@ -16,7 +16,9 @@ description:
     network, a port, a domain) is told as a warning that names the reader.
   - Each file is read, and written again with what differs. Nothing is ever appended. Other lines, other options of C(JVM_OPTS), comments and order stay.
   - Files are written whole or not at all. Where a file holds nothing but literal values, a real C(sh) reads it back.
-  - Restarts nothing. It leaves one note for each restart that is due (the app, Docker, Nomad) when all files are written. What systemd reads is taken up
+  - In their usual places C(apt-config) and systemd are asked what they get for the proxy. Where another file has the last word, the task fails and names it.
+  - Restarts nothing. It leaves one note for each restart that is due (the app, Docker, Nomad) when all files are written. Run again after Docker or Nomad was
+    restarted, it clears the note. What systemd reads is taken up
     after a C(daemon-reload), which the roles do.
   - The same description is returned for the fields of 3.x.
 options:
@@ -64,10 +66,11 @@ options:
     default: []
   places:
     description:
-      - V(replicated) is C(/etc/replicated.conf), which is read at the first start alone. Where Replicated is installed it is left alone; the installer is
-        then run again with RV(proxy.install_arguments).
+      - V(replicated) is C(/etc/replicated.conf), which is read at the first start alone. Where Replicated is installed (C(/etc/default/replicated), or
+        C(/etc/sysconfig/replicated) on Red Hat's systems) it is left alone; the installer is then run again with RV(proxy.install_arguments).
       - V(customizations) is the overrides of all services, with C(JVM_OPTS). V(environment) is C(/etc/environment), with C(JVM_OPTS).
-      - V(apt), V(docker_daemon) (a drop-in of its unit), V(docker_client) (what root's containers get) and V(nomad) (a drop-in of its unit).
+      - V(apt) is left alone on a host that has no apt.
+      - V(docker_daemon) (a drop-in of its unit), V(docker_client) (what root's containers get) and V(nomad) (a drop-in of its unit).
       - V(env_file) is a file for C(docker run --env-file), whose path O(paths) must hold.
     type: list
     elements: str
@@ -78,9 +81,15 @@ options:
       - Paths of the O(places) where they are others than usual, by place. C(replicated_installed) is the file by which an installed Replicated is known.
     type: dict
     default: {}
+  environment_restart:
+    description:
+      - What must be restarted to take up the place V(environment). V(nomad) on a client, V(app) on the Services machine, V(none) for no note.
+      - Where it is not given, V(nomad) if the place V(nomad) is among O(places), else V(app).
+    type: str
+    choices: [app, nomad, none]
 extends_documentation_fragment:
   - serverops.circleci.restart_notes
-  - serverops.circleci.wait
+  - serverops.circleci.wait.nothing
   - serverops.circleci.attributes
   - serverops.circleci.attributes.changes
   - serverops.circleci.attributes.host
@@ -179,6 +188,7 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "no_proxy": {"type": "list", "elements": "str", "default": []},
     "places": {"type": "list", "elements": "str", "choices": list(PLACES), "required": True},
     "paths": {"type": "dict", "default": {}},
+    "environment_restart": {"type": "str", "choices": ["app", "nomad", "none"]},
 }
 
 
@@ -187,7 +197,7 @@ def port(params: Params, spec: HostSpec, _task: Task, clock: Clock) -> FilesPort
     return FilesPort(spec, params["restart_notes"], clock)
 
 
-DOOR = Door(options={**OPTIONS, **RESTART_NOTES}, rules=files, spec=proxy_spec, port=port)
+DOOR = Door(options={**OPTIONS, **RESTART_NOTES}, rules=files, spec=proxy_spec, port=port, waits=False)
 
 
 def main() -> None:

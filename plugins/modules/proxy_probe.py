@@ -12,7 +12,7 @@ short_description: Try out from a 2.x host and its containers who is asked throu
 version_added: 0.1.0
 description:
   - Sends one request to each target with curl, from the host and inside of containers, and tells whether it went through the proxy or directly, and whether it
-    was answered. By the connection that curl made, not by the settings.
+    was answered. By the connection that curl made, or tried to make, not by the settings.
   - The task fails where a request took the wrong way, where nobody answers, and where it is not known. Any answer of the
     target counts, also that it wants a login.
   - From the host the proxy is the one that O(environment_file) sets; the file is read, not run. In a container it is what a program there gets.
@@ -111,7 +111,8 @@ EXAMPLES = r"""
 RETURN = r"""
 probes:
   description:
-    - Each request, with C(name), C(url), C(container) (null for the host), C(verdict), C(via) (V(proxy) or V(direct)) and C(reason).
+    - Each request, with C(name), C(url), C(container) (null for the host), C(verdict), C(via) (V(proxy) or V(direct); null where nothing tells) and
+      C(reason).
     - The verdict is V(as_wanted), V(wrong_way), V(refused) (by the proxy), V(untrusted) (its certificate), V(unreachable) or V(unknown).
   returned: always
   type: list

@@ -18,7 +18,8 @@ description:
     the app restarts waits for the next restart.
   - A run that was killed is repeated with the same result, and with no second restart.
   - A change of several files that began and did not end, which a run that died leaves behind, keeps it from a restart; it is named with the remedy.
-  - Replicated, Docker and the Nomad clients are not restarted; notes about them are named in RV(other_pending).
+  - Replicated, Docker and the Nomad clients are not restarted; notes about them are named in RV(other_pending), and cleared once systemd tells that the unit
+    C(docker) or C(nomad) was started after them.
   - Runs on the Services host, as root.
 options:
   state:

@@ -45,7 +45,7 @@ options:
     default: {}
   secret_variables:
     description:
-      - Likewise, for values that are never shown.
+      - Likewise, for values that are never shown. Where they go into a file that everybody may read, and no O(mode) is given, that is warned about.
     type: dict
     default: {}
   hosts:
@@ -56,12 +56,13 @@ options:
   environment:
     description:
       - Value by name, for C(/etc/environment), which PAM reads too. Values with quotes, C($), backtick, backslash, C(#) or a line end are refused there, since
-        its readers do not agree on them.
+        its readers do not agree on them. A comment behind such a value goes to a line above it, since PAM takes it for a part of the value.
     type: dict
     default: {}
   mode:
     description:
-      - Mode of the file with O(variables), in octal and in quotes. As it is by default; for a new file V(0644), with O(secret_variables) V(0600).
+      - Mode of the file with O(variables), in octal, with its leading 0 and in quotes. As it is by default; for a new file V(0644), with
+        O(secret_variables) V(0600).
     type: str
   owner:
     description:
@@ -93,7 +94,7 @@ options:
     default: /etc/environment
 extends_documentation_fragment:
   - serverops.circleci.restart_notes
-  - serverops.circleci.wait
+  - serverops.circleci.wait.nothing
   - serverops.circleci.attributes
   - serverops.circleci.attributes.changes
   - serverops.circleci.attributes.host
@@ -191,7 +192,7 @@ def port(params: Params, spec: HostSpec, _task: Task, clock: Clock) -> FilesPort
     return FilesPort(spec, params["restart_notes"], clock)
 
 
-DOOR = Door(options={**OPTIONS, **RESTART_NOTES}, rules=files, spec=customization_spec, port=port)
+DOOR = Door(options={**OPTIONS, **RESTART_NOTES}, rules=files, spec=customization_spec, port=port, waits=False)
 
 
 def main() -> None:

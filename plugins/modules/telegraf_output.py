@@ -53,7 +53,9 @@ options:
     default: /etc/circleconfig/telegraf
   mode:
     description:
-      - Mode of the file, in octal and in quotes. As it is by default, V(0644) for a new file.
+      - Mode of the file, in octal, with its leading 0 and in quotes. As it is by default, V(0644) for a new file.
+      - Telegraf must be able to read it, by the user that it runs under in its container. Where the content holds a password or a token, everybody may read the
+        file and no mode is given, that is warned about.
     type: str
   owner:
     description:

@@ -106,12 +106,13 @@ def _figures(journal: Json, backup: Optional[Json]) -> Optional[Json]:
     if not backup or journal["check_mode"]:
         return None
     volumes = backup["volumes"]
-    full = sum(1 for one in volumes if one["phase"] == "Completed" and one["bytes"])
+    full = sum(1 for one in volumes if _is_full(one))
+    empty = sum(1 for one in volumes if _may_be_empty(one, backup))
     passed = sum(1 for state in backup["proofs"].values() if state == "passed")
     asked = sum(1 for state in backup["proofs"].values() if state != "not_asked")
     found = [
         figure(f"{passed} of {asked}", "proofs passed", GOOD if passed == asked else BAD),
-        figure(f"{full} of {len(volumes)}", "volumes with data", GOOD if full == len(volumes) else WARN),
+        figure(f"{full} of {len(volumes)}", "volumes with data", GOOD if full + empty == len(volumes) else WARN),
         figure(size(sum(one["bytes"] or 0 for one in volumes)), "in volumes"),
         figure(backup["errors"], "errors", BAD if backup["errors"] else GOOD),
         figure(backup["warnings"], "warnings", WARN if backup["warnings"] else PLAIN),
@@ -133,10 +134,22 @@ def _proofs(backup: Optional[Json]) -> Optional[Json]:
 def _volumes(backup: Optional[Json]) -> Optional[Json]:
     rows = []
     for one in sorted((backup or {"volumes": []})["volumes"], key=lambda one: (bool(one["bytes"]), one["pod"])):
-        tone = GOOD if one["phase"] == "Completed" and one["bytes"] else BAD
+        may = _may_be_empty(one, backup)
+        tone = GOOD if _is_full(one) else "" if may else BAD
         place = cell(one["claim"] or one["volume"], small=f"{one['namespace']}/{one['pod']}")
-        rows.append([place, cell(one["phase"], tone), cell(one["reason"] or ""), cell(size(one["bytes"] or 0))])
+        said = one["reason"] or ("empty, as allow_empty lets it be" if may else "")
+        rows.append([place, cell(one["phase"], tone), cell(said), cell(size(one["bytes"] or 0))])
     return table("Each volume that Velero took up", ("Volume", "Phase", "What it said", "Size#"), rows)
+
+
+def _is_full(volume: Json) -> bool:
+    return volume["phase"] == "Completed" and bool(volume["bytes"])
+
+
+def _may_be_empty(volume: Json, backup: Optional[Json]) -> bool:
+    """Empty where the proof of the volumes passed: it was named in allow_empty."""
+    passed = bool(backup and backup["proofs"].get("volumes") == "passed")
+    return passed and volume["phase"] == "Completed" and not volume["bytes"]
 
 
 def _gates(result: Json) -> Optional[Json]:

@@ -49,10 +49,19 @@ def test_proxy(host: str, role: str, service: str, machines: Machines, tmp_path:
     file = "/etc/environment" if host == "client" else "/etc/circle-installation-customizations"
     for shell in ("sh", "bash", "dash"):
         assert machines.run(host, f"{shell} -c 'set -a; . {file}; printf %s \"$HTTP_PROXY\"'") == PROXY
-    notes = machines.run(host, "ls /var/lib/serverops/pending-restart.d").split()
-    assert notes, "whoever has to restart something is told"
+    folder = "/var/lib/serverops/pending-restart.d"
+    assert f"({service})" in machines.run(host, f"cat {folder}/*"), "whoever has to restart something is told"
+    assert changes(play_role(machines, host, role, tmp_path, **wanted)) == 1, "the restart is made"
+    assert f"({service})" not in machines.run(host, f"cat {folder}/* 2>/dev/null || true")
+    assert changes(play_role(machines, host, role, tmp_path, **wanted)) == 0
+    other = f"/etc/systemd/system/{service}.service.d/zz.conf"
+    machines.run(host, f"printf '[Service]\\nEnvironment=NO_PROXY=x\\n' > {other}; systemctl daemon-reload")
+    lost = play_role(machines, host, role, tmp_path, "--check", **wanted)
+    assert lost.code != 0 and "NO_PROXY not from" in " ".join(lost.output.split()), lost.output
+    machines.run(host, f"rm {other}; systemctl daemon-reload")
     assert changes(play_role(machines, host, role, tmp_path, state="absent")) == 1
     assert "HTTP_PROXY" not in environment_of(machines, host, service)
+    assert changes(play_role(machines, host, role, tmp_path, state="absent")) == 1, "the restart is made"
     assert changes(play_role(machines, host, role, tmp_path, state="absent")) == 0
     machines.run(host, "rm -rf /var/lib/serverops")
 

@@ -24,6 +24,7 @@ from integration.playing import Played, command, environment, play
 from lab.certificates import Made, authority, key_of, server
 from lab.pebble import MISSING, WITHOUT
 from lab.replicated.services import ServicesHost
+from lab.trust_stores import TrustedSystem
 
 CONFIGURE, ROTATE = "serverops.circleci.configure", "serverops.circleci.rotate_certificates"
 ROOT = authority("Root of a rotation")
@@ -96,6 +97,42 @@ def test_configure_restarts_once_and_only_with_consent(host: ServicesHost, tmp_p
     text = (host.root / "etc/circleconfig/shared/postgresql").read_text()
     assert text == 'export POSTGRES_HOST="db.example.com"\nexport POSTGRES_PASSWORD="canary-database-90bd"\n'
     assert not [one for one in (SECRET, "canary-database-90bd") if one in "".join(one.output for one in (check, first, second, third))]
+
+
+def test_what_is_left_out_of_an_override_is_refused_and_the_rest_is_passed_on(host: ServicesHost, tmp_path: Path) -> None:
+    etc, home = host.root / "etc", tmp_path / "home"
+    etc.mkdir(exist_ok=True)
+    (etc / "hosts").write_text("127.0.0.1 localhost\n")
+    where = {"configure_hosts_file": str(etc / "hosts"), "configure_environment_file": str(etc / "environment")}
+    paths = {key: value for key, value in inputs(host, tmp_path).items() if key in ("configure_global_file", "configure_config_directory")}
+    entry = {"service": "my-service", "other_service": True, "variables": {"A": "1"}, "hosts": {"ghe.example.com": "10.0.1.20"}, "environment": {"TZ": "UTC"}}
+    given = {**bare(host, tmp_path), **paths, **where}
+    wrong = play(CONFIGURE, {**given, "configure_overrides": [{**entry, "secret_variable": {"A": SECRET}}]}, home)
+    words = " ".join(wrong.output.split())
+    assert wrong.code != 0 and "configure_overrides holds secret_variable; each entry takes service, shared" in words and SECRET not in words
+    assert not (etc / "environment").exists()
+    played = play(CONFIGURE, {**given, "configure_overrides": [{**entry, "mode": "0640"}]}, home)
+    assert played.code == 0 and changed(played) == 1, played.output
+    path = etc / "circleconfig/my-service/customizations"
+    assert path.read_text() == 'export A="1"\n' and path.stat().st_mode & 0o777 == 0o640
+    assert (etc / "environment").read_text() == "TZ=UTC\n" and "10.0.1.20\tghe.example.com" in (etc / "hosts").read_text()
+
+
+def test_check_mode_speaks_of_downtime_only_where_the_app_must_be_restarted(host: ServicesHost, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    proxy = {key: value for key, value in inputs(host, tmp_path).items() if key.startswith("services_proxy")}
+    given, home = {**bare(host, tmp_path), **proxy}, tmp_path / "home"
+    folder = str(tmp_path / "files")
+    given["services_proxy_paths"] = {"apt": f"{folder}/95proxy", "docker_daemon": f"{folder}/docker.conf"}
+    given["services_proxy_places"] = ["apt", "docker_daemon"]
+    system = TrustedSystem(tmp_path / "trusting")
+    monkeypatch.setenv("PATH", f"{system.programs}:{host.path}")
+    trust = {f"ca_trust_{name}": value for name, value in system.params().items()}
+    given |= trust | {"ca_trust_authorities": [{"name": "lab", "certificates": ROOT.pem}], "ca_trust_restart": "none"}
+    without = play(CONFIGURE, given, home, "--check")
+    assert without.code == 0 and changed(without) == 2 and "downtime" not in without.output, without.output
+    for more in ({"ca_trust_restart": "app"}, {"configure_settings": {"hostname": "new.example.com"}}):
+        played = play(CONFIGURE, {**given, **more}, home, "--check")
+        assert played.code == 0 and "It would cause downtime" in " ".join(played.output.split()), played.output
 
 
 def test_with_nothing_asked_for_it_sees_that_the_app_is_up(host: ServicesHost, tmp_path: Path) -> None:

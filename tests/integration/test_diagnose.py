@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json
+import stat
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +39,19 @@ def test_nothing_waits_and_then_all_clients_are_closed(cluster: Cluster, tmp_pat
     assert journal["verdict"] == "clients_closed" and "release" in journal["next_act"]
     who = "keeps no mark of who" if cluster.version == "0.5.6" else "serverops.circleci (drained"
     assert who in "\n".join(journal["evidence"]) and who in output
+
+
+def test_the_journals_folder_is_made_for_its_owner_and_one_that_is_there_stays_as_it_is(cluster: Cluster, tmp_path: Path) -> None:
+    home, shared = tmp_path / "home", tmp_path / "shared"
+    shared.mkdir()
+    shared.chmod(0o2775)
+    diagnosed(cluster, home)
+    assert stat.S_IMODE((home / "serverops-journal").stat().st_mode) == 0o700
+    played = play(DIAGNOSE, {"nomad_url": cluster.url, "nomad_drain_journal_dir": str(shared)}, home, "--check")
+    assert played.code == 0, played.output
+    assert stat.S_IMODE(shared.stat().st_mode) == 0o2775
+    (journal,) = shared.iterdir()
+    assert stat.S_IMODE(journal.stat().st_mode) == 0o600
 
 
 def test_of_one_named_job(cluster: Cluster, tmp_path: Path) -> None:

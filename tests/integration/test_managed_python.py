@@ -6,13 +6,22 @@
 from __future__ import annotations
 
 import hashlib
+import shutil
+import ssl
 import sys
 import tarfile
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime, timedelta, timezone
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 import pytest
 from integration.playing import Played, play
+
+from lab.certificates import Made, authority, server
 
 PLAY = """
 - hosts: localhost
@@ -95,6 +104,83 @@ def test_what_will_not_do_is_told_and_not_put_to_use(host: Host, given: dict[str
     played = host.play(**given)
     assert played.code != 0 and words in " ".join(played.output.split()), played.output
     assert not (host.place / "current").exists()
+
+
+def test_a_minimum_that_was_raised_is_looked_at_again(host: Host) -> None:
+    assert host.play().code == 0
+    check = host.play("--check", managed_python_minimum="9.9")
+    assert check.code == 0 and "changed=1 " in check.output, check.output
+    played = host.play(managed_python_minimum="9.9")
+    assert played.code != 0 and "is older than 9.9" in " ".join(played.output.split()), played.output
+
+
+class Leading(BaseHTTPRequestHandler):
+    """Leads from https to plain http, where the archive is."""
+
+    def do_GET(self) -> None:
+        site: Any = self.server
+        if self.path == "/python.tar.gz":
+            site.fetched += 1
+            body = site.archive.read_bytes()
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+            return
+        self.send_response(302)
+        self.send_header("Location", site.leads_to)
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+    def log_message(self, *_words: Any) -> None:
+        """Quiet."""
+
+
+@contextmanager
+def site(archive: Path, folder: Path, leads_to: str = "", made: Made | None = None) -> Iterator[Any]:
+    """A server on the loopback; with a certificate it speaks TLS."""
+    here: Any = ThreadingHTTPServer(("127.0.0.1", 0), Leading)
+    here.archive, here.leads_to, here.fetched = archive, leads_to, 0
+    if made:
+        (folder / "pair.pem").write_text(made.pem + made.key_pem)
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(folder / "pair.pem")
+        here.socket = context.wrap_socket(here.socket, server_side=True)
+    threading.Thread(target=here.serve_forever, daemon=True).start()
+    try:
+        yield here
+    finally:
+        here.shutdown()
+        here.server_close()
+
+
+def path_with(folder: Path, fetcher: str) -> str:
+    """The programs that the role uses, and one that fetches."""
+    folder.mkdir()
+    for name in ("sh", "cat", "tar", "gzip", "sha256sum", "mkdir", "rm", "mv", "ln", "echo", "chmod", "sleep", "env", fetcher):
+        found = shutil.which(name)
+        if found is None:
+            pytest.skip(f"there is no {name} on PATH, so it was not tried")
+        (folder / name).symlink_to(found)
+    return str(folder)
+
+
+@pytest.mark.parametrize("fetcher", ["curl", "wget"])
+def test_no_redirect_to_plain_http_is_followed(host: Host, fetcher: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", path_with(host.tmp / "bin", fetcher))
+    root, now = authority("Root of a mirror"), datetime.now(timezone.utc)
+    made = server("127.0.0.1", root, names=("127.0.0.1",), begins=now - timedelta(days=1), ends=now + timedelta(days=9))
+    host.home.mkdir()
+    (host.tmp / "root.pem").write_text(root.pem)
+    (host.home / ".wgetrc").write_text(f"ca_certificate = {host.tmp}/root.pem\n")
+    (host.home / ".curlrc").write_text(f'cacert = "{host.tmp}/root.pem"\n')
+    with site(host.archive, host.tmp) as plain:
+        with site(host.archive, host.tmp, f"http://127.0.0.1:{plain.server_port}/python.tar.gz", made) as mirror:
+            played = host.play(managed_python_archive=f"https://127.0.0.1:{mirror.server_port}/leads")
+            assert played.code != 0 and "cannot be fetched" in " ".join(played.output.split()), played.output
+            assert plain.fetched == 0 and not (host.place / "current").exists()
+            direct = host.play(managed_python_archive=f"https://127.0.0.1:{mirror.server_port}/python.tar.gz")
+            assert direct.code == 0 and mirror.fetched == 1, direct.output
 
 
 def test_the_host_needs_no_python_up_to_the_end_of_the_role(host: Host) -> None:

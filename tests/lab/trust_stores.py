@@ -15,8 +15,8 @@ from lab.certificates import Made, authority
 
 # As the real ones do: all files of the folders, in order, into a new bundle that takes the place of the old. A file `trouble` below the root spoils them.
 DEBIAN = """#!/bin/sh -e
-root=""
-while [ $# -gt 0 ]; do case $1 in --sysroot) shift; root="$1";; *) echo "usage" ; exit;; esac; shift; done
+root="$1"; shift
+[ "$*" = "update-ca-certificates" ] || exit 127
 cd "$root/etc/ssl/certs"
 case "$(cat "$root/trouble" 2>/dev/null)" in
   nothing) echo "0 added, 0 removed; done."; exit 0;;
@@ -29,7 +29,7 @@ done
 mv -f ca-certificates.crt.new ca-certificates.crt
 echo refreshed >> "$root/calls"
 """
-CHROOT = """#!/bin/sh -e
+REDHAT = """#!/bin/sh -e
 root="$1"; shift
 [ "$*" = "update-ca-trust extract" ] || exit 127
 out="$root/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem"
@@ -58,7 +58,8 @@ class TrustedSystem:
         if self.family == "debian":
             (self.root / "etc/ca-certificates.conf").write_text("public.crt\n")
         self.bundle.write_text(self.public.pem)
-        programs = {"update-ca-certificates": DEBIAN} if self.family == "debian" else {"chroot": CHROOT, "update-ca-trust": "#!/bin/sh\nexit 1\n"}
+        name, chroot = ("update-ca-certificates", DEBIAN) if self.family == "debian" else ("update-ca-trust", REDHAT)
+        programs = {"chroot": chroot, name: "#!/bin/sh\nexit 1\n"}
         for name, text in programs.items():
             file = self.programs / name
             file.write_text(text)

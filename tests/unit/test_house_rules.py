@@ -240,6 +240,15 @@ def test_a_doc_fragment_says_the_same_as_the_option_piece_of_its_name(name: str,
             assert text.get(key) == options[option].get(key), f"{option}: {key}"
 
 
+@pytest.mark.parametrize("module", MODULES)
+def test_a_module_that_waits_for_nothing_says_so(module: str) -> None:
+    told = yaml.safe_load(import_module(f"{ROOT}modules.{module}").DOCUMENTATION)
+    quick = not getattr(door_of(module), "waits", True)
+    assert quick == ("serverops.circleci.wait.nothing" in told["extends_documentation_fragment"])
+    nothing = yaml.safe_load(import_module(f"{ROOT}doc_fragments.wait").ModuleDocFragment.NOTHING)["options"]
+    assert {name: (one["type"], one["default"]) for name, one in nothing.items()} == {name: (one["type"], one["default"]) for name, one in WAIT_OPTIONS.items()}
+
+
 def test_no_options_but_those_that_begin_with_an_underscore_are_hidden() -> None:
     for module in MODULES:
         assert not [name for name in door_of(module).options if name.startswith("_")]

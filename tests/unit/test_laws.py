@@ -78,6 +78,8 @@ READINGS: list[Reading] = [
 ]
 
 FORESEEABLE = [subject for subject in SUBJECTS if subject.foreseeable]
+ON_A_HOST = (trust, certificates, certbot, host_files, telegraf, services)
+AT_ONCE = [subject for system in ON_A_HOST for subject in system.subjects() if subject.short is None]
 SLOW = [subject for subject in SUBJECTS if subject.short is not None]
 PAUSES = (0.0, 40.0)  # s between a death and the next run: at once, and after what runs by itself has ended or died
 
@@ -109,6 +111,14 @@ def test_a_check_mode_without_waiting_predicts_the_run_without_waiting(subject: 
     real = run(subject, subject.make(), wait=False)
     assert by_item(predicted.steps) == by_item(real.steps)
     assert (predicted.changed, predicted.failure) == (real.changed, real.failure)
+
+
+@of(AT_ONCE)
+def test_where_nothing_is_waited_for_a_run_without_waiting_ends_the_same(subject: Subject) -> None:
+    """Several rounds of a module's own steps are no waiting: one that stops after the first leaves a mark, no file and no note, and calls itself changed."""
+    world = subject.make()
+    ended(subject, run(subject, world, wait=False))
+    assert (world.end(), world.harm()) == (subject.ends, [])
 
 
 @of([subject for subject in SUBJECTS if subject.quiet])

@@ -48,8 +48,18 @@ def proxies(text: str) -> dict[str, Optional[str]]:
     return found
 
 
+def speaks_of_a_proxy(text: str) -> bool:
+    """Whether a file of apt sets one, in whatever way."""
+    return any(PROXY.search(_bare(line)) for line in unix(text).split("\n"))
+
+
+def _bare(line: str) -> str:
+    """A line without a comment that takes all of it."""
+    return re.sub(r"^\s*(//|#).*", "", line)
+
+
 def _no_surprise(line: str, number: int) -> None:
-    if PROXY.search(re.sub(r"^\s*(//|#).*", "", line.rstrip("\n"))) or "{" in line and "acquire" in line.lower():
+    if PROXY.search(_bare(line.rstrip("\n"))) or "{" in line and "acquire" in line.lower():
         raise Refused(f'line {number} sets a proxy in another way than Name "value"; on a line of its own; write it so, or remove it')
 
 

@@ -24,11 +24,15 @@ PLAIN = re.compile(r"[A-Za-z0-9_@%+=:,./-]*")
 
 @dataclass(frozen=True)
 class Dialect:
-    """How a file's readers take it: `quoted` makes the word for a value, or says why it cannot; `alike` tells whether all readers take a word for it."""
+    """How a file's readers take it: `quoted` makes the word for a value, or says why it cannot; `alike` tells whether all readers take a word for it.
+
+    `alone`: one of them takes the whole line for the value, so neither a comment nor another variable may stand on it.
+    """
 
     quoted: Callable[[str, str], str]
     alike: Callable[[Setting, str], bool]
     export: bool = False
+    alone: bool = False
 
 
 def checked_name(name: str) -> str:
@@ -60,13 +64,13 @@ def _for_pam(name: str, value: str) -> str:
 
 
 EXPORTS = Dialect(_in_double_quotes, lambda setting, value: setting.exported and setting.value == value, export=True)
-ENVIRONMENT = Dialect(_for_pam, lambda setting, value: setting.value == value and setting.raw in (value, f'"{value}"', f"'{value}'"))
+ENVIRONMENT = Dialect(_for_pam, lambda setting, value: setting.value == value and setting.raw in (value, f'"{value}"', f"'{value}'"), alone=True)
 
 
 def with_variables(text: str, wanted: Wanted, dialect: Dialect) -> str:
     """The file with each wanted variable once and so (None: not at all), all else as it is. Raises BadInput or Refused."""
     text = unix(text)
-    found: list[Optional[Statement]] = list(statements(text))
+    found: list[Optional[Statement]] = [part for one in statements(text) for part in (_apart(one, wanted) if dialect.alone else [one])]
     _no_surprises(found, wanted)
     added = []
     for name, value in wanted.items():
@@ -86,7 +90,7 @@ def _placed(found: list[Optional[Statement]], name: str, value: Optional[str], w
         for number in at:
             found[number] = _without(found[number], name)
         return []
-    if len(own) == 1 and dialect.alike(own[0], value):
+    if len(own) == 1 and dialect.alike(own[0], value) and (not dialect.alone or _is_alone(found[at[0]], own[0])):
         return []
     line = f"{'export ' if dialect.export else ''}{name}={word}"
     for number in at[:-1]:
@@ -101,6 +105,19 @@ def _placed(found: list[Optional[Statement]], name: str, value: Optional[str], w
     else:  # others stand in the same statement: they stay, ours gets a line of its own
         found[at[-1]] = Statement(f"{left.text}{line}\n", 0, (*left.settings, Setting(name, word, value, dialect.export)))
     return []
+
+
+def _apart(statement: Statement, wanted: Wanted) -> list[Statement]:
+    """A statement that sets a wanted variable, as lines of one variable each, and its comment above them."""
+    if not any(setting.name in wanted for setting in statement.settings) or len(statement.settings) == 1 and not statement.comment:
+        return [statement]
+    comment = [Statement(f"{statement.comment}\n", statement.line)] if statement.comment else []
+    return [*comment, *(Statement(f"{'export ' if one.exported else ''}{one.text}\n", statement.line, (one,)) for one in statement.settings)]
+
+
+def _is_alone(statement: Optional[Statement], setting: Setting) -> bool:
+    """Whether PAM too, which takes blanks behind a word for a part of it, reads this and nothing else from the line."""
+    return statement is not None and re.fullmatch(rf"[ \t]*(export )?{re.escape(setting.text)}\n?", statement.text) is not None
 
 
 def _without(statement: Optional[Statement], name: str) -> Optional[Statement]:

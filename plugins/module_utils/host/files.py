@@ -5,6 +5,8 @@
 
 A mark "begun" stands from before the first file is written until the note is left. So a run that dies between two files, or before the note, is known
 by the next one, and nobody restarts anything between two files because of us.
+
+A note goes away once what it is about was started after it. For the app that is seen by whoever restarts it (replicated_app), for units of systemd here.
 """
 
 from __future__ import annotations
@@ -15,6 +17,7 @@ from typing import Any
 
 from ansible_collections.serverops.circleci.plugins.module_utils.core.shapes import Decision, Json, Look, act, settled, stuck, waiting
 from ansible_collections.serverops.circleci.plugins.module_utils.host.model import FileState, FileWish, HostSpec, HostState
+from ansible_collections.serverops.circleci.plugins.module_utils.host.restart import ClearNote
 
 HostLook = Look[HostSpec, HostState]
 
@@ -99,6 +102,9 @@ def _restart(look: HostLook, restart: str, files: Mapping[str, Decision]) -> Dec
         return waiting("the files come first") if restart in look.state.begun else act("files differ", Begin(restart))
     if restart in look.state.begun:
         return act("the files are written", LeaveNote(restart))
+    served = [note for note in look.state.served if note.restart == restart]
+    if served:
+        return act(f"{restart} was restarted since", *(ClearNote(note, restart_item(restart)) for note in served))
     return settled(f"a restart of {restart} is due" if restart in look.state.noted else "no restart is due")
 
 
@@ -107,7 +113,11 @@ def effect(state: HostState, step: Any) -> HostState:
     if isinstance(step, Begin):
         return replace(state, begun=state.begun | {step.restart})
     if isinstance(step, LeaveNote):
-        return replace(state, begun=state.begun - {step.restart}, noted=state.noted | {step.restart})
+        served = tuple(note for note in state.served if note.restart != step.restart)
+        return replace(state, begun=state.begun - {step.restart}, noted=state.noted | {step.restart}, served=served)
+    if isinstance(step, ClearNote):
+        served = tuple(note for note in state.served if note != step.note)
+        return replace(state, noted=state.noted - {step.note.restart}, served=served)
     found = state.files[step.item]
     there = bool(found.wanted) or found.there
     done = replace(found, there=there, as_wanted=True, values=found.wanted, access={**found.access, **found.wanted_access}, remarks=found.remarks)

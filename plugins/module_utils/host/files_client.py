@@ -12,18 +12,14 @@ from typing import Any, Optional
 
 from ansible_collections.serverops.circleci.plugins.module_utils.core.clock import Clock
 from ansible_collections.serverops.circleci.plugins.module_utils.core.errors import BadInput, NotPermitted, Refused, doing
-from ansible_collections.serverops.circleci.plugins.module_utils.host import assignments
-from ansible_collections.serverops.circleci.plugins.module_utils.host.content import SHELL_KINDS, found, rendered, shown
+from ansible_collections.serverops.circleci.plugins.module_utils.host import assignments, readers_client, systemd_client
+from ansible_collections.serverops.circleci.plugins.module_utils.host.content import SHELL_KINDS, rendered, shown
 from ansible_collections.serverops.circleci.plugins.module_utils.host.files import Begin, LeaveNote
 from ansible_collections.serverops.circleci.plugins.module_utils.host.model import AccessWish, FileState, FileWish, HostSpec, HostState, Json
-from ansible_collections.serverops.circleci.plugins.module_utils.host.restart import BEGUN, SUFFIX, note_name, render_mark
+from ansible_collections.serverops.circleci.plugins.module_utils.host.restart import BEGUN, SUFFIX, ClearNote, note_name, render_mark
 from ansible_collections.serverops.circleci.plugins.module_utils.host.restart_client import PendingRestarts
-from ansible_collections.serverops.circleci.plugins.module_utils.transport import commands
 from ansible_collections.serverops.circleci.plugins.module_utils.transport.folders import Folder
 from ansible_collections.serverops.circleci.plugins.module_utils.transport.host_files import Access, Found, HostFiles
-
-# `env` by a full path, since the file may set PATH; -0, since values may hold line ends. What is not exported shows by set -a alone.
-READ = {"exports": '. "$1" && exec /usr/bin/env -0', "environment": 'set -a && . "$1" && exec /usr/bin/env -0'}
 
 
 class FilesPort:
@@ -37,12 +33,15 @@ class FilesPort:
     def read(self, _confirming: frozenset[str]) -> HostState:
         """The files and the notes as they are."""
         files = {wish.path: self._state(wish) for wish in self._spec.files}
-        begun, noted = self._begun.texts(), {note.what for note in self._notes.notes()}
-        restarts = self._spec.restarts
+        restarts, begun = self._spec.restarts, self._begun.texts()
+        ours = {self._spec.note(one) for one in restarts}
+        notes = [note for note in self._notes.notes() if note.what in ours]
+        noted = {note.what for note in notes}
         return HostState(
             files,
             frozenset(one for one in restarts if note_name(self._spec.note(one)) in begun),
             frozenset(one for one in restarts if self._spec.note(one) in noted),
+            systemd_client.served(notes, self._clock),
         )
 
     def apply(self, step: Any) -> None:
@@ -52,6 +51,8 @@ class FilesPort:
                 self._begin(step.restart)
             elif isinstance(step, LeaveNote):
                 self._leave(step.restart)
+            elif isinstance(step, ClearNote):
+                self._notes.settle([step.note])
             else:
                 self._write(next(wish for wish in self._spec.files if wish.path == step.item))
         except Refused as error:
@@ -91,8 +92,7 @@ class FilesPort:
             wanted = rendered(wish, text)
             asked = access_of(wish.access)
             done = wanted == text and (there.data is None or there.has(asked))
-            misread = _misread(wish, text) if done and there.data is not None else ""
-            shell = wish.kind in SHELL_KINDS
+            misread = readers_client.misread(wish, wanted, done and there.data is not None)
             return FileState(
                 wish.path,
                 there.data is not None,
@@ -104,13 +104,14 @@ class FilesPort:
                 there.hindrance,
                 misread,
                 self._left_alone(wish),
-                tuple(assignments.remarks(wanted)) if shell else (),
+                (*(assignments.remarks(wanted) if wish.kind in SHELL_KINDS else ()), *_open_to_all(there, wish)),
             )
 
     def _left_alone(self, wish: FileWish) -> str:
-        if not wish.only_without or self._files.look(wish.only_without).data is None:
-            return ""
-        return f"left alone: {wish.only_without} is there, so the installer ran, and {wish.path} is not read any more"
+        for path in wish.only_without:
+            if self._files.look(path).data is not None:
+                return f"left alone: {path} is there, so the installer ran, and {wish.path} is not read any more"
+        return readers_client.missing(wish)
 
 
 def _text(data: Optional[bytes]) -> str:
@@ -134,20 +135,16 @@ def _access(found_as: Found, wish: AccessWish) -> Json:
     return {key: values[key] for key in _wanted_access(wish)}
 
 
+def _open_to_all(there: Found, wish: FileWish) -> tuple[str, ...]:
+    """That everybody may read what nobody shall see; whoever asks for a mode has thought of it."""
+    secret = any(wish.values[name] for name in wish.hidden)
+    if not secret or there.data is None or wish.access.mode is not None or not (there.access.mode or 0) & 0o004:
+        return ()
+    words = "it holds values of secret_variables, and every user of the host may read it"
+    return (f"{words} (mode {there.access.mode:04o}); give a mode, such as '0640', and the group that is to read it",)
+
+
 def _wanted_access(wish: AccessWish) -> Json:
     asked = access_of(wish)
     values = {"mode": None if asked.mode is None else f"{asked.mode:04o}", "owner": asked.uid, "group": asked.gid}
     return {key: value for key, value in values.items() if value is not None}
-
-
-def _misread(wish: FileWish, text: str) -> str:
-    """Whose value a real shell reads otherwise; empty where none, or where the file runs commands and is therefore not tried."""
-    program = commands.find_program("sh")
-    if wish.kind not in SHELL_KINDS or program is None or not assignments.is_plain(text):
-        return ""
-    ran = commands.run([program, "-c", READ[wish.kind], program, wish.path])
-    if ran.code != 0:
-        return f"a shell cannot read {wish.path}; try it: sh -c '. {wish.path}'"  # what it says may hold a value
-    read = dict(line.partition("=")[::2] for line in ran.out.split("\0"))
-    wrong = [name for name, value in found(wish, text).items() if value is not None and read.get(name) != value]
-    return f"a shell reads {', '.join(wrong)} in {wish.path} otherwise than as it stands there" if wrong else ""

@@ -12,6 +12,7 @@ from typing import Any, Optional
 
 from ansible_collections.serverops.circleci.plugins.module_utils.core.errors import BadInput
 from ansible_collections.serverops.circleci.plugins.module_utils.core.secret import Secret
+from ansible_collections.serverops.circleci.plugins.module_utils.host.restart import Note
 
 Json = dict[str, Any]
 
@@ -30,8 +31,9 @@ class FileWish:
     """A file and what shall stand in it. `kind` names its reader, `hidden` whose values are never shown, `restart` what must be restarted to take it up.
 
     `flags` are Java's, which go into the variable JVM_OPTS beside those that are there; those of `own_flags` that are there go away.
-    Where the file `only_without` is there, this one is not read any more, and is left alone.
+    Where one of the files `only_without` is there, this one is not read any more, and is left alone.
     A file that is `private` gets the mode 0600 where it is new and none is asked for.
+    `reader` is whom to ask what it gets from the file in this very place: apt-config, or the name of a unit of systemd.
     """
 
     path: str
@@ -42,8 +44,9 @@ class FileWish:
     access: AccessWish = AccessWish()
     flags: tuple[str, ...] = ()
     own_flags: tuple[str, ...] = ()
-    only_without: str = ""
+    only_without: tuple[str, ...] = ()
     private: bool = False
+    reader: str = ""
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -92,16 +95,18 @@ class FileState:
 
 @dataclass(frozen=True)
 class HostState:
-    """The files, for which restarts a change was begun and its note not yet left, and for which there is a note."""
+    """The files, for which restarts a change was begun and its note not yet left, and for which there is a note; `served` are notes that had their restart."""
 
     files: Mapping[str, FileState]
     begun: frozenset[str] = frozenset()
     noted: frozenset[str] = frozenset()
+    served: tuple[Note, ...] = ()
 
 
 def access_wish(params: Mapping[str, Any]) -> AccessWish:
     """From the options mode, owner and group. Raises BadInput."""
     mode = params.get("mode")
-    if mode is not None and not re.fullmatch(r"0?[0-7]{3}", str(mode)):
-        raise BadInput(f"mode is {mode!r}, which is no octal number of a file's mode; give it in quotes, such as '0640'")
+    # Without quotes YAML reads 0640 as the number 416, which in octal is a file that everybody may write to. So the leading 0 must be there.
+    if mode is not None and not re.fullmatch(r"0[0-7]{3}", str(mode)):
+        raise BadInput(f"mode is {mode!r}, but it must be an octal number of four digits that begins with 0; give it in quotes, such as '0640'")
     return AccessWish(None if mode is None else int(str(mode), 8), params.get("owner"), params.get("group"))

@@ -17,6 +17,9 @@ Json = dict[str, Any]
 HOST = ""  # the place of a probe from the host itself; else the name of a container
 FORMAT = "\\nprobe %{http_code} %{http_connect} %{remote_ip} %{remote_port}\\n"
 ANSWER = re.compile(r"^probe (\d+) (\d+) (\S*) (\d*)$", re.MULTILINE)
+TRYING = re.compile(r"^\*\s+Trying (\S+?)\.\.\.", re.MULTILINE)  # the address; since curl 7.7x with its port
+OF_CURL = ("*", "<", ">", "{", "}")  # how lines of --verbose begin; a login may stand in them
+NO_PROXY_NAME, NO_NAME = 5, 6  # curl's codes: a name was looked up and not found, the proxy's or the target's
 REFUSALS = ("403", "502", "503", "504")  # of a proxy that does not want to, or does not get through itself
 REASONS = {
     5: "the proxy's name is not found",
@@ -42,12 +45,13 @@ class Target:
 
 @dataclass(frozen=True)
 class Heard:
-    """What curl left. `proxies` are addresses and ports of the proxy, as far as they are known."""
+    """What curl left. `proxies` are names, addresses and ports of the proxies that were set; `blind` are ports of those whose address is not known here."""
 
     code: Optional[int]
     out: str
     err: str
     proxies: frozenset[tuple[str, str]] = frozenset()
+    blind: frozenset[str] = frozenset()
 
 
 def targets(params: Mapping[str, Any]) -> tuple[Target, ...]:
@@ -75,7 +79,7 @@ def _target(given: Mapping[str, Any]) -> Target:
 
 def curl_argv(target: Target, timeout: float) -> list[str]:
     """One request, its answer thrown away."""
-    return ["curl", "--silent", "--show-error", "--output", "/dev/null", "--max-time", f"{timeout:g}", "--write-out", FORMAT, target.url]
+    return ["curl", "--silent", "--show-error", "--verbose", "--output", "/dev/null", "--max-time", f"{timeout:g}", "--write-out", FORMAT, target.url]
 
 
 def verdict(target: Target, place: str, heard: Heard) -> Json:
@@ -83,16 +87,36 @@ def verdict(target: Target, place: str, heard: Heard) -> Json:
     found = ANSWER.search(heard.out)
     if found is None or heard.code is None:
         why = "there is no curl, or it did not run" + (f" in {place}" if place else "")
-        return _told(target, place, "unknown", None, f"{why}: {without_passwords(heard.err.strip())[:200]}" if heard.err.strip() else why)
+        said = without_passwords(" ".join(line for line in heard.err.splitlines() if not line.startswith(OF_CURL))).strip()[:200]
+        return _told(target, place, "unknown", None, f"{why}: {said}" if said else why)
     http, connect, address, port = found.groups()
-    used = connect.strip("0") != "" or (address, port) in heard.proxies
-    via = "proxy" if used else "direct"
+    via = _via(heard, connect, (address, port))
+    if via is None and target.via != "any":
+        why = REASONS.get(heard.code, f"curl ended with {heard.code}")
+        return _told(target, place, "unknown", None, f"{why}, and whether it was asked through the proxy or directly cannot be told")
     if target.via != "any" and via != target.via:
         return _told(target, place, "wrong_way", via, f"it was asked {_way(via)}, but must be asked {_way(target.via)}")
     return _told(target, place, *_reached(target, via, heard.code, (http, connect)))
 
 
-def _reached(target: Target, via: str, code: int, answers: tuple[str, str]) -> tuple[str, str, str]:
+def _via(heard: Heard, connect: str, peer: tuple[str, str]) -> Optional[str]:
+    """The way that the request took, None where nothing tells.
+
+    Where no connection came about curl names no address: then a dead proxy looks like a dead target, but for whom curl tried.
+    """
+    if connect.strip("0") or heard.code == NO_PROXY_NAME:
+        return "proxy"
+    if heard.code == NO_NAME or not (heard.proxies or heard.blind):
+        return "direct"  # who asks a proxy leaves the target's name to it
+    tried = [f"{peer[0]}:{peer[1]}"] if peer[0] else TRYING.findall(heard.err)
+    if any(text in (address, f"{address}:{port}", f"[{address}]:{port}") for text in tried for address, port in heard.proxies):
+        return "proxy"
+    ports = {text.rpartition(":")[2] if ":" in text else "" for text in tried}
+    unsure = bool(heard.blind) and bool(ports & heard.blind or "" in ports | heard.blind)
+    return None if unsure or not tried else "direct"
+
+
+def _reached(target: Target, via: Optional[str], code: int, answers: tuple[str, str]) -> tuple[str, Optional[str], str]:
     http, connect = answers
     proxied = connect if connect.strip("0") else http if via == "proxy" else ""
     if "407" in (http, connect):
@@ -102,15 +126,15 @@ def _reached(target: Target, via: str, code: int, answers: tuple[str, str]) -> t
     if code in UNTRUSTED:
         return "untrusted", via, "it answers with a certificate that is not trusted there; see to its authority"
     if code == 0 and http.strip("0"):
-        return "as_wanted", via, f"it answers {_way(via)}"
-    why = REASONS.get(code, f"curl ended with {code}")
+        return "as_wanted", via, f"it answers {_way(via)}".rstrip()
+    why = "the proxy takes no connection" if (code, via) == (7, "proxy") else REASONS.get(code, f"curl ended with {code}")
     if target.optional and via == "direct":
         return "as_wanted", via, f"it is asked directly; {why}"
-    return "unreachable", via, f"{why}, asked {_way(via)}"
+    return "unreachable", via, f"{why}, asked {_way(via)}" if via else why
 
 
-def _way(via: str) -> str:
-    return "through the proxy" if via == "proxy" else "directly"
+def _way(via: Optional[str]) -> str:
+    return {"proxy": "through the proxy", "direct": "directly", None: ""}[via]
 
 
 def _told(target: Target, place: str, found: str, via: Optional[str], reason: str) -> Json:

@@ -17,7 +17,10 @@ from ansible_collections.serverops.circleci.plugins.module_utils.host.probe impo
 from ansible_collections.serverops.circleci.plugins.module_utils.transport import commands
 from ansible_collections.serverops.circleci.plugins.module_utils.transport.host_files import HostFiles
 
-NAMES = ("http_proxy", "https_proxy", "no_proxy", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY")
+PROXIES = ("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY", "all_proxy", "ALL_PROXY")
+NAMES = (*PROXIES, "no_proxy", "NO_PROXY")
+ADDRESS = re.compile(r"(?:(?P<scheme>[A-Za-z0-9]+)://)?(?:[^@/]*@)?(?P<host>\[[^\]/]*\]|[^\[\]:/@]+)(?::(?P<port>\d+))?/?")
+PORTS = {"https": "443"}  # where an address has none; curl takes 1080 else
 GRACE = 5.0  # s for starting curl, and docker
 
 
@@ -29,12 +32,12 @@ def probe(params: Mapping[str, Any], _check: bool, _clock: Clock) -> Json:
     probes = []
     for place in ([HOST] if params["from_host"] else []) + list(params["containers"]):
         known = environment if place == HOST else _of_container(place)
-        proxies = _proxies(known)
+        proxies, blind = _proxies(known)
         for target in asked:
             argv = curl_argv(target, timeout)
             there = argv if place == HOST else ["docker", "exec", place, *argv]
             ran = commands.run(there, timeout + GRACE, more=environment if place == HOST else None)
-            probes.append(verdict(target, place, Heard(ran.code, ran.out, ran.err, proxies)))
+            probes.append(verdict(target, place, Heard(ran.code, ran.out, ran.err, proxies, blind)))
     return result(probes)
 
 
@@ -53,11 +56,17 @@ def _of_container(name: str) -> dict[str, str]:
     return {key: value for key, value in pairs if key in NAMES}
 
 
-def _proxies(environment: Mapping[str, str]) -> frozenset[tuple[str, str]]:
-    """Addresses and ports of the proxies, to know their connections by."""
-    found = set()
-    for name in NAMES[:2] + NAMES[3:5]:
-        match = re.match(r"https?://(?:[^@/]*@)?\[?([^\]/@]+?)\]?:(\d+)/?$", environment.get(name, ""))
-        if match:
-            found |= {(address, match.group(2)) for address in commands.addresses_of(match.group(1))}
-    return frozenset(found)
+def _proxies(environment: Mapping[str, str]) -> tuple[frozenset[tuple[str, str]], frozenset[str]]:
+    """Names, addresses and ports of the proxies, to know their connections by; and the ports of those whose name only the container finds."""
+    found, blind = set(), set()
+    for text in (environment[name] for name in PROXIES if environment.get(name)):
+        match = ADDRESS.fullmatch(text)
+        if match is None:  # curl may take it all the same
+            blind.add("")
+            continue
+        host, port = match["host"].strip("[]"), match["port"] or PORTS.get(match["scheme"] or "", "1080")
+        addresses = commands.addresses_of(host)
+        found |= {(name, port) for name in (host, *addresses)}
+        if not addresses:
+            blind.add(port)
+    return frozenset(found), frozenset(blind)

@@ -17,7 +17,7 @@ from ansible_collections.serverops.circleci.plugins.module_utils.host.restart im
 
 PATHS = {
     "replicated": "/etc/replicated.conf",
-    "replicated_installed": "/etc/default/replicated",  # Replicated's installer leaves it
+    "replicated_installed": "/etc/default/replicated",  # Replicated's installer leaves it on Debian and its like
     "customizations": "/etc/circle-installation-customizations",
     "environment": "/etc/environment",
     "apt": "/etc/apt/apt.conf.d/95serverops-proxy",
@@ -26,10 +26,13 @@ PATHS = {
     "nomad": "/etc/systemd/system/nomad.service.d/http-proxy.conf",
     "env_file": "",
 }
+INSTALLED_ON_RED_HAT = "/etc/sysconfig/replicated"
 PLACES = tuple(name for name in PATHS if name != "replicated_installed")
 WITH_JAVA = ("customizations", "environment")
 KINDS = {"customizations": "exports", "environment": "environment", "docker_daemon": "unit", "nomad": "unit", "env_file": "env_file"}
 RESTARTS = {"customizations": APP, "docker_daemon": DOCKER, "nomad": NOMAD}
+# Whom to ask what it gets, where the file is in the place that it reads.
+READERS = {"apt": "apt-config", "docker_daemon": "docker.service", "nomad": "nomad.service"}
 Values = dict[str, Optional[Secret]]
 
 
@@ -37,17 +40,18 @@ def proxy_spec(params: Mapping[str, Any]) -> HostSpec:
     """The files as they are wanted. Raises BadInput naming the option."""
     places = list(dict.fromkeys(params["places"]))
     paths = _paths(params.get("paths") or {}, places)
+    environment = _environment_restart(params, places)
     if not places:
         raise BadInput(f"places is empty; give some of {', '.join(PLACES)}")
     if params["state"] == "absent":
-        return HostSpec("proxy", tuple(_wish(place, places, paths, None) for place in places))
+        return HostSpec("proxy", tuple(_wish(place, environment, paths, None) for place in places))
     if not params.get("http"):
         raise BadInput("http is required with state present; give the address of the proxy, such as http://10.0.0.33:3128")
     given = description(params)
     told = {"kots_values": dialects.kots_values(given), "install_arguments": dialects.install_arguments(given)}
     java = any(place in WITH_JAVA for place in places)
     warned = dialects.warnings(given, java, "apt" in places)
-    return HostSpec("proxy", tuple(_wish(place, places, paths, given) for place in places), {"proxy": told}, warned)
+    return HostSpec("proxy", tuple(_wish(place, environment, paths, given) for place in places), {"proxy": told}, warned)
 
 
 def _paths(given: Mapping[str, Any], places: list[str]) -> dict[str, str]:
@@ -61,21 +65,38 @@ def _paths(given: Mapping[str, Any], places: list[str]) -> dict[str, str]:
     return paths
 
 
-def _wish(place: str, places: list[str], paths: Mapping[str, str], given: Optional[Description]) -> FileWish:
-    """A place; without a description nothing of a proxy is left there."""
+def _wish(place: str, environment: str, paths: Mapping[str, str], given: Optional[Description]) -> FileWish:
+    """A place; without a description nothing of a proxy is left there. `environment` is what takes up the place of that name."""
     path = paths[place]
     if place == "replicated":
-        return FileWish(path, "json", {"/HttpProxy": given.http.url if given else None}, only_without=paths["replicated_installed"])
+        return FileWish(path, "json", {"/HttpProxy": given.http.url if given else None}, only_without=_installed(paths))
     if place == "docker_client":
         return FileWish(path, "json", _docker(given), private=True)
     if place == "apt":
-        return FileWish(path, "apt", dialects.apt_settings(given) if given else {})
-    restart = RESTARTS.get(place, "")
-    if place == "environment":  # of a client: Nomad starts what reads it; of the Services machine: its containers do
-        restart = NOMAD if "nomad" in places else APP
+        return FileWish(path, "apt", dialects.apt_settings(given) if given else {}, reader=_reader(place, path, given))
     java = place in WITH_JAVA
-    flags = dialects.java_flags(given) if given and java else ()
-    return FileWish(path, KINDS[place], _variables(given), restart=restart, flags=flags, own_flags=dialects.OWN_FLAGS if java else ())
+    flags, own = dialects.java_flags(given) if given and java else (), dialects.OWN_FLAGS if java else ()
+    restarts, reader = {**RESTARTS, "environment": environment}, _reader(place, path, given)
+    return FileWish(path, KINDS[place], _variables(given), restart=restarts.get(place, ""), flags=flags, own_flags=own, reader=reader)
+
+
+def _environment_restart(params: Mapping[str, Any], places: list[str]) -> str:
+    """What takes up /etc/environment: on a client Nomad starts what reads it, on the Services machine its containers do."""
+    given = params.get("environment_restart")
+    if given:
+        return "" if given == "none" else str(given)
+    return NOMAD if "nomad" in places else APP
+
+
+def _reader(place: str, path: str, given: Optional[Description]) -> str:
+    """Who shall get the proxy from there; whoever wants none any more may leave others their own."""
+    return READERS.get(place, "") if given and path == PATHS[place] else ""
+
+
+def _installed(paths: Mapping[str, str]) -> tuple[str, ...]:
+    """The files by which an installed Replicated is known; where one was given, that alone."""
+    given = paths["replicated_installed"]
+    return (given, INSTALLED_ON_RED_HAT) if given == PATHS["replicated_installed"] else (given,)
 
 
 def _variables(given: Optional[Description]) -> Values:

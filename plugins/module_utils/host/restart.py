@@ -43,6 +43,17 @@ class Note:
         return note_name(self.what)
 
 
+@dataclass(frozen=True)
+class ClearNote:
+    """Take away a note whose restart was made since, by whomever."""
+
+    note: Note
+    item: str
+
+    def describe(self) -> dict[str, Any]:
+        return {"step": "clear", "id": self.item, "note": self.note.what}
+
+
 def note_name(what: str) -> str:
     """One file name for one `what`: letters, digits and hyphens only, the same each time, never the same for two."""
     words = re.sub(r"[^a-z0-9]+", "-", what.lower()).strip("-")[:60].strip("-")

@@ -10,18 +10,25 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Optional, Union
 
-from ansible_collections.serverops.circleci.plugins.module_utils.core.secret import Secret
+from ansible_collections.serverops.circleci.plugins.module_utils.core.secret import Secret, passwords_in
 from ansible_collections.serverops.circleci.plugins.module_utils.core.shapes import Decision, Json, Look, act, settled, stuck, waiting
 from ansible_collections.serverops.circleci.plugins.module_utils.host.model import AccessWish
 
 LOADED = re.compile(r"I! Loaded outputs:(.*)")
 PATIENCE = 60.0  # s for Telegraf to name its outputs
 OLD = 600.0  # s after which the log of a start may be gone
+# No mode by itself: Telegraf may run under a user of its container's own, who has no name here.
+BARE = "it holds a password or a token, and every user of the host may read it; give a mode, such as '0640', with owner and group by which Telegraf may read it"
+SECRET_NAMES = re.compile(r"passw|passphrase|secret|token|api_?key|access_?key|private_?key|credential", re.IGNORECASE)
+ELSEWHERE = re.compile(r"\$\{?\w+\}?|@\{[^}]*\}")  # a variable, or an entry of a secret store
 
 
 @dataclass(frozen=True)
 class TelegrafSpec:
-    """What is wanted of one file; `content` is None where it shall not be there. `outputs` and `warnings` come from what the text says."""
+    """What is wanted of one file; `content` is None where it shall not be there.
+
+    `outputs`, `warnings` and `secret` (it holds one) come from what the text says.
+    """
 
     path: str
     content: Optional[Secret]
@@ -30,6 +37,7 @@ class TelegrafSpec:
     restart: bool = True
     access: AccessWish = AccessWish()
     warnings: tuple[str, ...] = ()
+    secret: bool = False
 
 
 @dataclass(frozen=True)
@@ -45,13 +53,17 @@ class Container:
 
 @dataclass(frozen=True)
 class TelegrafState:
-    """The file and Telegraf. `container` is None where there is none; `outputs` are those of the file as it is, None where it is no TOML."""
+    """The file and Telegraf. `container` is None where there is none; `outputs` are those of the file as it is, None where it is no TOML.
+
+    `open_to_all`: every user of the host may read it, or will, and nobody asked for a mode.
+    """
 
     there: bool
     as_wanted: bool
     outputs: Optional[tuple[str, ...]] = None
     hindrance: str = ""
     container: Optional[Container] = None
+    open_to_all: bool = False
 
 
 @dataclass(frozen=True)
@@ -113,7 +125,9 @@ def _decision(look: TelegrafLook) -> Decision:
     if refused:
         return stuck(refused[0])
     if not state.as_wanted:
-        return act("the file differs", WriteOutput(spec.path, spec.content is None))
+        # In one go with the restart, so that both are done also where nobody waits for what Telegraf says.
+        restart = [RestartTelegraf(spec.path, spec.container)] if spec.restart else []
+        return act("the file differs", WriteOutput(spec.path, spec.content is None), *restart)
     if not spec.restart or state.container is None:
         return settled("as wanted; Telegraf was not asked")
     if state.container.stale:
@@ -180,7 +194,8 @@ def _loaded(spec: TelegrafSpec, state: TelegrafState) -> Optional[bool]:
 def view(look: TelegrafLook, decisions: Mapping[str, Decision]) -> Json:
     """The result."""
     output = {"path": look.spec.path, **_facts(look), "reason": decisions[look.spec.path].reason}
-    return {"output": output, "warnings": list(look.spec.warnings)}
+    bare = [f"{look.spec.path}: {BARE}"] if look.spec.secret and look.state.open_to_all else []
+    return {"output": output, "warnings": [*look.spec.warnings, *bare]}
 
 
 def out_of_sight(last: Json) -> Json:
@@ -191,6 +206,17 @@ def out_of_sight(last: Json) -> Json:
 def progress(look: TelegrafLook, decisions: Mapping[str, Decision]) -> str:
     """A line."""
     return decisions[look.spec.path].reason
+
+
+def holds_secret(data: Any, name: str = "") -> bool:
+    """Whether one of the settings is a password, a token or a key by its name, or an address with a password."""
+    if isinstance(data, Mapping):
+        return any(holds_secret(value, str(key)) for key, value in data.items())
+    if isinstance(data, list):
+        return any(holds_secret(value, name) for value in data)
+    if not isinstance(data, str) or not data or ELSEWHERE.fullmatch(data):
+        return False
+    return bool(SECRET_NAMES.search(name) or list(passwords_in(data)))
 
 
 def spec_warnings(data: Mapping[str, Any]) -> tuple[str, ...]:

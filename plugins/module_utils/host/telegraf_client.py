@@ -8,7 +8,7 @@ from __future__ import annotations
 import difflib
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, Optional
 
 from ansible_collections.serverops.circleci.plugins.module_utils.core.clock import Clock
@@ -23,15 +23,18 @@ from ansible_collections.serverops.circleci.plugins.module_utils.host.telegraf i
     TelegrafSpec,
     TelegrafState,
     error_lines,
+    holds_secret,
     loaded_outputs,
     spec_warnings,
 )
 from ansible_collections.serverops.circleci.plugins.module_utils.transport import commands
+from ansible_collections.serverops.circleci.plugins.module_utils.transport.files import stems
 from ansible_collections.serverops.circleci.plugins.module_utils.transport.host_files import HostFiles
 
 TABLES = ("outputs", "global_tags", "inputs", "processors", "aggregators", "agent", "secretstores")
 STATE = "{{json .State.Running}} {{.State.StartedAt}}"
 PATIENCE = 25.0  # s for docker
+SHORTEST = 4  # letters of a value that is not shown
 
 
 def telegraf_spec(params: Mapping[str, Any]) -> TelegrafSpec:
@@ -48,7 +51,7 @@ def telegraf_spec(params: Mapping[str, Any]) -> TelegrafSpec:
     text = re.sub(r"\r+\n", "\n", params["content"]).rstrip("\n") + "\n"
     data = _parsed(text)
     outputs = _tables(data)
-    return TelegrafSpec(content=Secret(text), outputs=outputs, warnings=spec_warnings(data), **shared)
+    return TelegrafSpec(content=Secret(text), outputs=outputs, warnings=spec_warnings(data), secret=holds_secret(data), **shared)
 
 
 def _parsed(text: str) -> dict[str, Any]:
@@ -95,7 +98,8 @@ class TelegrafPort:
             content = self._spec.content
             same = text is None if content is None else text == content.reveal() and found.has(access_of(self._spec.access))
             container = self._container() if self._spec.restart else None
-            return TelegrafState(text is not None, same, _outputs_of(text), found.hindrance, container)
+            bare = self._spec.access.mode is None and (text is None or bool((found.access.mode or 0) & 0o004))
+            return TelegrafState(text is not None, same, _outputs_of(text), found.hindrance, container, bare)
 
     def apply(self, step: Any) -> None:
         """Write the file, or restart Telegraf."""
@@ -140,18 +144,40 @@ class TelegrafPort:
         return ran.out + ran.err
 
     def _told(self, line: str) -> str:
-        """Without what the file holds: an address with a password, or a line of it."""
-        text = without_passwords(line)
-        for secret in passwords_in(self._spec.content.reveal() if self._spec.content else ""):
-            text = text.replace(secret, HIDDEN)
-        for quoted in re.findall(r'"([^"\n]{4,})"', self._spec.content.reveal() if self._spec.content else ""):
-            text = text.replace(quoted, HIDDEN)
-        return text
+        """Without the values that any of the files holds, as they stand and as this one is to be: a password, or an address with one."""
+        texts = [self._spec.content.reveal()] if self._spec.content else []
+        texts += [(self._files.look(path).data or b"").decode("utf-8", "surrogateescape") for path in self._configuration()]
+        hidden = {value for text in texts for value in (*_values_of(text), *passwords_in(text)) if len(value) >= SHORTEST}
+        told = without_passwords(line)
+        for value in sorted(hidden, key=len, reverse=True):
+            told = re.sub(rf"(?<!\w){re.escape(value)}(?!\w)", HIDDEN, told)
+        return told
+
+    def _configuration(self) -> list[str]:
+        """All files that Telegraf reads."""
+        folder = os.path.dirname(self._spec.path)
+        return [f"{folder}/{stem}.conf" for stem in stems(folder, "", ".conf")]
 
     def _run(self, *words: str) -> None:
         ran = commands.run([self._docker or "", *words], PATIENCE)
         if ran.code != 0:
             raise Refused(f"docker {words[0]} failed: {self._told(ran.err.strip()[:200]) or 'no answer in time'}")
+
+
+def _values_of(text: str) -> set[str]:
+    """The texts that a file holds, by line; where it is no TOML, whatever stands behind an equals sign or between quotes."""
+    try:
+        return {part.strip() for value in _strings(_parsed(text)) for part in value.splitlines()}
+    except BadInput:
+        behind = re.findall(r"=[ \t]*(.+)", text)
+        return {part.strip(" \t\r\"'[]") for line in behind for part in (line, *re.split(r"[\"',]", line))}
+
+
+def _strings(value: Any) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    for one in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
+        yield from _strings(one)
 
 
 def _outputs_of(text: Optional[str]) -> Optional[tuple[str, ...]]:

@@ -11,6 +11,7 @@ from typing import Any, Optional
 
 from ansible_collections.serverops.circleci.plugins.module_utils.core.shapes import Decision, Json, act, settled, stuck
 from ansible_collections.serverops.circleci.plugins.module_utils.host.certificates import Paper, sentences
+from ansible_collections.serverops.circleci.plugins.module_utils.host.restart import ClearNote
 from ansible_collections.serverops.circleci.plugins.module_utils.host.trust_model import (
     ITEM,
     MOST,
@@ -49,6 +50,9 @@ def _decision(look: TrustLook) -> Decision:
     due = _due(state, state.named, state.behind)
     if due:
         return due
+    served = [ClearNote(one.served, ITEM) for one in state.named if one.served]
+    if served:
+        return act(f"{look.spec.restart} was restarted since", *served)
     if failing:
         return stuck(f"the store is as wanted, but this host does not trust {'; '.join(failing)}")
     return settled("the host trusts them" if state.wanted else "the host has none of that name")
@@ -67,6 +71,8 @@ def effect(state: TrustState, step: Any) -> TrustState:
     """The state after a step."""
     if isinstance(step, RefreshStore):
         return replace(state, trusted=state.trusted | step.fingerprints, behind=False)
+    if isinstance(step, ClearNote):
+        return replace(state, named=tuple(replace(one, pending=False, served=None) if one.served == step.note else one for one in state.named))
     found = step.paper.fingerprint if isinstance(step, WriteAnchor) else None
     return replace(state, named=tuple(_changed(one, step.path, found) if one.name == step.name else one for one in state.named), behind=True)
 
@@ -74,7 +80,7 @@ def effect(state: TrustState, step: Any) -> TrustState:
 def _changed(one: Named, path: str, found: Optional[str]) -> Named:
     held = frozenset([found] if found else ())
     anchors = tuple(replace(anchor, fingerprint=found, certificates=held) if anchor.path == path else anchor for anchor in one.anchors)
-    return replace(one, anchors=anchors, pending=True)
+    return replace(one, anchors=anchors, pending=True, served=None)
 
 
 def assume(look: TrustLook, _item: str) -> TrustState:

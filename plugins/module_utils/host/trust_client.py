@@ -10,10 +10,11 @@ from typing import Any, Optional
 
 from ansible_collections.serverops.circleci.plugins.module_utils.core.clock import Clock
 from ansible_collections.serverops.circleci.plugins.module_utils.core.errors import BadInput, Refused, doing
-from ansible_collections.serverops.circleci.plugins.module_utils.host import trust
+from ansible_collections.serverops.circleci.plugins.module_utils.host import systemd_client, trust
 from ansible_collections.serverops.circleci.plugins.module_utils.host.certificates import Paper
 from ansible_collections.serverops.circleci.plugins.module_utils.host.certificates_chain import Asked, Judged, judge_authorities
 from ansible_collections.serverops.circleci.plugins.module_utils.host.certificates_client import authorities_above, fingerprints, read_material, without
+from ansible_collections.serverops.circleci.plugins.module_utils.host.restart import ClearNote
 from ansible_collections.serverops.circleci.plugins.module_utils.host.restart_client import PendingRestarts
 from ansible_collections.serverops.circleci.plugins.module_utils.host.trust_model import (
     SERVICES,
@@ -43,8 +44,6 @@ def store_of(name: str, root: str) -> tuple[Store, list[str]]:
             continue
         if root == "/":
             return store, [program, *store.refresh]
-        if store.refresh_below:
-            return store, [program, *store.refresh_below, root]
         return store, [commands.find_program("chroot") or "chroot", root, store.program, *store.refresh]
     wanted = " or ".join(store.program for family, store in STORES.items() if name in ("auto", family))
     raise BadInput(f"store is {name!r}, but {wanted} is not on PATH; install the package ca-certificates")
@@ -80,6 +79,9 @@ class TrustPort:
             with doing("refresh the store"):
                 self._make_store(step.fingerprints)
             return
+        if isinstance(step, ClearNote):
+            self._notes.settle([step.note])
+            return
         self._leave_note(step.name)
         data = step.paper.pem.encode() if isinstance(step, WriteAnchor) else None
         self._files.update(step.path, lambda _old: data, Access(0o644))
@@ -91,18 +93,21 @@ class TrustPort:
 
     def _named(self, bundle: bytes) -> tuple[Named, ...]:
         """Of each name what is wanted and what there is."""
-        noted = {note.what for note in self._notes.notes()}
+        own = {note_of(wish.name) for wish in self._spec.wishes}
+        noted = [note for note in self._notes.notes() if note.what in own]
+        served = {note.what: note for note in systemd_client.served(noted, self._clock)}
         given = {wish.name: read_material(wish.certificates.reveal()).papers for wish in self._spec.wishes if wish.certificates}
         found = []
         for wish in self._spec.wishes:
             others = "".join(paper.pem for name, papers in given.items() if name != wish.name for paper in papers)
             above = authorities_above(bundle + b"\n" + others.encode(), given.get(wish.name, ()))
-            found.append(self._found(wish, self._judged(wish, above), note_of(wish.name) in noted))
+            pending = note_of(wish.name) in {note.what for note in noted}
+            found.append(replace(self._found(wish, self._judged(wish, above)), pending=pending, served=served.get(note_of(wish.name))))
         return tuple(found)
 
-    def _found(self, wish: Wish, judged: Judged, pending: bool) -> Named:
+    def _found(self, wish: Wish, judged: Judged) -> Named:
         anchors = tuple(self._anchor(f"{folder}/{name}") for folder in self._folders() for name in anchor_names(wish.name))
-        return Named(wish.name, wish.option, judged.papers, judged.faults, judged.mended, anchors, pending)
+        return Named(wish.name, wish.option, judged.papers, judged.faults, judged.mended, anchors)
 
     def _judged(self, wish: Wish, known: tuple[Paper, ...]) -> Judged:
         """What was given, beside what the store has and what is given under other names."""

@@ -15,7 +15,7 @@ from ansible_collections.serverops.circleci.plugins.module_utils.core.secret imp
 from ansible_collections.serverops.circleci.plugins.module_utils.core.shapes import Json, Look
 from ansible_collections.serverops.circleci.plugins.module_utils.host.certificates import Fault, Paper
 from ansible_collections.serverops.circleci.plugins.module_utils.host.endpoints import Endpoint, parse_endpoint
-from ansible_collections.serverops.circleci.plugins.module_utils.host.restart import APP, RESTARTS
+from ansible_collections.serverops.circleci.plugins.module_utils.host.restart import APP, RESTARTS, Note
 
 ITEM = "authorities"
 SERVICES = "/usr/local/share/ca-certificates"  # what the containers of Services read (guide 2.17, "Setting Up Certificates")
@@ -29,13 +29,12 @@ class Store:
     folder: str
     bundle: str
     refresh: tuple[str, ...]
-    refresh_below: tuple[str, ...]  # for a system below another folder than /, which is put after it
     program: str
 
 
 STORES = {
-    "debian": Store(SERVICES, "/etc/ssl/certs/ca-certificates.crt", (), ("--sysroot",), "update-ca-certificates"),
-    "redhat": Store("/etc/pki/ca-trust/source/anchors", "/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem", ("extract",), (), "update-ca-trust"),
+    "debian": Store(SERVICES, "/etc/ssl/certs/ca-certificates.crt", (), "update-ca-certificates"),
+    "redhat": Store("/etc/pki/ca-trust/source/anchors", "/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem", ("extract",), "update-ca-trust"),
 }
 
 
@@ -77,7 +76,7 @@ class Anchor:
 
 @dataclass(frozen=True)
 class Named:
-    """What was found of one name, beside what is wanted of it. `pending`: a note of a restart stands for it."""
+    """What was found of one name, beside what is wanted of it. `pending`: a note of a restart stands for it; `served`: the one that had its restart."""
 
     name: str
     option: str = "certificates"
@@ -86,6 +85,7 @@ class Named:
     mended: tuple[Fault, ...] = ()
     anchors: tuple[Anchor, ...] = ()
     pending: bool = False
+    served: Optional[Note] = None
 
 
 @dataclass(frozen=True)

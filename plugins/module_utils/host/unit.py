@@ -6,11 +6,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from datetime import datetime, timedelta
 from typing import Optional
 
 from ansible_collections.serverops.circleci.plugins.module_utils.core.errors import BadInput, Refused
 from ansible_collections.serverops.circleci.plugins.module_utils.host.assignments import checked_name
+from ansible_collections.serverops.circleci.plugins.module_utils.host.restart import parse_time
 from ansible_collections.serverops.circleci.plugins.module_utils.host.shell import unix
 
 Wanted = Mapping[str, Optional[str]]
@@ -19,6 +21,10 @@ SECTION = re.compile(r"\s*\[([^\]]*)\]\s*")
 ENVIRONMENT = re.compile(r"\s*Environment\s*=(.*)", re.DOTALL)
 WORD = re.compile(r"""\s*((?:"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'|\\.|[^\s"'\\])+)""", re.DOTALL)
 PIECE = re.compile(r"""(?:"((?:[^"\\]|\\.)*)"|'((?:[^'\\]|\\.)*)'|(\\.|[^"'\\]))""", re.DOTALL)
+PART = re.compile(r"^# (/\S+\.(?:service|conf))\n", re.MULTILINE)
+ENVIRONMENT_FILE = re.compile(r"\s*EnvironmentFile\s*=(.*)", re.DOTALL)
+SHOWN = ("ExecMainStartTimestamp", "ExecMainStartTimestampMonotonic", "NeedDaemonReload")
+Part = tuple[str, str]  # path and text of a file that a unit is made of
 ESCAPES = {"\\": "\\", '"': '"', "'": "'", "s": " ", "t": "\t"}
 
 
@@ -37,16 +43,61 @@ def with_environment(text: str, wanted: Wanted) -> str:
 
 def environment(text: str) -> dict[str, Optional[str]]:
     """What the drop-in gives to the unit; None where systemd would put something in (a specifier)."""
-    found: dict[str, Optional[str]] = {}
-    for _number, body in _bodies([line for line in LINE.findall(text) if line]):
-        words = _words(body)
-        if not words:  # an empty one takes all that came before back
-            found.clear()
-        for _raw, plain in words:
-            name, _equals, value = (plain or "").partition("=")
-            found[name] = value
-    found.pop("", None)
+    return {name: value for name, (value, _path) in last_words([("", text)]).items()}
+
+
+# -- the unit as a whole: its own file, and the drop-ins by their names ---------------------------------------------
+
+
+def parts(shown: str) -> list[Part]:
+    """The files that `systemctl cat` shows, in the order in which systemd reads them."""
+    found = PART.split(shown)
+    return list(zip(found[1::2], found[2::2]))
+
+
+def with_part(there: Iterable[Part], path: str, text: str) -> list[Part]:
+    """The same with this drop-in as it is to be, also where systemd has not yet heard of it."""
+    kept = [one for one in there if one[0] != path]
+    mine = path.rpartition("/")[2]
+    after = next((number for number, (other, _text) in enumerate(kept) if number and other.rpartition("/")[2] > mine), len(kept))
+    return [*kept[:after], (path, text), *kept[after:]]
+
+
+def last_words(made_of: Iterable[Part]) -> dict[str, tuple[Optional[str], str]]:
+    """Each variable of the unit, and the path of the file that has the last word on it."""
+    found: dict[str, tuple[Optional[str], str]] = {}
+    for path, text in made_of:
+        for _number, body in _bodies([line for line in LINE.findall(text) if line]):
+            words = _read_words(body)
+            if words == []:  # an empty one takes all that came before back
+                found.clear()
+            for raw, plain in words or ():
+                found[_name(raw, plain)] = (None if plain is None else plain.partition("=")[2], path)
     return found
+
+
+def environment_files(made_of: Iterable[Part]) -> list[str]:
+    """The files of variables that the unit reads besides: what they say goes before all Environment=."""
+    found: list[str] = []
+    for _path, text in made_of:
+        for _number, body in _bodies([line for line in LINE.findall(text) if line], ENVIRONMENT_FILE):
+            found = [*found, body.lstrip("-")] if body else []
+    return [path for path in found if path.startswith("/")]
+
+
+def started(shown: str, wall: datetime, monotonic: float) -> Optional[datetime]:
+    """When the main process of a unit started, as `systemctl show` tells it in UTC.
+
+    None where it never did, or where systemd has yet to read the unit's files again. It is told in whole seconds; the other stamp tells the fraction,
+    where nobody has set the clock since.
+    """
+    told = dict(line.partition("=")[::2] for line in shown.splitlines())
+    stamp = re.search(r"(\d{4}-\d\d-\d\d) (\d\d:\d\d:\d\d) UTC", told.get(SHOWN[0], ""))
+    if stamp is None or told.get(SHOWN[2]) != "no":
+        return None
+    seconds = parse_time(f"{stamp[1]}T{stamp[2]}Z")
+    exact = wall - timedelta(seconds=monotonic - int(told.get(SHOWN[1]) or 0) / 1e6)
+    return exact if timedelta(0) <= exact - seconds < timedelta(seconds=1) else seconds
 
 
 def _counts(lines: list[str]) -> dict[str, int]:
@@ -83,14 +134,14 @@ def _added(lines: list[str], added: list[str]) -> list[str]:
     return [*lines[:end], *added, *lines[end:]]
 
 
-def _bodies(lines: list[str]) -> list[tuple[int, str]]:
-    """Number and right side of each Environment= in a [Service]."""
+def _bodies(lines: list[str], setting: re.Pattern[str] = ENVIRONMENT) -> list[tuple[int, str]]:
+    """Number and right side of each Environment= (or other setting) in a [Service]."""
     found = []
     section: Optional[str] = None
     for number, line in enumerate(lines):
         section = _section(line) or section
         if section == "Service" and not line.lstrip().startswith(("#", ";")):
-            match = ENVIRONMENT.fullmatch(line)
+            match = setting.fullmatch(line)
             if match:
                 found.append((number, match.group(1).replace("\\\n", " ").strip()))
     return found
@@ -111,6 +162,14 @@ def _words(body: str) -> list[tuple[str, Optional[str]]]:
         found.append((match.group(1), _plain(match.group(1))))
         at = match.end()
     return found
+
+
+def _read_words(body: str) -> Optional[list[tuple[str, Optional[str]]]]:
+    """The same; None for a line that systemd leaves out."""
+    try:
+        return _words(body)
+    except Refused:
+        return None
 
 
 def _plain(raw: str) -> Optional[str]:

@@ -35,7 +35,7 @@ class KeptBundle:
         """Write it, for its owner alone. Raises Unreachable where it is no whole archive, Refused where it cannot be written."""
         if not archives.is_archive(data):
             raise Unreachable("what kotsadm sent is no whole archive")
-        archives.write_private(self._path, data)
+        archives.write(self._path, data)
 
     def _search(self, size: int, needles: Sequence[Needle]) -> Contents:
         findings: list[Finding] = []

@@ -20,6 +20,7 @@ __all__ = ["Deploy", "MakeVersion", "assume", "decide", "effect", "facts", "out_
 UNDER_WAY = ("deploying",)
 TRIED = "pending_preflight"
 SHOWN = 8  # names of what is not ready
+RENDERING = 300.0  # s that kotsadm may take to make a version
 
 
 @dataclass(frozen=True)
@@ -119,9 +120,21 @@ def _make(look: ConfigLook) -> Decision:
     late = [one for one in look.state.ahead() if one.source == CHANGE and one.sequence > look.memory.get("newest", one.sequence)]
     if late:
         return stuck(f"sequence {late[0].sequence} came up while this task ran, and is not what is wanted; see it in kotsadm's console, then run this again")
+    if look.state.ordered:
+        return _ordered(look)
     items, base = base_items(look), base_of(look.spec, look.state)
     changes = tuple((one.name, _secret(one, look.spec.values[one.name])) for one in items if one.name in look.spec.values and not _same(look, one))
     return act("the configuration differs", MakeVersion(-1 if base is None else base, changes))
+
+
+def _ordered(look: ConfigLook) -> Decision:
+    """It was ordered and is not there yet: a slow kotsadm makes a second one of a second order."""
+    if (look.now or 0.0) - (look.memory.get("ordered") or 0.0) < RENDERING:
+        return waiting("kotsadm was told to make the version, and is still at it", phase="rendering")
+    return stuck(
+        f"kotsadm was told to make the version, and shows none after {RENDERING / 60:g} minutes; it may still come, so nothing was sent again: "
+        "see the log of the pod kotsadm and the versions in its console, then run this again"
+    )
 
 
 def _same(look: ConfigLook, item: Item) -> bool:

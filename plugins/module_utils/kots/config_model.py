@@ -91,7 +91,10 @@ class Preflight:
 
 @dataclass(frozen=True)
 class ConfigState:
-    """`current` is the sequence that is deployed or on its way, `versions` it and those ahead of it, `sealed` why passwords cannot be opened, if so."""
+    """`current` is the sequence that is deployed or on its way, `versions` it and those ahead of it, `sealed` why passwords cannot be opened, if so.
+
+    `ordered`: this task had a version made, or kotsadm is still at it.
+    """
 
     versions: tuple[Version, ...] = ()
     current: Optional[int] = None
@@ -102,6 +105,7 @@ class ConfigState:
     builds_on_deployed: bool = True
     console: str = ""
     sealed: str = ""
+    ordered: bool = False
 
     def version(self, sequence: Optional[int]) -> Optional[Version]:
         """One of those ahead, or the current one."""

@@ -12,6 +12,7 @@ from typing import Any, Optional
 
 from ansible_collections.serverops.circleci.plugins.module_utils.core.clock import Clock
 from ansible_collections.serverops.circleci.plugins.module_utils.core.errors import Refused, Unreachable, doing
+from ansible_collections.serverops.circleci.plugins.module_utils.core.reconcile import Task
 from ansible_collections.serverops.circleci.plugins.module_utils.core.shapes import Json
 from ansible_collections.serverops.circleci.plugins.module_utils.kots.client import InstallationClient
 from ansible_collections.serverops.circleci.plugins.module_utils.kots.config import Deploy, MakeVersion
@@ -27,20 +28,21 @@ from ansible_collections.serverops.circleci.plugins.module_utils.kots.config_mod
     versions_from_api,
 )
 from ansible_collections.serverops.circleci.plugins.module_utils.kots.config_seal_client import Opener, opener
+from ansible_collections.serverops.circleci.plugins.module_utils.kots.errors import StillAtIt
 from ansible_collections.serverops.circleci.plugins.module_utils.kots.model import version_from_health, version_numbers
 from ansible_collections.serverops.circleci.plugins.module_utils.kubernetes.kinds import DEPLOYMENT, POD, STATEFUL_SET
 
 BUILDS_ON_DEPLOYED = (1, 108, 0)  # from here kotsadm takes `current` with a change of the configuration
 MOST = 3  # versions ahead that may be what an earlier run made
-LOST = 12.0  # s in which a version whose making was not answered may still come up: kotsadm renders it first
+LOST = 12.0  # s in which a version may still come up whose making was cut off: kotsadm renders it first
 PAUSE = 2.0
 
 
 class ConfigPort:
     """One app of one kotsadm."""
 
-    def __init__(self, client: InstallationClient, spec: ConfigSpec, clock: Clock) -> None:
-        self._client, self._spec, self._clock = client, spec, clock
+    def __init__(self, client: InstallationClient, spec: ConfigSpec, task: Task, clock: Clock) -> None:
+        self._client, self._spec, self._task, self._clock = client, spec, task, clock
         self._console, self._app = client.console, f"/app/{client.place.app}"
         self._opener: Optional[tuple[Opener, str]] = None
         self._version = ""
@@ -49,7 +51,7 @@ class ConfigPort:
 
     def read(self, _confirming: frozenset[str]) -> ConfigState:
         """Versions and configurations; preflights where one waits for us, and what runs where it is the current one."""
-        state = read_versions(self._client)
+        state = replace(read_versions(self._client), ordered=self._is_ordered())
         self._version = self._version or version_of(self._client)
         state = replace(state, console=self._version, builds_on_deployed=(version_numbers(self._version) or (0, 0, 0)) >= BUILDS_ON_DEPLOYED)
         state = replace(state, configs={number: self._config(number) for number in self._needed(state)}, sealed=self._opener[1] if self._opener else "")
@@ -69,7 +71,9 @@ class ConfigPort:
         with doing("make a version"):
             try:
                 self._write(f"{self._app}/config/values", self._body(step))
-            except Unreachable as error:  # it may still be at it: no second order before it had the time
+            except StillAtIt:  # the order was taken: the rules wait for what comes of it
+                return
+            except Unreachable as error:  # no second order before it had the time
                 raise Unreachable(str(error), after=LOST) from None
 
     def wait(self, seconds: float) -> None:
@@ -77,6 +81,11 @@ class ConfigPort:
         self._clock.sleep(min(PAUSE, seconds))
 
     # -- reading -------------------------------------------------------------------------------------------
+
+    def _is_ordered(self) -> bool:
+        """Whether kotsadm took an order of this task. One whose answer was lost is in doubt: it is looked for, and sent again where nothing came of it."""
+        doubtful = [entry for _item, entry in self._task.doubtful]
+        return any(entry.get("step") == "version" and entry not in doubtful for entry in self._task.steps)
 
     def _needed(self, state: ConfigState) -> list[int]:
         """The base, the current one, and what an earlier run may have made."""

@@ -18,9 +18,9 @@ WORDS = {True: "as wanted", False: "differs", None: "unknown"}
 
 
 def remember(look: ConfigLook) -> Json:
-    """What the keys were at first, as anybody may see them, and the newest sequence."""
+    """What the keys were at first, as anybody may see them, the newest sequence, and when a version was seen to be ordered."""
     if "had" in look.memory:
-        return look.memory
+        return {**look.memory, "ordered": look.now} if look.state.ordered and "ordered" not in look.memory else look.memory
     wanted = look.spec.values
     items = [one for one in base_items(look) if one.name in wanted]
     return {

@@ -18,6 +18,10 @@ class NeedsVeleroAccess(Refused):
     """kotsadm runs with minimal rights and may not see Velero: no snapshot of any kind until it may."""
 
 
+class StillAtIt(Unreachable):
+    """The request came to kotsadm, and no answer in time: it may be at work on it for a long time yet. A lost connection tells nothing of that kind."""
+
+
 class NotSent(Unreachable):
     """There was no way to kotsadm, so nothing was asked of it: in no doubt, whatever the request."""
 
@@ -51,6 +55,8 @@ def error_from_exception(cause: Any, place: str) -> CollectionError:
 
     if isinstance(cause, exceptions.InvalidHeader):  # its text is the header's value
         return Refused(f"the auth string in Secret {AUTH_SECRET} is no header's value; it is not the one that kotsadm was installed with")
+    if isinstance(cause, exceptions.ReadTimeout):
+        return StillAtIt(f"{place} did not answer in time")
     if isinstance(cause, exceptions.Timeout):
         return Unreachable(f"{place} did not answer in time")
     return Unreachable(f"the connection to {place} was lost")

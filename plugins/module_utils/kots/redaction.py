@@ -65,9 +65,13 @@ def search(file: str, pieces: Iterable[bytes], needles: Sequence[Needle]) -> tup
 
 
 def _forms(value: str) -> Iterator[bytes]:
-    """As it is, as a text of JSON, and in base64."""
+    """As it is, as a text of JSON the ways that JSON is written, and in base64 as far as that is the same whatever follows."""
     plain = value.encode("utf-8", "surrogateescape")
-    yield from dict.fromkeys((plain, json.dumps(value)[1:-1].encode(), base64.b64encode(plain).rstrip(b"=")))
+    text = json.dumps(value, ensure_ascii=False)[1:-1]
+    gos = re.sub("[&<>\u2028\u2029]", lambda letter: f"\\u{ord(letter[0]):04x}", text)  # encoding/json of Go, which most of a bundle is written by
+    jsons = (json.dumps(value)[1:-1], text, gos)
+    whole = plain[: len(plain) // 3 * 3]
+    yield from dict.fromkeys((plain, *(one.encode("utf-8", "surrogateescape") for one in jsons), base64.b64encode(whole)))
 
 
 def _overlapping(pieces: Iterable[bytes], overlap: int) -> Iterator[bytes]:

@@ -14,17 +14,18 @@ from ansible_collections.serverops.circleci.plugins.module_utils.kots.gates impo
 from ansible_collections.serverops.circleci.plugins.module_utils.kots.restore_course import (
     ITEM,
     UNDEPLOY,
+    alive,
     all_well,
     asked_bytes,
+    busy,
     console_part,
     current,
     is_bad,
     is_restored,
     is_stalled,
-    lives,
     living_words,
     lost_volumes,
-    others_alive,
+    must_keep,
     phases,
     program_lives,
     stale,
@@ -45,15 +46,18 @@ ALL, APPS = "restore", "restore_apps"
 
 @dataclass(frozen=True)
 class Order:
-    """One step: `save_console`, `mark`, `map_storage`, `clear_restores`, `restore`, `restore_apps`, `end_program`, `put_console_back`, `close`."""
+    """One step: `mark`, `save_console`, `map_storage`, `clear_restores`, `restore`, `restore_apps`, `end_program`, `put_console_back`, `close`.
+
+    `restores` are names with uids. `mark` is the one to make or, of any other step, the one that was seen: where it is another by now, nothing is done.
+    """
 
     name: str
-    restores: tuple[str, ...] = ()
+    restores: tuple[tuple[str, str], ...] = ()
     mark: Optional[Mark] = None
     item: str = ITEM
 
     def describe(self) -> Json:
-        return {"step": self.name, "id": ITEM, **({"restores": list(self.restores)} if self.restores else {})}
+        return {"step": self.name, "id": ITEM, **({"restores": [name for name, _uid in self.restores]} if self.restores else {})}
 
 
 # -- the kernel's questions ------------------------------------------------------------------------------
@@ -73,14 +77,15 @@ def effect(state: RestoreState, step: Any) -> RestoreState:
     """The state after a step."""
     if step.name in (ALL, APPS, "put_console_back"):
         state = replace(state, sent=(*state.sent, step.name))
+    since = (text_of(state.mark.since) if state.mark else None) or ""
     changes: Mapping[str, Json] = {
-        "save_console": {"console": replace(state.console, saved=True)},
+        "save_console": {"console": replace(state.console, saved=True, since=since)},
         "mark": {"mark": step.mark},
         "map_storage": {"mapped": True},
-        "clear_restores": {"restores": tuple(one for one in state.restores if one.meta.name not in step.restores)},
+        "clear_restores": {"restores": tuple(one for one in state.restores if (one.meta.name, one.meta.uid) not in step.restores)},
         "end_program": {"program": False},
         "put_console_back": {"console": replace(state.console, there=True)},
-        "close": {"mark": None, "mapped": False, "console": replace(state.console, saved=False)},
+        "close": {"mark": None, "mapped": False, "console": replace(state.console, saved=False, since="")},
     }
     return replace(state, program=True) if step.name in (ALL, APPS) else replace(state, **changes[step.name])
 
@@ -91,14 +96,14 @@ def assume(look: RestoreLook, _item: str) -> RestoreState:
     going = [one for one in state.restores if one.meta.deleting is not None]
     if going:
         return replace(state, restores=tuple(one for one in state.restores if one not in going))
-    between = under_way(look) and program_lives(look) is False and CONSOLE in current(look) and not is_restored(look) and not _alive(look)
-    return replace(state, rested=True) if between and not state.rested else all_well(state, look.spec.backup)
+    between = under_way(look) and program_lives(look) is False and CONSOLE in current(look) and not is_restored(look) and not alive(look)
+    return replace(state, rested=True) if between and not state.rested else all_well(look)
 
 
 def remember(look: RestoreLook) -> Json:
     """What cannot be read again: the gates and proofs of the begin, where the backup comes from, and whether somebody else had begun."""
     state = look.state
-    past = look.memory or {"gates": [], "origin": "", "joined": bool(under_way(look) or _alive(look))}
+    past = look.memory or {"gates": [], "origin": "", "joined": bool(under_way(look) or alive(look))}
     return past if state.gates is None else {**past, "gates": gates_view(state.gates), "origin": state.origin}
 
 
@@ -128,33 +133,14 @@ def view(look: RestoreLook, decisions: Mapping[str, Decision]) -> Json:
 
 
 def _decision(look: RestoreLook) -> Decision:
-    busy = _busy(look)
-    if busy:
-        return stuck(busy)
+    forbidden = busy(look)
+    if forbidden:
+        return stuck(forbidden)
     if look.state.backup is None:
         return _no_backup(look)
     if is_restored(look):
         return _restored(look)
     return _follow(look) if under_way(look) else _begin(look)
-
-
-def _busy(look: RestoreLook) -> str:
-    """Why somebody else's restore forbids ours."""
-    mark, living = look.state.mark, others_alive(look)
-    if living:
-        return f"Restore {living[0].meta.name} is {living[0].phase or 'New'}: another backup is being restored; wait for its end"
-    if mark is None or under_way(look):
-        return ""
-    when = text_of(mark.since)
-    if mark.backup != look.spec.backup and look.state.program:
-        return f"a restore of backup {mark.backup} was begun {when}, and its program runs here; wait for its end"
-    if look.spec.take_over:
-        return ""
-    if mark.owner != look.spec.owner:
-        return f"{mark.owner} restores backup {mark.backup} since {when} (ConfigMap in Velero's namespace); wait, or give take_over: true where it is dead"
-    if program_lives(look) is not False:
-        return f"a restore of backup {mark.backup} was begun {when} and its program may still run; wait, or give take_over: true"
-    return ""
 
 
 def _no_backup(look: RestoreLook) -> Decision:
@@ -181,30 +167,33 @@ def _restored(look: RestoreLook) -> Decision:
         told = ", ".join(f"{pod.name} ({pod.words})" for pod in state.pods[:5]) or "the pods of the installation have not come yet"
         return waiting(f"backup {name} was restored; not ready: {told}", phase="pods", recheck=5.0)
     if under_way(look) or (state.mark is None and (state.console.saved or state.mapped)):
-        return act("the restore is whole: its mark and what was kept go", Order("close"))
+        return act("the restore is whole: its mark and what was kept go", Order("close", mark=state.mark))
     return settled(f"backup {name} was the last one restored, and is whole", confirm=1.0)
 
 
 def _incomplete(look: RestoreLook, lost: list[str]) -> Decision:
     """As long as the mark of an earlier run stands, nobody works on what came back, and it may be begun anew."""
-    names = tuple(one.meta.name for one in current(look).values())
+    found = list(current(look).values())
     if under_way(look) and not look.state.sent and program_lives(look) is False:
-        return _barred(look) or act("an earlier run did not bring back every volume", Order("clear_restores", names))
+        return _barred(look) or act("an earlier run did not bring back every volume", _clear(found))
     told = f"backup {look.spec.backup} was restored, but not whole: no Restore brought back {', '.join(lost[:5])}"
-    return stuck(f"{told}; see the log of the agents. To restore it once more, delete {', '.join(names)}")
+    again = f"To restore it once more, delete {', '.join(one.meta.name for one in found)}"
+    return stuck(f"{told}; see the log of the agents. {again}", confirm=1.0)
+
+
+def _clear(restores: list[Restore]) -> Order:
+    """These very ones: what has taken the name of one of them meanwhile stays."""
+    return Order("clear_restores", tuple((one.meta.name, one.meta.uid) for one in restores))
 
 
 def _begin(look: RestoreLook) -> Decision:
     """Nothing is under way, or somebody's own restore of this backup."""
-    living = _alive(look)
+    living = alive(look)
     if living:
         return waiting(f"Restore {living[0].meta.name} is {living[0].phase}, begun by somebody else", phase=living[0].phase)
-    barred = _barred(look)
-    if barred:
-        return barred
-    state, spec = look.state, look.spec
-    keep = [Order("save_console")] if state.console.there and (state.console.ready or not state.console.saved) else []
-    return act(f"backup {spec.backup} is to be restored", *keep, Order("mark", mark=Mark(spec.backup, spec.owner, since=state.now)))
+    there, spec = look.state.mark, look.spec
+    mark = Mark(spec.backup, spec.owner, since=look.state.now, version=there.version if there else "")
+    return _barred(look) or act(f"backup {spec.backup} is to be restored", Order("mark", mark=mark))
 
 
 def _follow(look: RestoreLook) -> Decision:
@@ -214,11 +203,11 @@ def _follow(look: RestoreLook) -> Decision:
         return waiting(f"Restore {going[0].meta.name} is still being deleted", phase="clearing", recheck=2.0)
     runs, old = program_lives(look), stale(look)
     if old and runs is False:
-        return act("ended Restores of this backup lie in the way", Order("clear_restores", tuple(one.meta.name for one in old)))
+        return act("ended Restores of this backup lie in the way", _clear(old))
     bad = [one for one in current(look).values() if is_bad(look.state, one)]
     if bad:
         return _gone_wrong(look, bad, runs)
-    living = _alive(look)
+    living = alive(look)
     if living:
         return waiting(living_words(look.state, living[0]), phase=f"{living[0].meta.name} {living[0].phase}")
     return _console(look, runs) if console_part(look) is None else _apps(look, runs)
@@ -235,8 +224,8 @@ def _apps(look: RestoreLook, runs: Optional[bool]) -> Decision:
     """The console's Restore ended well; an app has none yet."""
     state, part = look.state, console_part(look)
     if not state.console.there and runs is False and part is not None:
-        again = Order("clear_restores", (part.meta.name,))
-        return stuck("the console was restored, and is gone again; see who deleted it") if ALL in state.sent else act("the console is gone again", again)
+        again = act("the console is gone again", _clear([part]))
+        return stuck("the console was restored, and is gone again; see who deleted it") if ALL in state.sent else again
     if not state.console.ready:
         return waiting("the console was restored, and is not ready yet", phase="console", recheck=2.0)
     if runs is not False:
@@ -247,7 +236,7 @@ def _apps(look: RestoreLook, runs: Optional[bool]) -> Decision:
 
 
 def _start(look: RestoreLook, order: str) -> Decision:
-    """Start the CLI: once in a task. What it deletes first is deleted only past the gates."""
+    """Start the CLI: once in a task. What it deletes first is kept, and deleted only past the gates. Alone: nothing follows on a step that was refused."""
     state = look.state
     if order in state.sent:
         said = state.said or "it gave no reason"
@@ -255,8 +244,11 @@ def _start(look: RestoreLook, order: str) -> Decision:
     barred = _barred(look) if order == ALL else None
     if barred:
         return (_console_back(look) if barred.kind == "stuck" else None) or barred
-    mapping = [Order("map_storage")] if look.spec.storage_classes and not state.mapped else []
-    return act("the restore begins" if order == ALL else "the restore goes on with the apps", *mapping, Order(order))
+    if order == ALL and must_keep(look):
+        return act("the console is kept before it is deleted", Order("save_console", mark=state.mark))
+    if look.spec.storage_classes and not state.mapped:
+        return act("Velero is told other storage classes", Order("map_storage", mark=state.mark))
+    return act("the restore begins" if order == ALL else "the restore goes on with the apps", Order(order, mark=state.mark))
 
 
 def _gone_wrong(look: RestoreLook, bad: list[Restore], runs: Optional[bool]) -> Decision:
@@ -265,11 +257,11 @@ def _gone_wrong(look: RestoreLook, bad: list[Restore], runs: Optional[bool]) -> 
     if runs is not False:
         stalled = any(is_stalled(state, each) for each in bad)
         if runs and (stalled or look.phases.get(ITEM, 0.0) > ENDING):
-            return act("the CLI waits for what never comes", Order("end_program"))
+            return act("the CLI waits for what never comes", Order("end_program", mark=state.mark))
         return waiting(f"Restore {one.meta.name} is {one.phase}; the CLI has not ended yet", phase="ending", recheck=5.0)
     if not state.sent:  # what an earlier run began and lost is begun anew, once
         barred = _barred(look)
-        return barred or act(f"Restore {one.meta.name} went wrong in an earlier run", Order("clear_restores", tuple(each.meta.name for each in bad)))
+        return barred or act(f"Restore {one.meta.name} went wrong in an earlier run", _clear(bad))
     return _console_back(look) or stuck(f"Restore {one.meta.name} {why_bad(state, one)}")
 
 
@@ -291,7 +283,3 @@ def _barred(look: RestoreLook) -> Optional[Decision]:
         return stuck("; ".join(failed))
     unknown = [f"{gate.reason}" + (f" ({gate.remedy})" if gate.remedy else "") for gate in gates if is_open(gate)]
     return waiting("; ".join(unknown), recheck=10.0, unknown=True) if unknown else None
-
-
-def _alive(look: RestoreLook) -> list[Restore]:
-    return [one for one in current(look).values() if lives(look.state, one)]

@@ -51,12 +51,14 @@ from ansible_collections.serverops.circleci.plugins.module_utils.kubernetes.kind
 from ansible_collections.serverops.circleci.plugins.module_utils.kubernetes.refusals import AlreadyExists, Conflict, NotServed
 from ansible_collections.serverops.circleci.plugins.module_utils.kubernetes.rights import Right, rights_sentence
 from ansible_collections.serverops.circleci.plugins.module_utils.velero.kinds import RESTORE
+from ansible_collections.serverops.circleci.plugins.module_utils.velero.times import text_of
 
 ReadT = TypeVar("ReadT")
 KEPT_KINDS = (SERVICE_ACCOUNT, SECRET, CONFIG_MAP, ROLE, ROLE_BINDING, SERVICE, STATEFUL_SET, DEPLOYMENT)  # in the order in which they go back
 MAPPER = {"velero.io/plugin-config": "", "velero.io/change-storage-class": "RestoreItemAction"}  # by these labels Velero finds its mapping
 DEFAULT_MARK = "storageclass.kubernetes.io/is-default-class"
 DROPPED = ("uid", "resourceVersion", "creationTimestamp", "generation", "managedFields", "selfLink", "ownerReferences", "deletionTimestamp")
+KEPT_FOR = "serverops.circleci/restore-since"  # annotation of the kept console: when the restore began that it is kept for
 MOST = 1_000_000  # bytes that a Secret can hold
 LOG_LINES = 50
 TOKEN = "kubernetes.io/service-account-token"  # bound to an account by its uid: the cluster makes another one
@@ -94,10 +96,12 @@ class RestoreClient:
         except (AlreadyExists, Conflict):
             raise Refused(f"somebody else began a restore at the same time (ConfigMap {self.mark_name} in namespace {self.velero})") from None
 
-    def close(self) -> None:
-        """What was kept goes, the mark last: as long as it stands, a run that is killed here is taken up."""
-        for kind, name in ((SECRET, self.saved_name), (CONFIG_MAP, self.mapped_name), (CONFIG_MAP, self.mark_name)):
+    def close(self, mark: Optional[Mark]) -> None:
+        """What was kept goes, this very mark last: as long as it stands, a run that is killed here is taken up."""
+        for kind, name in ((SECRET, self.saved_name), (CONFIG_MAP, self.mapped_name)):
             self._delete(kind, name)
+        if mark is not None:
+            self._delete(CONFIG_MAP, self.mark_name, mark.uid)
 
     # -- the console -------------------------------------------------------------------------------------
 
@@ -106,17 +110,21 @@ class RestoreClient:
         owners = [self.kubernetes.find(kind, self.namespace, "kotsadm") for kind in (STATEFUL_SET, DEPLOYMENT)]
         there = any(one is not None and not one["metadata"].get("deletionTimestamp") for one in owners)
         pods = self.kubernetes.list(POD, self.namespace, labels="app=kotsadm").items if there else ()
-        saved = self.kubernetes.find(SECRET, self.velero, self.saved_name) is not None
-        return Console(there, any(map(is_ready, pods)), saved)
+        saved = self.kubernetes.find(SECRET, self.velero, self.saved_name)
+        since = str(((saved or {}).get("metadata", {}).get("annotations") or {}).get(KEPT_FOR) or "")
+        return Console(there, any(map(is_ready, pods)), saved is not None, since)
 
-    def save_console(self) -> None:
-        """Keep its objects in a Secret beside Velero, which no restore deletes."""
+    def save_console(self, mark: Mark) -> None:
+        """Keep its objects in a Secret beside Velero, which no restore deletes. Raises Refused where the console itself is not among them any more."""
         listed = [one for kind in KEPT_KINDS for one in self.kubernetes.list(kind, self.namespace, labels=CONSOLE_LABEL).items]
+        if not any(_is_console(one) for one in listed):
+            raise Refused(f"what is left in namespace {self.namespace} is no whole console: nothing of it is kept in the place of what was")
         kept = [_bare(one) for one in listed if one.get("type") != TOKEN]
         packed = base64.b64encode(gzip.compress(json.dumps(kept).encode(), mtime=0)).decode()
         if len(packed) > MOST:
             raise Refused(f"the console's objects have {len(packed)} bytes, more than a Secret holds; see what carries the label {CONSOLE_LABEL}")
-        meta = {"name": self.saved_name, "namespace": self.velero, "labels": {WORKS: OWNER}}
+        noted = {KEPT_FOR: text_of(mark.since) or ""}
+        meta = {"name": self.saved_name, "namespace": self.velero, "labels": {WORKS: OWNER}, "annotations": noted}
         self.kubernetes.apply(SECRET, {"metadata": meta, "type": "Opaque", "data": {"objects.json.gz": packed}}, force=True)
 
     def put_console_back(self) -> None:
@@ -146,10 +154,10 @@ class RestoreClient:
 
     # -- Restores and storage ------------------------------------------------------------------------------
 
-    def clear(self, names: Iterable[str]) -> None:
-        """Delete Restores; what they restored stays."""
-        for name in names:
-            self._delete(RESTORE, name)
+    def clear(self, restores: Iterable[tuple[str, str]]) -> None:
+        """Delete these very Restores; what they restored stays. Raises NotFound where none of them is there any more."""
+        if not any([self._delete(RESTORE, name, uid) for name, uid in restores]):
+            raise NotFound("somebody else deleted these Restores meanwhile")
 
     def map_storage(self, classes: Mapping[str, str]) -> None:
         """Velero's mapping of storage classes, as it looks for it."""
@@ -228,11 +236,19 @@ class RestoreClient:
         listed: Sequence[Any] = self.kubernetes.list(EVENT, self.namespace, fields=f"involvedObject.kind=Pod,involvedObject.name={pod}").items
         return [str(one.get("message") or "") for one in listed if one.get("reason") == "Unhealthy"]
 
-    def _delete(self, kind: Any, name: str) -> None:
+    def _delete(self, kind: Any, name: str, uid: str = "") -> bool:
+        """Whether it was there, and of that uid where one is given."""
         try:
-            self.kubernetes.delete(kind, self.velero, name)
-        except NotFound:
-            return
+            self.kubernetes.delete(kind, self.velero, name, uid)
+        except (NotFound, Conflict):
+            return False
+        return True
+
+
+def _is_console(one: Json) -> bool:
+    """kotsadm's workload, and not on its way out."""
+    meta = one["metadata"]
+    return one["kind"] in (STATEFUL_SET.name, DEPLOYMENT.name) and meta["name"] == "kotsadm" and not meta.get("deletionTimestamp")
 
 
 def _is_apps(one: Json) -> bool:

@@ -9,8 +9,9 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Optional
 
-from ansible_collections.serverops.circleci.plugins.module_utils.kots.restore_model import CONSOLE, Console, RestoreLook, RestoreState, VolumeRestore
-from ansible_collections.serverops.circleci.plugins.module_utils.velero.nouns import Meta, Restore
+from ansible_collections.serverops.circleci.plugins.module_utils.kots.restore_model import CONSOLE, RestoreLook, RestoreState, VolumeRestore
+from ansible_collections.serverops.circleci.plugins.module_utils.velero.nouns import Meta, PodVolumeBackup, Restore
+from ansible_collections.serverops.circleci.plugins.module_utils.velero.times import text_of
 
 ITEM = "restore"
 GRACE = 1.0  # s: the API's times are whole seconds
@@ -64,6 +65,25 @@ def others_alive(look: RestoreLook) -> list[Restore]:
     return [one for one in look.state.restores if one.backup != look.spec.backup and lives(look.state, one)]
 
 
+def busy(look: RestoreLook) -> str:
+    """Why somebody else's restore forbids ours."""
+    mark, living = look.state.mark, others_alive(look)
+    if living:
+        return f"Restore {living[0].meta.name} is {living[0].phase or 'New'}: another backup is being restored; wait for its end"
+    if mark is None or under_way(look):
+        return ""
+    when = text_of(mark.since)
+    if mark.backup != look.spec.backup and look.state.program:
+        return f"a restore of backup {mark.backup} was begun {when}, and its program runs here; wait for its end"
+    if look.spec.take_over:
+        return ""
+    if mark.owner != look.spec.owner:
+        return f"{mark.owner} restores backup {mark.backup} since {when} (ConfigMap in Velero's namespace); wait, or give take_over: true where it is dead"
+    if program_lives(look) is not False:
+        return f"a restore of backup {mark.backup} was begun {when} and its program may still run; wait, or give take_over: true"
+    return ""
+
+
 def is_restored(look: RestoreLook) -> bool:
     """Every part of this backup is Completed, without an error, no other backup was restored since, and something of it is there."""
     state, parts = look.state, current(look)
@@ -84,17 +104,36 @@ def program_lives(look: RestoreLook) -> Optional[bool]:
     return False if quiet else None
 
 
+def alive(look: RestoreLook) -> list[Restore]:
+    """Those that count and that Velero works on, or will."""
+    return [one for one in current(look).values() if lives(look.state, one)]
+
+
+def volumes_of(look: RestoreLook) -> list[VolumeRestore]:
+    """The volumes of the Restores that count. By uid: those of another backup, and of a Restore that is gone, have the same pods and names."""
+    uids = {one.meta.uid for one in current(look).values()}
+    return [one for one in look.state.volumes if one.restore_uid and one.restore_uid in uids]
+
+
 def lost_volumes(look: RestoreLook) -> list[str]:
-    """Volumes of the backup that no Restore brought back whole."""
-    done = {(one.namespace, one.pod, one.volume) for one in look.state.volumes if is_whole(one)}
-    asked = [one for one in look.state.wanted if one.snapshot]
-    missing = [one for one in asked if (one.pod_namespace, one.pod, one.volume) not in done]
-    return [f"{one.pod_namespace}/{one.pod}/{one.volume}" for one in missing]
+    """Volumes of the backup that none of the Restores that count brought back whole."""
+    back, asked = volumes_of(look), [one for one in look.state.wanted if one.snapshot]
+    return [f"{one.pod_namespace}/{one.pod}/{one.volume}" for one in asked if not any(is_whole(each, one) for each in back)]
 
 
-def is_whole(one: VolumeRestore) -> bool:
-    """Completed, with as many bytes as there were."""
-    return one.phase == "Completed" and (one.total is None or (one.done or 0) >= one.total)
+def is_whole(one: VolumeRestore, kept: PodVolumeBackup) -> bool:
+    """It is this one's, and all of its bytes came back, as many as the backup has."""
+    same = (one.namespace, one.pod, one.volume) == (kept.pod_namespace, kept.pod, kept.volume)
+    return same and one.phase == "Completed" and (one.done or 0) >= (one.total or 0) >= (kept.bytes_total or 0)
+
+
+def must_keep(look: RestoreLook) -> bool:
+    """The console is there, and what is kept of it, if anything, is another restore's. One that is not ready takes the place of nothing that is kept."""
+    console, mark = look.state.console, look.state.mark
+    if not console.there or not console.saved:
+        return console.there
+    of_this = not console.since or mark is None or console.since == text_of(mark.since)
+    return console.ready and not of_this
 
 
 def phases(look: RestoreLook) -> Mapping[str, Optional[str]]:
@@ -105,8 +144,7 @@ def phases(look: RestoreLook) -> Mapping[str, Optional[str]]:
 
 def asked_bytes(look: RestoreLook) -> int:
     """What the volumes of the Restores that count have so far."""
-    names = {one.meta.name for one in current(look).values()}
-    return sum(one.done or 0 for one in look.state.volumes if one.restore in names)
+    return sum(one.done or 0 for one in volumes_of(look))
 
 
 def console_part(look: RestoreLook) -> Optional[Restore]:
@@ -114,21 +152,20 @@ def console_part(look: RestoreLook) -> Optional[Restore]:
     return current(look).get(CONSOLE)
 
 
-def all_well(state: RestoreState, backup: str) -> RestoreState:
-    """Every part restored, every pod ready."""
+def all_well(look: RestoreLook) -> RestoreState:
+    """Every part restored, every volume whole, every pod ready."""
+    state, backup = look.state, look.spec.backup
     made = {one.meta.name: one for one in state.restores}
     for part in state.parts:
         name = restore_name(backup, part)
         one = made.get(name) or Restore(Meta(name, uid="(new)", created=state.now), backup)
         made[name] = replace(one, phase="Completed", started=one.started or state.now, completed=one.completed or state.now, errors=0)
-    held = {(one.namespace, one.pod, one.volume) for one in state.volumes if one.phase == "Completed"}
-    missing = [one for one in state.wanted if one.snapshot and (one.pod_namespace, one.pod, one.volume) not in held]
-    volumes = tuple(
-        VolumeRestore(restore_name(backup, CONSOLE), one.pod_namespace, one.pod, one.volume, "Completed", one.bytes_total, one.bytes_total) for one in missing
-    )
-    whole = tuple(one for one in state.volumes if one.phase == "Completed")
-    console = Console(True, True, state.console.saved)
-    done = replace(state, restores=tuple(made.values()), volumes=(*whole, *volumes), console=console, pods=(), velero="")
+    by = made[restore_name(backup, CONSOLE)].meta
+    asked = [one for one in state.wanted if one.snapshot]
+    sizes = [(one, one.bytes_total or 0) for one in asked]
+    volumes = tuple(VolumeRestore(by.name, one.pod_namespace, one.pod, one.volume, "Completed", size, size, restore_uid=by.uid) for one, size in sizes)
+    console = replace(state.console, there=True, ready=True)
+    done = replace(state, restores=tuple(made.values()), volumes=volumes, console=console, pods=(), velero="")
     return replace(done, running=True, installed=True, program=False, rested=True)
 
 

@@ -65,7 +65,10 @@ class RestoreSpec:
 
 @dataclass(frozen=True)
 class Mark:
-    """Who restores what, since when, and where its program runs. `place` is the machine, `run` names the program's files there."""
+    """Who restores what, since when, and where its program runs. `place` is the machine, `run` names the program's files there; `begun` is its last start.
+
+    `uid` and `version` are those of its object as it was read; an order that rests on it is sent for that very one alone.
+    """
 
     backup: str
     owner: str = OWNER
@@ -73,16 +76,19 @@ class Mark:
     since: float = 0.0
     place: str = ""
     folder: str = ""
+    begun: str = ""
     version: str = ""
+    uid: str = ""
 
 
 @dataclass(frozen=True)
 class Console:
-    """kotsadm in the cluster, as far as the API knows. `saved`: its objects are kept for the case that it is gone."""
+    """kotsadm in the cluster, as far as the API knows. `saved`: its objects are kept for the case that it is gone; `since`: for which restore."""
 
     there: bool = False
     ready: bool = False
     saved: bool = False
+    since: str = ""
 
 
 @dataclass(frozen=True)
@@ -96,7 +102,7 @@ class PodState:
 
 @dataclass(frozen=True)
 class VolumeRestore:
-    """One volume of one Restore."""
+    """One volume of one Restore, which `restore_uid` names for good: its name may be another one's by now."""
 
     restore: str
     namespace: str
@@ -106,6 +112,7 @@ class VolumeRestore:
     done: Optional[int] = None
     total: Optional[int] = None
     message: str = ""
+    restore_uid: str = ""
 
 
 @dataclass(frozen=True)
@@ -183,7 +190,9 @@ def mark_from_api(data: Any) -> Mark:
         since=epoch_of(held.get("since")) or meta_from_api(data).created or 0.0,
         place=str(held.get("place") or ""),
         folder=str(held.get("folder") or ""),
+        begun=str(held.get("begun") or ""),
         version=meta_from_api(data).version,
+        uid=meta_from_api(data).uid,
     )
 
 
@@ -193,11 +202,11 @@ def mark_manifest(mark: Mark, name: str, namespace: str) -> Json:
     meta: Json = {"name": name, "namespace": namespace, "labels": {WORKS: OWNER}}
     if mark.version:
         meta["resourceVersion"] = mark.version
-    return {"metadata": meta, "data": {**data, "folder": mark.folder}}
+    return {"metadata": meta, "data": {**data, "folder": mark.folder, "begun": mark.begun}}
 
 
 def volume_restore_from_api(data: Any) -> VolumeRestore:
-    """A PodVolumeRestore."""
+    """A PodVolumeRestore. Every version labels it with the uid of its Restore (newPodVolumeRestore in Velero's source; not recorded)."""
     spec, status = data.get("spec") or {}, data.get("status") or {}
     pod, progress = spec.get("pod") or {}, status.get("progress") or {}
     return VolumeRestore(
@@ -209,6 +218,7 @@ def volume_restore_from_api(data: Any) -> VolumeRestore:
         done=progress.get("bytesDone"),
         total=progress.get("totalBytes"),
         message=str(status.get("message") or ""),
+        restore_uid=str(meta_from_api(data).labels.get("velero.io/restore-uid") or ""),
     )
 
 

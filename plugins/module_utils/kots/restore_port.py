@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import Any, Callable, Optional
 
 from ansible_collections.serverops.circleci.plugins.module_utils.core.clock import Clock
-from ansible_collections.serverops.circleci.plugins.module_utils.core.errors import doing
+from ansible_collections.serverops.circleci.plugins.module_utils.core.errors import Refused, doing
 from ansible_collections.serverops.circleci.plugins.module_utils.core.reconcile import Task
 from ansible_collections.serverops.circleci.plugins.module_utils.core.shapes import Look
 from ansible_collections.serverops.circleci.plugins.module_utils.kots.client import InstallationClient
@@ -20,6 +20,7 @@ from ansible_collections.serverops.circleci.plugins.module_utils.kots.restore_co
 from ansible_collections.serverops.circleci.plugins.module_utils.kots.restore_gates import origin_of, restore_gates
 from ansible_collections.serverops.circleci.plugins.module_utils.kots.restore_ground import Surveyor
 from ansible_collections.serverops.circleci.plugins.module_utils.kots.restore_model import (
+    Mark,
     RestoreLook,
     RestoreSpec,
     RestoreState,
@@ -27,6 +28,7 @@ from ansible_collections.serverops.circleci.plugins.module_utils.kots.restore_mo
     volume_restore_from_api,
 )
 from ansible_collections.serverops.circleci.plugins.module_utils.velero.model import meta_from_api
+from ansible_collections.serverops.circleci.plugins.module_utils.velero.times import text_of
 
 SENT = ("restore", "restore_apps", "put_console_back")
 BEAT = 1.0  # s
@@ -47,10 +49,8 @@ class RestorePort:
     def read(self, confirming: frozenset[str]) -> RestoreState:
         """All that is seen, and as long as nothing was begun by this task, what must hold before."""
         self._program.check()
-        with doing("read the backups and restores"):
+        with doing("read the backups"):
             listed = self._own.of_velero(self._client.backups)
-            raw = self._restores.fresh() if confirming else self._restores.items()
-            volumes = self._volumes.fresh() if confirming else self._volumes.items()
         backups = tuple(one for one in map(instance_from_api, listed) if one)
         found = next((one for one in backups if one.name == self._spec.backup), None)
         state = RestoreState(
@@ -58,10 +58,10 @@ class RestorePort:
             backup=found,
             is_there=any(meta_from_api(one).name == self._spec.backup for one in listed),
             names=tuple(one.name for one in sorted(backups, key=lambda one: one.begun)),
-            restores=restores_from_api(raw, (one.name for one in backups)),
             sent=tuple(str(step["step"]) for step in self._task.steps if step.get("step") in SENT),
         )
-        state = replace(state, volumes=tuple(sorted(map(volume_restore_from_api, volumes), key=lambda one: (one.namespace, one.pod, one.volume))))
+        with doing("read the restores"):
+            state = self._with_restores(state, bool(confirming))
         return self._with_work(self._with_console(state), found)
 
     def apply(self, step: Any) -> None:
@@ -77,6 +77,18 @@ class RestorePort:
 
     # -- reading ---------------------------------------------------------------------------------------------
 
+    def _with_restores(self, state: RestoreState, fresh: bool) -> RestoreState:
+        """By the watches as long as a Restore lives. Where none does, one may be begun, cleared or called whole, and two watches need not belong together:
+        then by new lists, the volumes last, since each of them ends before its Restore."""
+        raw = self._restores.fresh() if fresh else self._restores.items()
+        state = replace(state, restores=restores_from_api(raw, state.names))
+        if any(not one.is_terminal for one in state.restores):
+            state = self._with_velero(state)
+        if not fresh and not any(lives(state, one) for one in state.restores):
+            return self._with_restores(state, True)
+        volumes = map(volume_restore_from_api, self._volumes.fresh() if fresh else self._volumes.items())
+        return replace(state, volumes=tuple(sorted(volumes, key=lambda one: (one.namespace, one.pod, one.volume))))
+
     def _with_console(self, state: RestoreState) -> RestoreState:
         with doing("read the mark and the console"):
             mark, console, mapped = self._own.mark(), self._own.console(), self._own.is_mapped(self._spec.storage_classes)
@@ -88,9 +100,6 @@ class RestorePort:
         if found is None:
             return state
         state = replace(state, wanted=self._volumes_of(found.name))
-        working = any(not one.is_terminal for one in state.restores)
-        if working:
-            state = self._with_velero(state)
         look = self._look(state)
         parts = current(look)
         if set(parts) == set(state.parts) and all(one.is_terminal for one in parts.values()):
@@ -134,39 +143,55 @@ class RestorePort:
     def _orders(self, step: Any) -> dict[str, Callable[[], None]]:
         own = self._own
         return {
-            "save_console": own.save_console,
+            "save_console": lambda: self._save(step),
             "mark": lambda: self._mark(step),
-            "map_storage": lambda: own.map_storage(self._spec.storage_classes),
+            "map_storage": lambda: self._map(step),
             "clear_restores": lambda: own.clear(step.restores),
-            "restore": lambda: self._begin(False),
-            "restore_apps": lambda: self._begin(True),
-            "end_program": self._end,
+            "restore": lambda: self._begin(step, False),
+            "restore_apps": lambda: self._begin(step, True),
+            "end_program": lambda: self._program.end(self._marked(step)),
             "put_console_back": own.put_console_back,
-            "close": self._close,
+            "close": lambda: self._close(step),
         }
 
     def _mark(self, step: Any) -> None:
+        """In the place of the one that was decided on, or of none: whoever else looked at the same time is refused, or we are. Its program may have
+        started since then."""
         there = self._own.mark()
+        if there is not None and self._program.lives(there):
+            raise Refused(f"a restore of backup {there.backup} was begun meanwhile, and its program runs here")
         mark = replace(step.mark, run=self._task.run, place=self._program.place(), folder=self._program.folder)
-        self._own.set_mark(replace(mark, version=there.version if there else ""))
+        self._own.set_mark(mark)
 
-    def _begin(self, apps_alone: bool) -> None:
-        """The mark names this machine first: whoever comes after a death in between finds out here whether it lives."""
-        mark = self._own.mark()
-        if mark is None:
-            return
+    def _marked(self, step: Any) -> Mark:
+        """The mark, still the one that was decided on. Raises Refused where somebody else was there meanwhile."""
+        mark, meant = self._own.mark(), step.mark
+        if mark is None or meant is None or (mark.uid, mark.version) != (meant.uid, meant.version) or mark.backup != self._spec.backup:
+            raise Refused(f"the mark of the restore ({self._own.mark_name}) is another one than a moment ago: somebody else restores here too")
+        return mark
+
+    def _save(self, step: Any) -> None:
+        self._own.save_console(self._marked(step))
+
+    def _map(self, step: Any) -> None:
+        self._marked(step)
+        self._own.map_storage(self._spec.storage_classes)
+
+    def _begin(self, step: Any, apps_alone: bool) -> None:
+        """The mark names this machine first: whoever comes after a death in between finds out here whether it lives. It is another one from now on,
+        so that what others decided while it did not run yet is refused."""
+        mark = self._marked(step)
         here = replace(mark, owner=self._spec.owner, run=mark.run or self._task.run, place=self._program.place(), folder=self._program.folder)
-        if here != mark:
-            self._own.set_mark(here)
+        here = replace(here, begun=text_of(self._client.kubernetes.server_time()) or "")
+        self._own.set_mark(here)
         self._program.start(here, self._client.place.namespace, apps_alone)
 
-    def _end(self) -> None:
-        mark = self._own.mark()
-        if mark is not None:
-            self._program.end(mark)
-
-    def _close(self) -> None:
-        mark = self._own.mark()
-        self._own.close()
-        if mark is not None:
+    def _close(self, step: Any) -> None:
+        if step.mark is not None:
+            mark = self._marked(step)
+            self._own.close(mark)
             self._program.forget(mark)
+        elif self._own.mark() is None:
+            self._own.close(None)
+        else:
+            raise Refused(f"somebody began a restore meanwhile (ConfigMap {self._own.mark_name})")

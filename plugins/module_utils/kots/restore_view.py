@@ -18,6 +18,7 @@ from ansible_collections.serverops.circleci.plugins.module_utils.kots.restore_co
     lost_volumes,
     program_lives,
     under_way,
+    volumes_of,
 )
 from ansible_collections.serverops.circleci.plugins.module_utils.kots.restore_gates import DEPLOYED_TO, VERSIONS, kots_held
 from ansible_collections.serverops.circleci.plugins.module_utils.kots.restore_model import Mark, RestoreLook, VolumeRestore
@@ -28,7 +29,6 @@ from ansible_collections.serverops.circleci.plugins.module_utils.velero.times im
 def restore_view(look: RestoreLook, decision: Decision) -> Json:
     """The task's result."""
     state, parts = look.state, current(look)
-    names = {one.meta.name for one in parts.values()}
     return {
         "backup": _backup(look),
         "verdict": _verdict(look, decision),
@@ -37,7 +37,7 @@ def restore_view(look: RestoreLook, decision: Decision) -> Json:
         "origin": look.memory.get("origin") or None,
         "joined": bool(look.memory.get("joined")),
         "parts": [_part(part, parts.get(part)) for part in state.parts],
-        "volumes": [_volume(one) for one in state.volumes if one.restore in names],
+        "volumes": [_volume(one) for one in volumes_of(look)],
         "lost_volumes": lost_volumes(look) if is_restored(look) else [],
         "console": {"there": state.console.there, "ready": state.console.ready, "saved": state.console.saved},
         "pods": [{"name": pod.name, "reason": pod.words} for pod in state.pods],

@@ -122,7 +122,7 @@ def effect(state: SupportState, step: Any) -> SupportState:
     """The state after a step."""
     if isinstance(step, Collect):
         return replace(state, bundles=(*state.bundles, Bundle(NEW, NEW, RUNNING, state.now)))
-    return SupportState(kept=Contents())
+    return SupportState(kept=Contents(secrets=1))  # of which there is at least one where kotsadm is
 
 
 def assume(look: SupportLook, _item: str) -> SupportState:
@@ -157,7 +157,7 @@ def view(look: SupportLook, decisions: Mapping[str, Decision]) -> Json:
         "dest": look.spec.dest,
         "bundle": look.memory.get("slug"),
         "fetched": readable is not None,
-        "redacted": not readable.findings if readable else None,
+        "redacted": not readable.findings if readable and (readable.secrets or readable.findings) else None,
         "findings": [one.view() for one in readable.findings[:MOST_NAMED]] if readable else [],
         "size": readable.size if readable else None,
         "files": readable.files if readable else None,
@@ -182,6 +182,11 @@ def progress(look: SupportLook, decisions: Mapping[str, Decision]) -> str:
 def _judged(spec: SupportSpec, kept: Contents) -> Decision:
     if kept.problem:
         return stuck(f"{spec.dest} {kept.problem}")
+    if not kept.findings and not kept.secrets:
+        found = f"the support bundle at {spec.dest} was searched for no value: the namespace holds no Secret that could be searched for"
+        if spec.allow_unredacted:
+            return settled(f"{found}; allow_unredacted lets that pass")
+        return stuck(f"{found}; give the installation's in namespace, or set allow_unredacted if whoever gets it may have it as it is")
     if not kept.findings:
         return settled(f"the support bundle is at {spec.dest}; nothing that looks like a secret was found in it")
     places = ", ".join(f"{one.file} ({one.kind})" for one in kept.findings[:5])

@@ -73,7 +73,7 @@ def _while_up(look: AppLook) -> Decision:
     if state.unhealthy:
         return waiting(f"the app is started, but {', '.join(state.unhealthy)} {_gives(state)} not answer with 200", phase="unhealthy")
     if state.served:
-        return act("notes that this start has served", ClearNotes(state.served))
+        return act("notes whose restart was made", ClearNotes(state.served))
     left = f"; {len(state.pending)} of the notes wait for the next restart" if state.pending else ""
     return settled(f"the app is started, and healthy{left}", confirm=CONFIRM)
 
@@ -119,7 +119,8 @@ def effect(state: AppState, step: Any) -> AppState:
         return replace(state, status=_standing(state.status, STOPPED), containers=gone, unhealthy=())
     if isinstance(step, StartApp):
         return _risen(state)
-    return replace(state, notes=tuple(note for note in state.notes if note not in step.notes))
+    left, others = (tuple(note for note in notes if note not in step.notes) for notes in (state.notes, state.others_served))
+    return replace(state, notes=left, others_served=others)
 
 
 def assume(look: AppLook, _item: str) -> AppState:
@@ -153,12 +154,12 @@ def remember(look: AppLook) -> Json:
         "modified": state.status.modified if first else old["modified"],
         "notes": notes,
         "cleared": old.get("cleared", []) + _newly_gone(old, state),
-        "seen": [note_view(note) for note in state.app_notes],
+        "seen": [note_view(note) for note in state.notes],
     }
 
 
 def _newly_gone(old: Json, state: AppState) -> list[Json]:
-    there = [note.what for note in state.app_notes]
+    there = [note.what for note in state.notes]
     return [note for note in old.get("seen", []) if note["what"] not in there]
 
 

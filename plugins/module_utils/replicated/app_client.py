@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from ansible_collections.serverops.circleci.plugins.module_utils.core.clock import Clock
+from ansible_collections.serverops.circleci.plugins.module_utils.host import systemd_client
 from ansible_collections.serverops.circleci.plugins.module_utils.host.restart_client import PendingRestarts
 from ansible_collections.serverops.circleci.plugins.module_utils.replicated.app_model import AppSpec, AppState, ClearNotes, StopApp
 from ansible_collections.serverops.circleci.plugins.module_utils.replicated.client import ReplicatedClient
@@ -33,7 +34,8 @@ class AppPort:
         up = status.is_settled and status.state == STARTED
         containers = self._client.containers(self._spec.containers)
         codes = health.answers(self._spec.health_urls) if up else {}
-        return AppState(status, containers, tuple(url for url, code in codes.items() if code != 200), notes, now, self.notes.half_done())
+        unhealthy = tuple(url for url, code in codes.items() if code != 200)
+        return AppState(status, containers, unhealthy, notes, now, self.notes.half_done(), systemd_client.served(notes, self._clock))
 
     def apply(self, step: Any) -> None:
         """Order it, and stay until it has begun: asked at once, Replicated still tells the state of before."""

@@ -47,7 +47,7 @@ class AppSpec:
 @dataclass(frozen=True)
 class AppState:
     """What was read. `unhealthy` are the health URLs without a 200, looked at while the app is settled as started; `now` is the host's clock;
-    `half_done` are changes that were begun and have no note yet."""
+    `half_done` are changes that were begun and have no note yet, `others_served` notes of other restarts that were made since."""
 
     status: AppStatus
     containers: tuple[Container, ...]
@@ -55,6 +55,7 @@ class AppState:
     notes: tuple[Note, ...]
     now: datetime
     half_done: tuple[str, ...] = ()
+    others_served: tuple[Note, ...] = ()
 
     @property
     def started(self) -> Optional[datetime]:
@@ -75,9 +76,9 @@ class AppState:
 
     @property
     def served(self) -> tuple[Note, ...]:
-        """Notes about the app that its containers have started after."""
+        """Notes about the app that its containers have started after, and those about others."""
         started = self.started if self.is_up else None
-        return tuple(note for note in self.app_notes if started is not None and is_satisfied(note, started))
+        return (*(note for note in self.app_notes if started is not None and is_satisfied(note, started)), *self.others_served)
 
     @property
     def pending(self) -> tuple[Note, ...]:

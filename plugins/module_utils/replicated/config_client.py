@@ -68,7 +68,7 @@ class ConfigPort:
     def _left(self, step: ImportItems) -> list[str]:
         """Items that do not hold what was imported."""
         stored = {item.name: item.held for item in self._client.items()}
-        return [name for name, held in step.wanted if stored.get(name, Held()) != held and held != Held()]
+        return [name for name, held in step.wanted if stored.get(name, Held()) != held]
 
     def wait(self, seconds: float) -> None:
         """Nothing tells of changes."""

@@ -198,7 +198,9 @@ def differing(spec: ConfigSpec, items: tuple[Item, ...]) -> tuple[tuple[str, Hel
 
 
 def _holds(item: Item, wanted: Held) -> bool:
-    """A value that the form has by itself need not be stored."""
+    """A value that the form has by itself need not be stored; what is to be unset has that value afterwards."""
+    if not wanted.is_set:
+        return not item.held.is_set
     if wanted.values or wanted.datas or item.multiple:
         return item.held == wanted
     return (item.effective, item.held.data) == (wanted.value, wanted.data)

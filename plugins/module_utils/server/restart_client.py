@@ -18,6 +18,8 @@ from ansible_collections.serverops.circleci.plugins.module_utils.server.pods_cli
 from ansible_collections.serverops.circleci.plugins.module_utils.server.restart import DeletePod
 from ansible_collections.serverops.circleci.plugins.module_utils.server.restart_model import RestartSpec, RestartState, absent, meant
 
+BEHIND = 1.0  # s
+
 
 class RestartPort:
     """One slice's way to the pods. `kinds` are those of the workloads that earlier slices found; empty: nothing was looked at, so the rights are asked for."""
@@ -55,11 +57,15 @@ class RestartPort:
     def wait(self, seconds: float) -> None:
         """Until a pod comes, goes, ends, or becomes ready or unready; other changes wake nobody."""
         ends = self._clock.now() + seconds
+        if self._differs():  # ahead of our lists or behind them: which of it, only a new list tells, and the watch gets a moment to catch up first
+            self._mirror.wait(min(seconds, BEHIND))
+            return
         while (left := ends - self._clock.now()) > 0:
-            if _picture(self._client.as_pods(self._mirror.items())) != self._picture:
+            if not self._mirror.wait(left) or self._differs():
                 return
-            if not self._mirror.wait(left):
-                return
+
+    def _differs(self) -> bool:
+        return _picture(self._client.as_pods(self._mirror.items())) != self._picture
 
     def _missing(self) -> str:
         where = self._client.namespace

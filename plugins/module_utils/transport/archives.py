@@ -9,13 +9,12 @@ import gzip
 import io
 import os
 import tarfile
-import tempfile
 import zlib
 from collections.abc import Iterator
-from contextlib import suppress
 from typing import Any, Optional
 
 from ansible_collections.serverops.circleci.plugins.module_utils.core.errors import BadInput, Refused
+from ansible_collections.serverops.circleci.plugins.module_utils.transport.files import write_private
 
 PIECE = 4 * 1024 * 1024  # bytes
 MOST = 16 * 1024**3  # bytes of content; more is no bundle but a trap
@@ -60,19 +59,11 @@ def is_archive(data: bytes) -> bool:
     return True
 
 
-def write_private(path: str, data: bytes) -> None:
+def write(path: str, data: bytes) -> None:
     """All of it or nothing, mode 0600. Raises Refused where it cannot be."""
-    temporary = ""
     try:
-        handle, temporary = tempfile.mkstemp(prefix=".serverops-", dir=os.path.dirname(path) or ".")
-        with os.fdopen(handle, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
+        write_private(path, data)
     except OSError as error:
-        with suppress(OSError):
-            os.unlink(temporary)
         raise Refused(f"{path} cannot be written: {error.strerror}") from None
 
 

@@ -18,7 +18,7 @@ from typing import Optional
 
 from ansible_collections.serverops.circleci.plugins.module_utils.core.errors import BadInput, Refused
 from ansible_collections.serverops.circleci.plugins.module_utils.core.secret import Secret
-from ansible_collections.serverops.circleci.plugins.module_utils.transport.files import write_secret
+from ansible_collections.serverops.circleci.plugins.module_utils.transport.files import leftovers, write_secret
 
 BASICS = ("PATH", "HOME", "LANG", "LC_", "TMPDIR")  # what any program needs of an environment
 PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy")
@@ -131,7 +131,7 @@ class Detached:
 
     def keeps(self) -> bool:
         """Whether what was kept for it is still there."""
-        return os.path.exists(self.kept)
+        return os.path.exists(self.kept) or bool(leftovers(self.kept))
 
     def forget(self) -> None:
         """Remove what was kept for it; the log stays."""
@@ -145,9 +145,9 @@ class Detached:
         if lock < 0:
             raise Refused(f"it runs, as {self._base}.lock tells, and {self.kept} is its own")
         try:
-            os.unlink(self.kept)
-        except FileNotFoundError:
-            pass
+            for path in (*leftovers(self.kept), self.kept):
+                with suppress(FileNotFoundError):
+                    os.unlink(path)
         except OSError as error:
             raise Refused(f"{self.kept} cannot be removed: {error.strerror}") from None
         finally:

@@ -6,14 +6,17 @@
 from __future__ import annotations
 
 import atexit
+import fcntl
 import os
 import tempfile
+import time
 from contextlib import suppress
 
 from ansible_collections.serverops.circleci.plugins.module_utils.core.errors import BadInput
 from ansible_collections.serverops.circleci.plugins.module_utils.core.secret import Secret
 
 LARGEST = 50_000_000  # bytes
+NEWBORN = 5.0  # s in which a file may not be locked yet by who makes it
 
 
 def read_text(path: str, option: str) -> str:
@@ -53,20 +56,49 @@ def must_be_writable(path: str, option: str) -> None:
 
 def write_secret(path: str, secret: Secret, option: str) -> None:
     """Write it with mode 0600, whole or not at all. Raises BadInput naming the option."""
-    folder = os.path.dirname(os.path.abspath(path))
-    temporary = ""
     try:
-        handle, temporary = tempfile.mkstemp(dir=folder, prefix=".serverops-")
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(secret.reveal() + "\n")
+        write_private(path, (secret.reveal() + "\n").encode("utf-8"))
+    except OSError as error:
+        raise BadInput(f"{option} is {path}, which cannot be written: {error.strerror}") from None
+
+
+def write_private(path: str, data: bytes) -> None:
+    """Write it with mode 0600, whole or not at all, and remove what writes of this file left behind that were killed. Raises OSError."""
+    sweep(path)
+    folder, name = os.path.split(os.path.abspath(path))
+    handle, temporary = tempfile.mkstemp(dir=folder, prefix=_beginning(name))
+    try:
+        with os.fdopen(handle, "wb") as file:
+            with suppress(OSError):  # a file system without locks
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            file.write(data)
             file.flush()
             os.fsync(file.fileno())
-        os.replace(temporary, path)
-    except OSError as error:
-        if temporary:
-            with suppress(OSError):
-                os.unlink(temporary)
-        raise BadInput(f"{option} is {path}, which cannot be written: {error.strerror}") from None
+            os.replace(temporary, path)
+    finally:
+        _remove(temporary)
+
+
+def sweep(path: str) -> None:
+    """Remove what writes of this file left behind: each is locked as long as its writer lives."""
+    for one in leftovers(path):
+        with suppress(OSError), open(one, "rb") as file:
+            if time.time() - os.fstat(file.fileno()).st_mtime > NEWBORN:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                os.unlink(one)
+
+
+def leftovers(path: str) -> list[str]:
+    """What writes of this file left behind, or are at."""
+    folder, name = os.path.split(os.path.abspath(path))
+    try:
+        return [os.path.join(folder, one) for one in sorted(os.listdir(folder)) if one.startswith(_beginning(name))]
+    except OSError:
+        return []
+
+
+def _beginning(name: str) -> str:
+    return f".{name}.serverops-"
 
 
 def kept_file(text: str) -> str:

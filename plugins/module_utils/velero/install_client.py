@@ -21,12 +21,13 @@ from ansible_collections.serverops.circleci.plugins.module_utils.velero.install_
 from ansible_collections.serverops.circleci.plugins.module_utils.velero.manifests import Wanted, wanted_objects
 from ansible_collections.serverops.circleci.plugins.module_utils.velero.model import location_from_api
 from ansible_collections.serverops.circleci.plugins.module_utils.velero.planner_client import Planner
-from ansible_collections.serverops.circleci.plugins.module_utils.velero.pods import daemon_set_rollout, deployment_rollout, pods_of
+from ansible_collections.serverops.circleci.plugins.module_utils.velero.pods import daemon_set_rollout, deployment_rollout, earliest_word, pods_of
 from ansible_collections.serverops.circleci.plugins.module_utils.velero.spec import InstallSpec
 from ansible_collections.serverops.circleci.plugins.module_utils.velero.vault_client import Vault
 
 AGENT_NAMES = ("restic", "node-agent")
 FILE = "File of the password"
+PASSWORD = f"Secret {manifests.REPOSITORY}"
 
 
 class InstallPort:
@@ -51,13 +52,12 @@ class InstallPort:
         objects, fault = self._objects(server)
         ruling = self._vault.ruling()
         pods = self._list(core.POD)
-        rollout = deployment_rollout(server, pods_of(pods, "deploy", "velero"))
         return InstallState(
             objects,
-            server=rollout,
+            server=deployment_rollout(server, pods_of(pods, "deploy", "velero")),
             agents=self._agents(pods),
             stale={name: self._find(core.DAEMON_SET, name) is not None for name in AGENT_NAMES if name != self._spec.agents},
-            location=self._location(rollout),
+            location=self._location(earliest_word(server, pods)),
             refusals=tuple(text for text in (fault, ruling.refusal) if text),
             password=ruling.state,
             warnings=tuple(text for text in (ruling.warning, *self._client.warnings) if text),
@@ -72,6 +72,8 @@ class InstallPort:
         elif isinstance(step, ApplyObject) and step.item == FILE:
             self._vault.export()
         else:
+            if step.item == PASSWORD:
+                self._vault.must_still_hold()
             self._planner.apply(self._wanted[step.item])
 
     def wait(self, seconds: float) -> None:
@@ -109,13 +111,12 @@ class InstallPort:
         name = self._spec.agents
         return daemon_set_rollout(self._find(core.DAEMON_SET, name), pods_of(pods, "name", name)) if name else Rollout(wanted=0)
 
-    def _location(self, server: Rollout) -> Optional[Place]:
+    def _location(self, since: Optional[float]) -> Optional[Place]:
         found = self._find(kinds.BACKUP_STORAGE_LOCATION, "default")
         if found is None:
             return None
         place = location_from_api(found)
-        began = max((pod.started or 0.0 for pod in server.pods if pod.ready), default=None)
-        fresh = began is not None and place.validated is not None and place.validated >= began
+        fresh = since is not None and place.validated is not None and place.validated >= since
         return Place(place.phase, evidence(place.message), fresh, cause_of(place.message))
 
     def _find(self, kind: core.Kind, name: str) -> Optional[Json]:

@@ -19,6 +19,8 @@ def remember(look: InstallLook) -> Json:
     state = look.state
     first = {item: "absent" if not seen.there else "differs" if seen.changes else "as wanted" for item, seen in state.objects.items()}
     password = look.memory.get("password") or state.password
+    if (password, state.password) == ("generated", "default"):  # what was to be written was not: something came to be written with the one that is there
+        password = state.password
     return {"first": look.memory.get("first") or first, "adopted": look.memory.get("adopted", state.adopted), "password": password}
 
 

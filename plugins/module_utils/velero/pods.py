@@ -11,6 +11,7 @@ from typing import Any, Optional
 from ansible_collections.serverops.circleci.plugins.module_utils.velero.install_state import Pod, Rollout
 from ansible_collections.serverops.circleci.plugins.module_utils.velero.times import epoch_of
 
+OVERLAP = 5.0  # s in which a server of before may still have said the last word: it stops within moments of being told to
 CALM = ("ContainerCreating", "PodInitializing")  # what every pod says on its way
 
 
@@ -63,6 +64,21 @@ def _of(container: Any, waits: Any) -> str:
     parts = [str(waits.get("message") or "")] + ([f"last ended by {last} ({exit_code})"] if last else [])
     text = "; ".join(" ".join(part.split())[:200] for part in parts if part)
     return f" ({text})" if text else ""
+
+
+def earliest_word(server: Optional[Any], pods: Iterable[Any]) -> Optional[float]:
+    """From when on (epoch seconds) a location's verdict is that of the server that runs now; None where none runs.
+
+    One of an older template works on until it has gone, after the new one began: until its grace is over as long as its pod is there. Times are whole
+    seconds. A first template has none before it.
+    """
+    mine = [one for one in pods if (one["metadata"].get("labels") or {}).get("deploy") == "velero"]
+    going = [epoch_of(one["metadata"]["deletionTimestamp"]) or 0.0 for one in mine if one["metadata"].get("deletionTimestamp")]
+    began = max((pod.started or 0.0 for pod in pods_of(mine, "deploy", "velero") if pod.ready), default=None)
+    if server is None or began is None:
+        return None
+    overlap = OVERLAP if int(server["metadata"].get("generation") or 0) > 1 else 0.0
+    return max([began + overlap, *going])
 
 
 def deployment_rollout(data: Optional[Any], pods: tuple[Pod, ...]) -> Rollout:

@@ -10,7 +10,7 @@ import binascii
 import secrets
 from typing import Any, Optional
 
-from ansible_collections.serverops.circleci.plugins.module_utils.core.errors import NotFound, doing
+from ansible_collections.serverops.circleci.plugins.module_utils.core.errors import NotFound, Refused, doing
 from ansible_collections.serverops.circleci.plugins.module_utils.core.secret import Secret
 from ansible_collections.serverops.circleci.plugins.module_utils.kubernetes.client import KubernetesClient
 from ansible_collections.serverops.circleci.plugins.module_utils.kubernetes.kinds import SECRET
@@ -28,6 +28,7 @@ class Vault:
         self._key: Optional[Secret] = None
         self._ruling: Optional[Ruling] = None
         self._password: Optional[Secret] = None
+        self._seen: tuple[Optional[Secret], str] = (None, "")
         self._fresh = Secret(secrets.token_urlsafe(33))
 
     def key(self) -> Secret:
@@ -39,11 +40,20 @@ class Vault:
     def ruling(self) -> Ruling:
         """What becomes of the repositories' password; asked once in a slice, since what we write ourselves would be taken for somebody's."""
         if self._ruling is None:
-            there = self._held(manifests.REPOSITORY, manifests.PASSWORD_FIELD)
+            there, used = self._seen = self._held(manifests.REPOSITORY, manifests.PASSWORD_FIELD), self._used()
             may = self._spec.access_mode == "ReadWrite" and bool(self._spec.agents)
-            made = ruling(there, self._spec.repository_password, self._used(), self._fresh if may else None)
+            made = ruling(there, self._spec.repository_password, used, self._fresh if may else None)
             self._ruling, self._password = made, made.password or there
         return self._ruling
+
+    def must_still_hold(self) -> None:
+        """Right before the password is written: what the ruling rests on is as it was. Raises Refused where it is not; then there is a new ruling to come."""
+        self.ruling()
+        there, used = self._held(manifests.REPOSITORY, manifests.PASSWORD_FIELD), self._used()
+        if (there, bool(used)) != (self._seen[0], bool(self._seen[1])):
+            self._ruling = None
+            what = f"{used} was written with it" if used else "somebody else set it"
+            raise Refused(f"the password of the repositories is another matter than a moment ago: {what}")
 
     def password(self) -> Optional[Secret]:
         """What the Secret is to hold; None where it is left to Velero."""

@@ -145,11 +145,18 @@ def set_values(world: "KotsWorld", body: Json, query: Json, slug: str) -> Answer
     wrong = [item for item in asked if item.pattern and values.get(item.name) and not re.search(item.pattern, values[item.name])]
     if wrong:
         return Answer(400, _invalid(wrong, values))
+    if app.render_seconds:
+        world.state.clock.after(app.render_seconds, lambda: _make(world, app, body, base, values))
+    else:
+        _make(world, app, body, base, values)
+    return Answer(200, {"success": True}, after=app.render_seconds or RENDER)
+
+
+def _make(world: "KotsWorld", app: App, body: Json, base: Version, values: dict[str, str]) -> None:
     made = _add(world, app, base, values)
     _try(world, app, made, bool(body.get("skipPreflights")))
     if body.get("deploy"):
         begin(world, app, made)
-    return Answer(200, {"success": True}, after=RENDER)
 
 
 def _invalid(wrong: list[Item], values: dict[str, str]) -> Json:

@@ -111,6 +111,7 @@ class App:
     preflights: tuple[Check, ...] = ()
     preflight_seconds: float = 5.0
     deploy_seconds: float = 0.0  # beside those that every deploy takes
+    render_seconds: float = 0.0  # from an order for a version to its coming up, where it is not there at once
     rolls: tuple[str, ...] = ()  # Deployments whose pods a change of the configuration replaces
     snapshots: bool = False  # its licence and its release let it be backed up
 

@@ -4,10 +4,10 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 
 import base64
-import copy
 from collections.abc import Callable
 from datetime import UTC, datetime
 
+from lab.copies import copied
 from lab.kots.inside import Inside
 from lab.kots.model import Json
 from lab.kots.world import BINDING, IMAGE, LABELS, KotsWorld
@@ -60,7 +60,7 @@ class Stage:
         for key in list(self.state.objects):
             handle = {"backups.velero.io": self._backup, "restores.velero.io": self._restore, "deletebackuprequests.velero.io": self._delete}.get(key[0])
             if handle is not None:
-                handle(key, copy.deepcopy(self.state.objects[key]))
+                handle(key, copied(self.state.objects[key]))
         self._kubelet()
         self.state.clock.after(0.1, self._serve)
 
@@ -71,7 +71,7 @@ class Stage:
             if self.state.clock.now() < self.busy:
                 return  # one after the other
             self.busy = self.state.clock.now() + 0.6
-            self.saved[key[2]] = [(k, copy.deepcopy(v)) for k, v in self.state.objects.items() if k[1] == SPACE and labelled(v)]
+            self.saved[key[2]] = [(k, copied(v)) for k, v in self.state.objects.items() if k[1] == SPACE and labelled(v)]
             body["status"] = {"phase": "InProgress", "startTimestamp": self.state.stamp(), "expiration": self.state.stamp(720 * 3600), "version": 1}
             if where != "lab-bucket":
                 body["status"]["phase"] = "FailedValidation"
@@ -118,7 +118,7 @@ class Stage:
             self.state.add_pod(SPACE, "kotsadm-0", {"app": "kotsadm", **LABELS})
 
     def location(self, bucket: str) -> None:
-        body = copy.deepcopy(self.state.objects["backupstoragelocations.velero.io", "velero", "default"])
+        body = copied(self.state.objects["backupstoragelocations.velero.io", "velero", "default"])
         body["spec"]["objectStorage"]["bucket"] = bucket
         self.state.put("backupstoragelocations.velero.io", "velero", "default", body)
 

@@ -5,9 +5,9 @@
 
 import base64
 import configparser
-import copy
 from typing import TYPE_CHECKING
 
+from lab.copies import copied
 from lab.kots import cron
 from lab.kots.model import Answer, Json
 from lab.kots.snapshots import HOURS, cluster_wide, refusal
@@ -117,7 +117,7 @@ def write(world: "KotsWorld", body: Json, query: Json) -> Answer:
     kind = next((name for name in ("other", "aws") if isinstance(body.get(name), dict)), "")
     if found is None or not kind or not body.get("bucket"):
         return Answer(500, {"success": False, "error": "failed to update global store"})
-    given, made = body[kind], copy.deepcopy(found)
+    given, made = body[kind], copied(found)
     config = {"region": given.get("region", "")}
     if kind == "other":
         config |= {"s3Url": given.get("endpoint", ""), "s3ForcePathStyle": "true"}

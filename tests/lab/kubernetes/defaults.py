@@ -4,9 +4,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 
 import base64
-import copy
 from typing import Any
 
+from lab.copies import copied
 from lab.kubernetes.kinds import CRDS, Resource
 from lab.kubernetes.workloads import own_selector
 
@@ -73,7 +73,7 @@ def fill(kind: Resource, item: Json) -> Json:
     spec = item.get("spec")
     if kind.qualified in WORKLOADS and isinstance(spec, dict):
         for key, value in WORKLOADS[kind.qualified].items():
-            spec.setdefault(key, copy.deepcopy(value))
+            spec.setdefault(key, copied(value))
         template = spec.get("template")
         if isinstance(template, dict):
             template["metadata"] = {"creationTimestamp": None, **(template.get("metadata") or {})}
@@ -100,16 +100,16 @@ def is_filled(kind: Resource, item: Json) -> bool:
     """Whether it has the defaults already: a pod or a workload that was put past the API has not, and a patch of its labels is none of its spec."""
     if kind.qualified != "pods" and kind.qualified not in WORKLOADS:
         return True
-    return fill(kind, copy.deepcopy(item)) == item
+    return fill(kind, copied(item)) == item
 
 
 def _pod(spec: Json) -> None:
     for key, value in POD.items():
-        spec.setdefault(key, copy.deepcopy(value))
+        spec.setdefault(key, copied(value))
     for kind in ("containers", "initContainers"):
         for one in spec.get(kind) or []:
             for key, value in CONTAINER.items():
-                one.setdefault(key, copy.deepcopy(value))
+                one.setdefault(key, copied(value))
             latest = ":" not in str(one.get("image", "")).rpartition("/")[2] or str(one.get("image", "")).endswith(":latest")
             one.setdefault("imagePullPolicy", "Always" if latest else "IfNotPresent")
             for port in one.get("ports") or []:

@@ -3,9 +3,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-import copy
 import json
 
+from lab.copies import copied
 from lab.kubernetes import lifecycle
 from lab.kubernetes.checks import check_options, check_preconditions
 from lab.kubernetes.defaults import SHOWN_WHEN_DELETED
@@ -45,7 +45,7 @@ class Deleter:
         policy = self._option("propagationPolicy")
         if self.kind.qualified == "jobs.batch" and not policy:
             self.warnings.append(JOBS)
-        left = copy.deepcopy(found) if self._dry() else self._gone(found, policy)
+        left = copied(found) if self._dry() else self._gone(found, policy)
         shown = {"kind": self.kind.kind, "apiVersion": self.target.api_version}
         if left is not None and not self._dry():
             return Response(200, {**shown, **left})
@@ -62,7 +62,7 @@ class Deleter:
         """What is left of it."""
         hold = HOLDS.get(policy)
         if hold and self._has_dependants(found) and hold not in (found["metadata"].get("finalizers") or []):
-            body = copy.deepcopy(found)
+            body = copied(found)
             body["metadata"].setdefault("finalizers", []).append(hold)
             self.state.put(self.kind.qualified, self.target.namespace, self.target.name, body)
         wish = self.request.query.get("gracePeriodSeconds") or self.options.get("gracePeriodSeconds")
@@ -77,7 +77,7 @@ class Deleter:
         """Those that were there; each then goes by its own rules."""
         check_options(self.request, "DeleteOptions")
         version = str(self.state.version)
-        shown = [copy.deepcopy(item) for item in chosen]
+        shown = [copied(item) for item in chosen]
         for item in chosen:
             if not self._dry():
                 meta = item["metadata"]

@@ -3,9 +3,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-import copy
 from typing import TYPE_CHECKING, Any
 
+from lab.copies import copied
 from lab.kubernetes.kinds import CRDS, Resource
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ def delete(state: "State", resource: str, namespace: str, name: str, grace: floa
         meta = found["metadata"]
         if meta.get("deletionTimestamp"):
             return found
-        held = copy.deepcopy(found)
+        held = copied(found)
         if resource == CRDS:
             held["metadata"].setdefault("finalizers", []).append(CLEANUP)
             told = {"type": "Terminating", "status": "True", "lastTransitionTime": state.stamp(), "reason": "InstanceDeletionPending", "message": PENDING}
@@ -93,13 +93,13 @@ def _establish(state: "State", name: str) -> None:
     found = state.get(CRDS, "", name)
     if found is None or (found.get("status") or {}).get("conditions"):
         return
-    made = copy.deepcopy(found)
+    made = copied(found)
     told = (("NamesAccepted", "NoConflicts", "no conflicts found"), ("Established", "InitialNamesAccepted", "the initial names have been accepted"))
     conditions: list[Json] = []
     for kind, reason, message in told:  # one after the other, each a change of its own
         conditions.append({"type": kind, "status": "True", "lastTransitionTime": state.stamp(), "reason": reason, "message": message})
         made["status"] = {**(made.get("status") or {}), "conditions": list(conditions), "acceptedNames": found["spec"]["names"]}
-        made = copy.deepcopy(state.put(CRDS, "", name, made))
+        made = copied(state.put(CRDS, "", name, made))
 
 
 def _clean_up(state: "State", name: str) -> None:
@@ -112,7 +112,7 @@ def _clean_up(state: "State", name: str) -> None:
     if any(key[0] == name for key in state.objects):
         state.clock.after(1.0, lambda: _clean_up(state, name))
         return
-    made = copy.deepcopy(found)
+    made = copied(found)
     made["metadata"]["finalizers"] = [one for one in made["metadata"].get("finalizers") or [] if one != CLEANUP]
     state.put(CRDS, "", name, made)
 
@@ -126,7 +126,7 @@ def _sweep(state: "State", name: str) -> None:
     for key in [key for key in state.objects if key[1] == name]:
         delete(state, *key)
     left = [(key, item) for key, item in sorted(state.objects.items(), key=lambda entry: entry[0]) if key[1] == name]
-    made = copy.deepcopy(found)
+    made = copied(found)
     if left or found["metadata"].get("finalizers"):
         made["status"] = {**made["status"], "conditions": _conditions(state, left)}
         state.put("namespaces", "", name, made)

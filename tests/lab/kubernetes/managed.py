@@ -3,12 +3,12 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-import copy
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from lab.copies import copied
 from lab.kubernetes.patches import SETS, keys_of
 from lab.kubernetes.status import Fail
 
@@ -106,7 +106,7 @@ class Tree:
             keys = self.keys(path)
             if keys and all(isinstance(one, dict) for one in [*live, *wanted]):
                 return self._entries(live, wanted, path, keys)
-        return copy.deepcopy(wanted)
+        return copied(wanted)
 
     def _entries(self, live: list[Json], wanted: list[Json], path: Path, keys: tuple[str, ...]) -> list[Json]:
         old = {name_of(one, keys): one for one in live}
@@ -209,7 +209,7 @@ def updated(tree: Tree, before: Json | None, made: Json, who: Manager, now: str)
 
 def applied(tree: Tree, live: Json | None, wanted: Json, who: Manager, force: bool, now: str) -> Json:
     """The object that server-side apply makes, with its managed fields. 409 with causes where others want something else."""
-    live = copy.deepcopy(live) if live is not None else {"metadata": {}}
+    live = copied(live) if live is not None else {"metadata": {}}
     owners = read(live)
     old = live["metadata"].get("managedFields") or []
     values = dict(tree.leaves(live))

@@ -3,9 +3,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-import copy
 from typing import Any
 
+from lab.copies import copied
 from lab.kubernetes.status import Fail
 
 Json = dict[str, Any]
@@ -49,7 +49,7 @@ def keys_of(path: tuple[str, ...]) -> tuple[str, ...]:
 
 def merge(live: Any, patch: Any) -> Any:
     if not isinstance(patch, dict):
-        return copy.deepcopy(patch)
+        return copied(patch)
     made = dict(live) if isinstance(live, dict) else {}
     for key, value in patch.items():
         if value is None:
@@ -75,7 +75,7 @@ def strategic(live: Any, patch: Any, path: tuple[str, ...] = ()) -> Any:
     if isinstance(patch, list):
         return _lists(live if isinstance(live, list) else [], patch, path)
     if not isinstance(patch, dict):
-        return copy.deepcopy(patch)
+        return copied(patch)
     rest = {key: value for key, value in patch.items() if not key.startswith("$")}
     if patch.get("$patch") == "delete":
         return {}
@@ -99,9 +99,9 @@ def _lists(live: list[Any], patch: list[Any], path: tuple[str, ...]) -> list[Any
         return live + [one for one in patch if one not in live]
     keys = keys_of(path)[:1]  # the strategic merge knows one key alone
     if not keys:
-        return copy.deepcopy(patch)
+        return copied(patch)
     if any(isinstance(one, dict) and one.get("$patch") == "replace" for one in patch):
-        return [copy.deepcopy(one) for one in patch if "$patch" not in one]
+        return [copied(one) for one in patch if "$patch" not in one]
     made = list(live)
     for one in patch:
         found = next((index for index, old in enumerate(made) if all(old.get(key) == one.get(key) for key in keys)), None)

@@ -3,9 +3,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-import copy
 import json
 
+from lab.copies import copied
 from lab.kubernetes.checks import check_versions
 from lab.kubernetes.kinds import Resource
 from lab.kubernetes.patches import JSON_PATCH, json_patch, merge
@@ -29,7 +29,7 @@ def handle(state: State, request: Request, target: Target, kind: Resource) -> Re
         change = json.loads(request.body)
         wanted = json_patch(_shown(found), change) if request.content_type == JSON_PATCH else merge(_shown(found), change)
     check_versions(state, kind, target, found, wanted)
-    made = copy.deepcopy(found)
+    made = copied(found)
     made["spec"]["replicas"] = int((wanted.get("spec") or {}).get("replicas") or 0)
     return Response(200, _shown(made if request.dry else state.put(kind.qualified, target.namespace, target.name, made)))
 

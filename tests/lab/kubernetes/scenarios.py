@@ -3,11 +3,11 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-import copy
 import json
 from collections.abc import Callable
 from typing import Any
 
+from lab.copies import copied
 from lab.kubernetes.api import Api, Request
 from lab.kubernetes.kinds import CRDS
 from lab.kubernetes.state import ADMIN, State, User, status
@@ -98,13 +98,13 @@ def nowhere(state: State) -> None:
     )
     event = {"involvedObject": {"kind": "Pod", "name": "p-nowhere"}, "reason": "FailedScheduling", "type": "Warning", "message": text}
     state.put("events", "lab", "p-nowhere.18ea9faafec447e4", {"metadata": {}, **event})
-    body = copy.deepcopy(body)
+    body = copied(body)
     body["status"]["conditions"][-1] = {"type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": text}
     state.put("pods", "lab", "p-nowhere", body)
 
 
 def talking(state: State) -> None:
-    body = copy.deepcopy(state.add_pod("lab", "p-ready", {"app": "p"}))
+    body = copied(state.add_pod("lab", "p-ready", {"app": "p"}))
     body["status"]["startTime"] = "2026-11-23T00:00:00Z"
     state.put("pods", "lab", "p-ready", body)
     state.logs["lab", "p-ready", "app"] = "a line of the app\n"
@@ -154,7 +154,7 @@ def compact(state: State) -> None:
 
 def let_go(state: State) -> None:
     """Somebody takes the finalizer from what held the namespace."""
-    body = copy.deepcopy(state.get("configmaps", "doomed", "held"))
+    body = copied(state.get("configmaps", "doomed", "held"))
     if body is None:
         return
     del body["metadata"]["finalizers"]

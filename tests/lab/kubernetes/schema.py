@@ -3,10 +3,11 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-import copy
 import json
 import re
 from typing import Any
+
+from lab.copies import copied
 
 Json = dict[str, Any]
 Cause = tuple[str, str, str]  # field, reason, message
@@ -19,9 +20,9 @@ def complete(item: Any, schema: Json) -> Any:
     if isinstance(item, dict):
         for name, below in (schema.get("properties") or {}).items():
             if name not in item and "default" in below:
-                item[name] = copy.deepcopy(below["default"])
+                item[name] = copied(below["default"])
             if name in item and item[name] is None and "default" in below and not below.get("nullable"):
-                item[name] = copy.deepcopy(below["default"])
+                item[name] = copied(below["default"])
             if name in item:
                 complete(item[name], below)
         others = schema.get("additionalProperties")

@@ -3,7 +3,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-import copy
 import threading
 import uuid
 from collections.abc import Callable
@@ -11,6 +10,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
+from lab.copies import copied
 from lab.kubernetes import lifecycle
 from lab.kubernetes.faults import Faults
 from lab.kubernetes.kinds import BUILT_IN, CRDS, Resource, defined
@@ -115,7 +115,7 @@ class State:
         with self.news:
             key = (resource, namespace, name)
             before = self.objects.get(key)
-            made = copy.deepcopy(body)
+            made = copied(body)
             made.pop("kind", None)
             made.pop("apiVersion", None)
             self._named(made, key, before)
@@ -148,7 +148,7 @@ class State:
             gone = self.objects.get(key)
             if gone is None:
                 return
-            self._note("DELETED", key, copy.deepcopy(last or gone))
+            self._note("DELETED", key, copied(last or gone))
             self.endings.pop(gone["metadata"]["uid"], None)
             self.cut(gone["metadata"]["uid"])
 
@@ -208,14 +208,14 @@ class State:
     def set_pod(self, namespace: str, name: str, phase: str = "Running", ready: bool = True) -> None:
         """The kubelet reports another state."""
         with self.news:
-            body = copy.deepcopy(self.objects["pods", namespace, name])
+            body = copied(self.objects["pods", namespace, name])
             body["status"] = status(phase, ready)
             self.put("pods", namespace, name, body)
 
     def end_pod(self, namespace: str, name: str, grace: float | None = None) -> Json:
         """Somebody deletes it: it ends when its grace is over, and no second deletion lengthens that."""
         with self.news:
-            body = copy.deepcopy(self.objects["pods", namespace, name])
+            body = copied(self.objects["pods", namespace, name])
             spec, meta = body.setdefault("spec", {}), body["metadata"]
             grace = float(spec.get("terminationGracePeriodSeconds", 30) if grace is None else grace)
             uid = meta["uid"]
@@ -239,7 +239,7 @@ class State:
             if found is None or found["metadata"]["uid"] != uid or self.endings.get(uid, 0.0) > self.clock.now() + 1e-6:
                 return
             if found["metadata"].get("finalizers"):
-                body = copy.deepcopy(found)
+                body = copied(found)
                 body["metadata"]["deletionGracePeriodSeconds"] = 0
                 self.put("pods", namespace, name, body)
             else:

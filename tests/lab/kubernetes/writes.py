@@ -3,7 +3,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-import copy
 import json
 import random
 import uuid
@@ -12,6 +11,7 @@ from typing import Any
 
 import yaml
 
+from lab.copies import copied
 from lab.kubernetes import defaults, lifecycle, managed, patches, schema, workloads
 from lab.kubernetes.checks import check_definition, check_finalizers, check_immutable, check_name, check_options, check_versions, invalid, stale
 from lab.kubernetes.kinds import CRDS, Resource
@@ -153,7 +153,7 @@ class Writer:
         item = {key: value for key, value in item.items() if key not in ("kind", "apiVersion")}
         if not self.request.dry:
             return self.state.put(self.kind.qualified, self.target.namespace, name, item)
-        made = copy.deepcopy(item)
+        made = copied(item)
         old = self.state.get(self.kind.qualified, self.target.namespace, name)
         meta = made["metadata"]
         meta["name"] = name
@@ -193,7 +193,7 @@ class Writer:
 
     def _changed(self, old: Json, item: Json) -> Json:
         """Stores the changed object, unless nothing is changed."""
-        item = copy.deepcopy(item)
+        item = copied(item)
         check_versions(self.state, self.kind, self.target, old, item)
         given = item["metadata"].get("managedFields")
         self._keep(old, item)
@@ -215,15 +215,15 @@ class Writer:
         for key in KEPT:
             meta.pop(key, None)
             if key in old["metadata"]:
-                meta[key] = copy.deepcopy(old["metadata"][key])
+                meta[key] = copied(old["metadata"][key])
         if self.target.sub == "status":
             for key in [key for key in item if key != "status"]:
                 del item[key]
-            item.update(copy.deepcopy({key: value for key, value in old.items() if key != "status"}))
+            item.update(copied({key: value for key, value in old.items() if key != "status"}))
         elif self.kind.has_status(self.target.version):
             item.pop("status", None)
             if "status" in old:
-                item["status"] = copy.deepcopy(old["status"])
+                item["status"] = copied(old["status"])
         if not self.kind.custom:  # defaulted lists and maps that are empty are not written
             for key in ("labels", "annotations", "finalizers", "ownerReferences"):
                 if key in meta and not meta[key]:
@@ -250,7 +250,7 @@ class Writer:
         except ValueError as error:
             raise Fail(400, f"error decoding patch: {error}", "BadRequest") from error
         old = self._found()
-        item = known[given](copy.deepcopy(old), change)
+        item = known[given](copied(old), change)
         meta = item.get("metadata") or {}
         if meta.get("name") != self.target.name:
             words = f"the name of the object ({meta.get('name')}) does not match the name on the URL ({self.target.name})"
@@ -282,7 +282,7 @@ class Writer:
     def _typed(self, wanted: Json) -> None:
         """Fields that the schema does not know are an error here, not a warning."""
         named = self.kind.schema(self.target.version)
-        known = copy.deepcopy(wanted)
+        known = copied(wanted)
         gone = defaults.unknown(self.kind, known) if not self.kind.custom else schema.prune(known, named) if named else []
         if gone:
             which = f"{self.target.namespace}/{self.target.name}" if self.kind.custom else f"/{self.target.name}"

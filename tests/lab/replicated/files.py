@@ -33,5 +33,10 @@ def telegraf_start(root: Path, stamp: str) -> tuple[list[str], bool]:
         except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
             where = f"/etc/telegraf/telegraf.d/{path.name}"
             return [f"{stamp} E! [telegraf] Error running agent: Error parsing {where}, {error}"], False
-        outputs += [name for name, entries in parsed.get("outputs", {}).items() for _each in (entries if isinstance(entries, list) else [entries])]
+        for name, entries in parsed.get("outputs", {}).items():
+            for each in entries if isinstance(entries, list) else [entries]:
+                if " " in str(each.get("url", "")):  # in the words of Go's net/url
+                    fault = f'parse "{each["url"]}": invalid character " " in host name'
+                    return [*lines, f"{stamp} E! [telegraf] Error running agent: connecting output outputs.{name}: {fault}"], False
+                outputs.append(name)
     return [*lines, f"{stamp} I! Loaded inputs: statsd", f"{stamp} I! Loaded outputs: {' '.join(outputs)}"], True

@@ -5,13 +5,13 @@
 
 import base64
 import configparser
-import copy
 import hashlib
 import re
 from collections.abc import Callable, Generator
 from dataclasses import dataclass, field
 from typing import Any
 
+from lab.copies import copied
 from lab.kubernetes.state import State
 from lab.velero.messages import told
 from lab.velero.profile import Profile
@@ -67,11 +67,11 @@ class Core:
     # --- objects ---
     def find(self, plural: str, name: str, uid: str = "") -> Json | None:
         found = self.state.objects.get((f"{plural}.velero.io", self.namespace, name))
-        return copy.deepcopy(found) if found is not None and uid in ("", found["metadata"]["uid"]) else None
+        return copied(found) if found is not None and uid in ("", found["metadata"]["uid"]) else None
 
     def all(self, plural: str) -> list[Json]:
         found = sorted((key[2], body) for key, body in self.state.objects.items() if key[:2] == (f"{plural}.velero.io", self.namespace))
-        return [copy.deepcopy(body) for _name, body in found]
+        return [copied(body) for _name, body in found]
 
     def write(self, plural: str, body: Json) -> Json:
         return self.state.put(f"{plural}.velero.io", self.namespace, body["metadata"]["name"], body)

@@ -3,12 +3,12 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-import copy
 import gzip
 from collections.abc import Generator
 from dataclasses import dataclass, field
 from typing import Any
 
+from lab.copies import copied
 from lab.velero import files, items
 from lab.velero.backups import Backups, grouped
 from lab.velero.core import Core, Json, Plain, Work, dig, label_of
@@ -240,7 +240,7 @@ class Restores:
         if there is None:
             return state.put(item.resource, namespace, item.name, body)
         if run.spec.get("existingResourcePolicy") == "update":
-            merged = {**copy.deepcopy(there), **{key: value for key, value in body.items() if key != "metadata"}}
+            merged = {**copied(there), **{key: value for key, value in body.items() if key != "metadata"}}
             state.put(item.resource, namespace, item.name, merged)
         elif item.resource == "pods" or not equal(there, item.body):
             kind = items.kind_of(state, item.resource)[1]
@@ -378,7 +378,7 @@ def bare(item: items.Item, restore: str, backup: str) -> Json:
     kept: Json = {"name": meta["name"], "labels": labels}
     if meta.get("annotations"):
         kept["annotations"] = dict(meta["annotations"])
-    body = {key: copy.deepcopy(value) for key, value in item.body.items() if key not in ("status", "metadata", "kind", "apiVersion")}
+    body = {key: copied(value) for key, value in item.body.items() if key not in ("status", "metadata", "kind", "apiVersion")}
     if item.resource == "pods":
         (body.get("spec") or {}).pop("nodeName", None)
     if item.resource == "persistentvolumeclaims":

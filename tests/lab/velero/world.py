@@ -3,9 +3,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-import copy
 from typing import Any
 
+from lab.copies import copied
 from lab.kubernetes.state import Change, State
 from lab.velero import install
 from lab.velero.asked import Requests, Schedules
@@ -88,7 +88,7 @@ class VeleroWorld:
         plural = resource.removesuffix(".velero.io")
         if plural == resource:
             return
-        body = None if change.type == "DELETED" else copy.deepcopy(change.object)
+        body = None if change.type == "DELETED" else copied(change.object)
         if plural == "podvolumebackups" and change.type == "ADDED":
             self.state.clock.after(REACTION, self.volumes.seen)
         if self.core.running:
@@ -97,7 +97,7 @@ class VeleroWorld:
     def _told(self, plural: str, name: str, change: Change, body: Json | None) -> None:
         if plural == "backups":
             before = change.before or change.object
-            self.backups.changed(name, body, copy.deepcopy(before))
+            self.backups.changed(name, body, copied(before))
         elif plural == "restores":
             self.restores.changed(body)
         elif plural == "schedules" and body is not None:

@@ -18,7 +18,7 @@ from typing import Any
 from unittest import mock
 
 from ansible_collections.serverops.circleci.plugins.module_utils.core.shapes import Json
-from ansible_collections.serverops.circleci.plugins.module_utils.host import files_client
+from ansible_collections.serverops.circleci.plugins.module_utils.host import readers_client
 from ansible_collections.serverops.circleci.plugins.module_utils.transport import host_files
 from ansible_collections.serverops.circleci.plugins.module_utils.transport.folders import Folder
 from ansible_collections.serverops.circleci.plugins.module_utils.transport.host_system import System
@@ -89,7 +89,7 @@ class HostWorld:
 
         with ExitStack() as stack:
             # The reading back by a real shell has tests of its own, and a process for each look takes most of the time here.
-            stack.enter_context(mock.patch.object(files_client.commands, "find_program", lambda *_names: None))
+            stack.enter_context(mock.patch.object(readers_client.commands, "find_program", lambda *_names: None))
             stack.enter_context(mock.patch.object(Folder, "put", tapped("put", put, True)))
             stack.enter_context(mock.patch.object(Folder, "remove", tapped("remove", remove, True)))
             stack.enter_context(mock.patch.object(host_files.HostFiles, "look", tapped("look", look, False)))

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import base64
+import copy
 import io
 import json
 import tarfile
@@ -32,7 +33,7 @@ from lab.kubernetes.controllers.control import Control
 from lab.kubernetes.controllers.podstatus import is_ready
 from lab.kubernetes.link import LabLink
 from lab.kubernetes.request import Request
-from lab.kubernetes.state import ADMIN, State
+from lab.kubernetes.state import ADMIN, Change, State
 from lab.velero.store import MemoryStore
 from lab.velero.world import VeleroWorld
 
@@ -40,6 +41,7 @@ VELERO, BUCKET = "velero", "lab-bucket"
 CANARY = "c4a1f0de-5ec2-e7ca-9a2b-70ad1e5ca9e5"  # the token; as auth string and as a key of Vault it shows nowhere either
 APPS = ("frontend", "postgresql", "vault")  # the fewer, the sooner the laws are tried
 STEP = 0.25  # s between two looks of a watch
+LATE = {"podvolumerestores.velero.io": 3.0}  # s that the watch of a kind is behind the others
 DATA = "data-postgresql-0"
 
 
@@ -78,6 +80,8 @@ class RestoreWorld:
         self.crowd = 0
         self.mortal = False  # whoever starts the CLI dies of it
         self.state.users[CANARY] = ADMIN
+        self.past: dict[str, list[tuple[float, tuple[Json, ...]]]] = {resource: [] for resource in LATE}
+        self.state.controllers.append(self._remember)
         self.api = Api(self.state)
         self.store = lost.store if lost else MemoryStore()
         self.store.bucket(BUCKET)
@@ -149,6 +153,11 @@ class RestoreWorld:
         self.journal.clear()
         self.tap.kill(None)
         return self
+
+    def _remember(self, change: Change) -> None:
+        """For watches that are late: all that there was of a kind, and since when."""
+        if change.key[0] in self.past:
+            self.past[change.key[0]].append((self.clock.now(), tuple(map(copy.deepcopy, self.state.all(change.key[0], VELERO)))))
 
     # -- programs beside us ------------------------------------------------------------------------------------
 
@@ -238,10 +247,12 @@ class RestoreWorld:
 
     def wait_any(self, mirrors: Sequence[LabMirror], seconds: float) -> bool:
         ends = self.clock.now() + seconds
-        while not any(mirror.changed() for mirror in mirrors):
+        while not any([mirror.changed() for mirror in mirrors]):
             if self.clock.now() >= ends:
                 return False
             self.clock.sleep(min(STEP, max(0.001, ends - self.clock.now())))
+        for mirror in mirrors:
+            mirror.take_news()
         # A death in mid wait: the program beside us is somewhere else each time.
         with self.tap.around("wait", before=False):
             return True
@@ -261,26 +272,42 @@ class RestoreWorld:
 
 
 class LabMirror:
-    """In the place of a watch and its thread: the list, and time that passes until it changes."""
+    """In the place of a watch and its thread: the list as it was, of some kinds, a little while ago, and time that passes until that changes."""
 
     def __init__(self, world: RestoreWorld, kubernetes: Any, kind: Any, namespace: str = "", labels: str = "", fields: str = "") -> None:
         self._world, self._kubernetes, self._asked = world, kubernetes, (kind, namespace, labels)
+        self._began: float | None = None
         self._seen: Any = None
 
-    def _now(self) -> Any:
+    def _shown(self) -> list[Json]:
         kind, namespace, _labels = self._asked
-        found = [body["metadata"] for key, body in self._world.state.objects.items() if key[:2] == (kind.resource, namespace)]
-        return tuple((meta["name"], meta["uid"], meta["resourceVersion"]) for meta in found)
+        clock, objects, past = self._world.clock, self._world.state.objects, self._world.past.get(kind.resource, [])
+        known = max(clock.now() - LATE.get(kind.resource, 0.0), clock.now() if self._began is None else self._began)  # it begins with a list
+        if not past or past[-1][0] <= known:
+            return [body for key, body in objects.items() if key[:2] == (kind.resource, namespace)]
+        return list(next((items for moment, items in reversed(past) if moment <= known), ()))
+
+    def _now(self) -> Any:
+        return tuple((one["metadata"]["name"], one["metadata"]["uid"], one["metadata"]["resourceVersion"]) for one in self._shown())
 
     def items(self) -> tuple[Json, ...]:
+        listed = self.fresh()
+        late = self._asked[0].resource in LATE
+        self._began = self._world.clock.now() if self._began is None else self._began
         self._seen = self._now()
+        return tuple(map(copy.deepcopy, self._shown())) if late else listed
+
+    def fresh(self) -> tuple[Json, ...]:
         kind, namespace, labels = self._asked
         return tuple(self._kubernetes.list(kind, namespace, labels=labels).items)
 
-    fresh = items
-
     def changed(self) -> bool:
+        if self._seen is None:
+            self.items()
         return bool(self._now() != self._seen)
+
+    def take_news(self) -> None:
+        self._seen = self._now()
 
 
 class LabStore:

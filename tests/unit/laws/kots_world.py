@@ -8,7 +8,6 @@ The Kubernetes API is played by what stands behind it: the client of that has te
 
 from __future__ import annotations
 
-import copy
 import json
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -25,6 +24,7 @@ from ansible_collections.serverops.circleci.plugins.module_utils.kubernetes.clie
 from ansible_collections.serverops.circleci.plugins.module_utils.kubernetes.connection import KubernetesConnection
 from unit.laws.killing import Tap
 
+from lab.copies import copied
 from lab.kots.world import Entitlement, KotsWorld
 from lab.kubernetes.api import Api
 from lab.kubernetes.link import LabLink
@@ -67,13 +67,13 @@ class Installation:
         self.state.put("nodes", "", "node-1", {"metadata": {}, "status": {"conditions": [{"type": "Ready", "status": "True"}]}})
         self.velero_pod("velero-1")
         self.state.add_pod(VELERO, f"{self.agent}-1", {"component": "velero", "name": self.agent})
-        found = copy.deepcopy(self.state.objects["daemonsets.apps", VELERO, self.agent])
+        found = copied(self.state.objects["daemonsets.apps", VELERO, self.agent])
         found["status"] = {"desiredNumberScheduled": 1, "numberReady": 1}
         self.state.put("daemonsets.apps", VELERO, self.agent, found)
 
     def velero_pod(self, name: str) -> None:
         """The server's pod, begun now."""
-        made = copy.deepcopy(self.state.add_pod(VELERO, name, {"component": "velero", "deploy": "velero"}))
+        made = copied(self.state.add_pod(VELERO, name, {"component": "velero", "deploy": "velero"}))
         made["status"]["containerStatuses"] = [{"name": "velero", "ready": True, "state": {"running": {"startedAt": self.state.stamp()}}}]
         self.state.put("pods", VELERO, name, made)
 
@@ -87,7 +87,7 @@ class Installation:
 
     def volume(self, pod: str, records: dict[str, bytes]) -> None:
         """A pod with a claim whose files belong into a backup."""
-        made = copy.deepcopy(self.state.add_pod(NAMESPACE, pod, {"app": "postgresql", "kots.io/backup": "velero"}))
+        made = copied(self.state.add_pod(NAMESPACE, pod, {"app": "postgresql", "kots.io/backup": "velero"}))
         made["metadata"]["annotations"] = {"backup.velero.io/backup-volumes": "data"}
         made["spec"]["volumes"] = [{"name": "data", "persistentVolumeClaim": {"claimName": f"data-{pod}"}}]
         self.state.put("pods", NAMESPACE, pod, made)
@@ -162,14 +162,16 @@ class ConsoleAdapter(requests.adapters.BaseAdapter):
         super().__init__()
         self._world = world
 
-    def send(self, request: requests.PreparedRequest, *_args: Any, **_more: Any) -> requests.Response:
+    def send(self, request: requests.PreparedRequest, *_args: Any, timeout: Any = None, **_more: Any) -> requests.Response:
         world, path = self._world, str(request.path_url)
         with world.tap.around(f"{request.method} {path}", before=request.method != "GET"):
             body = request.body.encode() if isinstance(request.body, str) else request.body or b""
             world.told.append((str(request.method), path))
             answer = world.console.ask(str(request.method), path, {name.lower(): str(value) for name, value in request.headers.items()}, body)
-            if answer.after:
-                world.clock.sleep(answer.after)
+            patience = timeout[1] if isinstance(timeout, tuple) else timeout
+            world.clock.sleep(min(answer.after, patience or answer.after))
+            if patience and answer.after > patience:
+                raise requests.ReadTimeout("no answer yet")
             if answer.close:
                 raise requests.ConnectionError("lost")
         return _response(request, answer)
@@ -196,7 +198,7 @@ class LabKubernetes:
     def find(self, kind: Any, namespace: str, name: str) -> Json | None:
         with self.world.tap.around(f"GET {kind.plural}/{name}", before=False):
             found = self.world.state.objects.get((kind.resource, namespace if kind.namespaced else "", name))
-            return copy.deepcopy(found)
+            return copied(found)
 
     def get(self, kind: Any, namespace: str, name: str) -> Json:
         found = self.find(kind, namespace, name)
@@ -209,7 +211,7 @@ class LabKubernetes:
             wanted = dict(part.split("=", 1) for part in labels.split(",") if part)
             items = [body for key, body in sorted(self.world.state.objects.items()) if key[0] == kind.resource and namespace in ("", key[1])]
             chosen = [one for one in items if wanted.items() <= (one["metadata"].get("labels") or {}).items()]
-            return Listing(tuple({"kind": kind.name, **copy.deepcopy(one)} for one in chosen), str(self.world.state.version))
+            return Listing(tuple({"kind": kind.name, **copied(one)} for one in chosen), str(self.world.state.version))
 
     def create(self, kind: Any, manifest: Json, namespace: str = "") -> Json:
         return self._writes().create(kind, manifest, namespace)

@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from importlib import import_module
@@ -23,6 +22,7 @@ from ansible_collections.serverops.circleci.plugins.module_utils.transport.names
 from unit.laws.server_world import CANARY, NAMESPACE, PARAMS, ServerWorld
 from unit.laws.subject import Reading
 
+from lab.copies import copied
 from lab.kots.adapter import ConsoleAdapter
 from lab.kots.model import Answer, Item
 from lab.kots.world import KotsWorld
@@ -50,7 +50,7 @@ class AddressesWorld(ServerWorld):
         self.tried: list[tuple[str, int]] = []
 
     def service(self, role: str) -> Json:
-        return copy.deepcopy(self.state.objects["services", NAMESPACE, SERVICES[role]])
+        return copied(self.state.objects["services", NAMESPACE, SERVICES[role]])
 
     def addresses(self, role: str) -> list[str]:
         return [one["ip"] for one in self.service(role)["status"]["loadBalancer"]["ingress"]]

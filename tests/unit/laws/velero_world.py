@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import copy
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
@@ -20,6 +19,7 @@ from ansible_collections.serverops.circleci.plugins.module_utils.kubernetes.conn
 from ansible_collections.serverops.circleci.plugins.module_utils.velero import crds_client, install_client
 from unit.laws.killing import Tap
 
+from lab.copies import copied
 from lab.kubernetes.api import Api, Request
 from lab.kubernetes.controllers.control import Control
 from lab.kubernetes.link import LabLink
@@ -98,7 +98,7 @@ class Cluster:
     def _program(self, argv: list[str], _timeout: float = 0) -> Any:
         if "version" in argv:
             return SimpleNamespace(out=f"Client:\n\tVersion: v{self.version}\n", err="", code=0)
-        items = [copy.deepcopy(one) for one in definitions(profile_of(self.version))]
+        items = [copied(one) for one in definitions(profile_of(self.version))]
         return SimpleNamespace(out=json.dumps({"apiVersion": "v1", "kind": "List", "items": items}), err="", code=0)
 
     def writes(self) -> list[Any]:

@@ -3,10 +3,10 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-import copy
 from datetime import datetime
 from typing import Any
 
+from lab.copies import copied
 from lab.kubernetes.controllers import rollouts
 from lab.kubernetes.controllers.podstatus import is_over, is_ready
 from lab.kubernetes.controllers.world import DEPLOYMENTS, LAG, REPLICA_SETS, World, controller_of, matches, owner_of, without_zeros
@@ -74,7 +74,7 @@ class Deployments:
         """A set for a template that is new, of the size that the surge allows, and the condition that says so."""
         meta, spec = item["metadata"], item["spec"]
         mark = self._hash(item)
-        template = copy.deepcopy(spec["template"])
+        template = copied(spec["template"])
         template.setdefault("metadata", {}).setdefault("labels", {})[HASH] = mark
         number = max([_revision(one) for one in sets], default=0) + 1
         size = self._room(item, sets)

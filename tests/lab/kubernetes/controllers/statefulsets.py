@@ -3,9 +3,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-import copy
 from typing import Any
 
+from lab.copies import copied
 from lab.kubernetes.controllers.podstatus import is_over, is_ready
 from lab.kubernetes.controllers.rollouts import wanted
 from lab.kubernetes.controllers.world import STATEFUL_SETS, World, owner_of, without_zeros
@@ -71,7 +71,7 @@ class StatefulSets:
         claim, namespace = f"{volume}-{pod}", item["metadata"]["namespace"]
         if self._world.get("persistentvolumeclaims", namespace, claim) is None:
             labels = {**(item["spec"]["selector"].get("matchLabels") or {}), **(template["metadata"].get("labels") or {})}
-            body = {"metadata": {"labels": labels}, "spec": copy.deepcopy(template["spec"]), "status": {"phase": "Pending"}}
+            body = {"metadata": {"labels": labels}, "spec": copied(template["spec"]), "status": {"phase": "Pending"}}
             self._world.state.put("persistentvolumeclaims", namespace, claim, body)
         return volume, claim
 

@@ -3,13 +3,13 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-import copy
 import hashlib
 import json
 import uuid
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from lab.copies import copied
 from lab.kubernetes.controllers.images import Images
 from lab.kubernetes.state import Change, State
 
@@ -81,7 +81,7 @@ class World:
     def write(self, resource: str, item: Json, **parts: Any) -> Json:
         """The object with other parts (spec, status, metadata)."""
         meta = item["metadata"]
-        return self.state.put(resource, meta.get("namespace", ""), meta["name"], {**copy.deepcopy(item), **parts})
+        return self.state.put(resource, meta.get("namespace", ""), meta["name"], {**copied(item), **parts})
 
     def status(self, resource: str, item: Json, status: Json) -> bool:
         """Write its status where it differs; True if it did."""
@@ -152,7 +152,7 @@ class World:
 
     def make_pod(self, resource: str, owner: Json, name: str, extra: Json) -> Json:
         """A pod from the owner's template; `extra` has labels, annotations and parts of the spec."""
-        template = copy.deepcopy(owner["spec"]["template"])
+        template = copied(owner["spec"]["template"])
         meta = template.get("metadata") or {}
         made: Json = {
             "metadata": {

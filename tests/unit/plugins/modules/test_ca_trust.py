@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 from ansible_collections.serverops.circleci.plugins.module_utils import door
 from ansible_collections.serverops.circleci.plugins.module_utils.core.errors import CollectionError
+from unit.plugins.modules.host_doors import Systemd
 from unit.plugins.modules.indoors import check_options, module, process, returned
 
 from lab.certificates import Made, authority, key_of, server
@@ -62,6 +63,16 @@ def changed(system: TrustedSystem, check: bool = False, clock: Any = None, **par
     except CollectionError as error:
         return {}, str(error)
     return door.result_of(outcome), outcome.failure
+
+
+def test_a_note_goes_away_once_its_unit_was_restarted(system: TrustedSystem, change: Change, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    systemd, params = Systemd(tmp_path, monkeypatch), {"certificates": ROOT.pem, "restart": "nomad"}
+    assert change(**params)[0]["restart_required"] and change(**params)[0]["steps"] == []
+    systemd.started("nomad.service", datetime.now(timezone.utc) + timedelta(minutes=1))
+    predicted, _failure = change(check=True, **params)
+    result, failure = change(**params)
+    assert failure == "" and result["steps"] == predicted["steps"] == [{"step": "clear", "id": "authorities", "note": "authorities corporate"}]
+    assert (result["restart_required"], predicted["restart_required"]) == (False, False) and not change(**params)[0]["changed"]
 
 
 def test_documentation_and_code_tell_the_same_options() -> None:
@@ -248,13 +259,19 @@ def test_no_note_is_left_where_nothing_is_to_be_restarted(system: TrustedSystem,
     assert failure == "" and not result["restart_required"] and not system.notes.exists()
 
 
+# There is no system in the folder to change the root to: the real program of this system is led into it by its options.
+REAL_BELOW = f"""#!/bin/sh
+exec {shutil.which("update-ca-certificates")} --certsconf "$1/etc/ca-certificates.conf" --certsdir "$1/usr/share/ca-certificates" \\
+  --localcertsdir "$1/usr/local/share/ca-certificates" --etccertsdir "$1/etc/ssl/certs" --hooksdir "$1/etc/ca-certificates/update.d"
+"""
+
+
 @pytest.mark.skipif(not shutil.which("update-ca-certificates") or not shutil.which("keytool"), reason="needs update-ca-certificates and keytool")
 def test_the_real_programs_read_what_was_laid_down(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     system = TrustedSystem(tmp_path)
     real: Made = authority("Real", key=key_of("rsa-2048"))
     below = authority("Below", real, key=key_of("p384"))
-    (system.programs / "update-ca-certificates").unlink()
-    (system.programs / "update-ca-certificates").symlink_to(str(shutil.which("update-ca-certificates")))
+    (system.programs / "chroot").write_text(REAL_BELOW)
     monkeypatch.setenv("PATH", f"{system.path}:/usr/sbin")
     text = ("noise\n" + real.pem + below.pem).replace("\n", "\r\n")
     result, failure = changed(system, certificates=text)

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from ansible_collections.serverops.circleci.plugins.module_utils import door
 from unit.laws.kots_world import Installation
+from unit.laws.running import InProcessAction, module_run
 from unit.laws.server_addresses import AddressesWorld
 from unit.laws.server_world import CANARY as TOKEN
 from unit.laws.server_world import PARAMS
@@ -29,6 +30,12 @@ MAKE = ("POST", "/api/v1/app/circleci-server/config/values")
 @pytest.fixture
 def world() -> Installation:
     return keyed()
+
+
+def played(world: Installation, sliced: bool, **params: Any) -> dict[str, Any]:
+    """A whole task, with its slices or without."""
+    given = {**PARAMS, "wait_timeout": 900.0, **params}
+    return InProcessAction(module(NAME).DOOR, world, given).play() if sliced else module_run(module(NAME).DOOR, world, given)  # type: ignore[arg-type]
 
 
 def values_of(world: Installation) -> dict[str, str]:
@@ -279,6 +286,30 @@ def test_an_answer_that_is_lost_makes_no_second_version(world: Installation) -> 
     world.console.fault("POST .*config/values", Answer(0, close=True), count=1, apply=True)
     result, failure = change(world, NAME, values={"workers": 6})
     assert failure == "" and result["deployed"] and world.writes().count(MAKE) == 1
+
+
+@pytest.mark.parametrize("sliced", [False, True], ids=["one slice", "slices"])
+def test_a_kotsadm_that_takes_longer_than_an_answer_may_is_asked_once(world: Installation, sliced: bool) -> None:
+    """The order times out after 15 s, and the version comes up after 100."""
+    world.app.render_seconds = 100.0
+    result = played(world, sliced, values={"workers": 6})
+    assert not result.get("failed"), result["msg"]
+    assert [step["step"] for step in result["steps"]] == ["version", "deploy"] and result["deployed"]
+    assert world.console.requests.count(MAKE) == 1 and len(world.app.versions) == 2 and values_of(world)["workers"] == "6"
+
+
+@pytest.mark.parametrize("sliced", [False, True], ids=["one slice", "slices"])
+def test_a_version_that_never_comes_is_not_ordered_again_and_the_task_says_where_to_look(world: Installation, sliced: bool) -> None:
+    world.app.render_seconds = 4000.0
+    result = played(world, sliced, values={"workers": 6})
+    assert result["failed"] and "see the log of the pod kotsadm" in result["msg"] and "5 minutes" in result["msg"]
+    assert world.console.requests.count(MAKE) == 1 and [step["step"] for step in result["steps"]] == ["version"]
+
+
+def test_a_time_out_while_a_version_is_made_tells_what_is_waited_for(world: Installation) -> None:
+    world.app.render_seconds = 4000.0
+    result = played(world, False, values={"workers": 6}, wait_timeout=60.0)
+    assert result["failed"] and "is still at it" in result["msg"] and "done: version" in result["msg"]
 
 
 def test_an_answer_that_is_lost_while_kotsadm_goes_on_makes_no_second_version(world: Installation) -> None:

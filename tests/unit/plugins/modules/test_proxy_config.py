@@ -6,15 +6,19 @@
 from __future__ import annotations
 
 import json
+import os
+import shutil
 import stat
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 from ansible_collections.serverops.circleci.plugins.module_utils.door import WAIT_OPTIONS
+from ansible_collections.serverops.circleci.plugins.module_utils.host import proxy_places
 from ansible_collections.serverops.circleci.plugins.module_utils.host.proxy_places import PLACES
 from unit.plugins.module_utils.host import readers
-from unit.plugins.modules.host_doors import change, notes, snapshot
+from unit.plugins.modules.host_doors import Systemd, change, notes, snapshot
 from unit.plugins.modules.indoors import check_options, module, returned
 
 NAME = "proxy_config"
@@ -76,6 +80,113 @@ def test_an_installed_replicated_is_told_the_other_way(tmp_path: Path) -> None:
     assert "left alone" in result["files"][0]["reason"]
     assert result["proxy"]["install_arguments"] == [f"http-proxy={URL}", f"additional-no-proxy={DIRECT}"]
     assert result["proxy"]["kots_values"] == {"http_proxy": URL, "https_proxy": URL, "no_proxy": DIRECT}
+
+
+@pytest.mark.parametrize("place", ["etc/default/replicated", "etc/sysconfig/replicated"])
+def test_an_installed_replicated_is_known_on_both_families(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: str) -> None:
+    for name, path in (("replicated", "etc/replicated.conf"), ("replicated_installed", "etc/default/replicated")):
+        monkeypatch.setitem(proxy_places.PATHS, name, str(tmp_path / path))
+    monkeypatch.setattr(proxy_places, "INSTALLED_ON_RED_HAT", str(tmp_path / "etc/sysconfig/replicated"))
+    (tmp_path / place).parent.mkdir(parents=True)
+    (tmp_path / place).write_text("")
+    result, failure = change(NAME, tmp_path, **given(tmp_path, places=["replicated"], paths={}))
+    assert failure == "" and not result["changed"] and not (tmp_path / "etc/replicated.conf").exists()
+    assert str(tmp_path / place) in result["files"][0]["reason"]
+
+
+@pytest.mark.parametrize(
+    ("more", "restarts"),
+    [
+        ({}, ["app"]),
+        ({"places": ["environment", "nomad"]}, ["nomad"]),
+        ({"environment_restart": "nomad"}, ["nomad"]),
+        ({"environment_restart": "app", "places": ["environment", "nomad"]}, ["app", "nomad"]),
+        ({"environment_restart": "none"}, []),
+    ],
+)
+def test_who_takes_up_the_environment_can_be_said(tmp_path: Path, more: dict[str, Any], restarts: list[str]) -> None:
+    result, failure = change(NAME, tmp_path, **given(tmp_path, **{"places": ["environment"], **more}))
+    assert failure == "" and result["restarts"] == restarts and sorted(note.restart for note in notes(tmp_path)) == restarts
+
+
+def test_a_note_goes_away_once_its_unit_was_restarted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    systemd, params = Systemd(tmp_path, monkeypatch), given(tmp_path, places=["docker_daemon", "nomad", "customizations"])
+    assert change(NAME, tmp_path, **params)[0]["restarts"] == ["docker", "nomad", "app"]
+    left = notes(tmp_path)[0].time
+    systemd.started("docker.service", left - timedelta(minutes=1))
+    systemd.started("nomad.service", left + timedelta(minutes=1), reloaded=False)
+    assert not change(NAME, tmp_path, **params)[0]["changed"], "restarted before, or with the old files"
+    for restart, still in (("docker", ["nomad", "app"]), ("nomad", ["app"])):
+        systemd.started(f"{restart}.service", left + timedelta(minutes=1))
+        predicted, _failure = change(NAME, tmp_path, check=True, **params)
+        result, failure = change(NAME, tmp_path, **params)
+        assert failure == "" and result["steps"] == predicted["steps"] and [step["step"] for step in result["steps"]] == ["clear"]
+        assert result["restarts"] == still == predicted["restarts"]
+        assert not change(NAME, tmp_path, **params)[0]["changed"]
+    assert [note.restart for note in notes(tmp_path)] == ["app"], "that is for whoever restarts the app"
+
+
+def test_a_drop_in_that_has_the_last_word_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    systemd, folder = Systemd(tmp_path, monkeypatch), tmp_path / "docker.service.d"
+    monkeypatch.setitem(proxy_places.PATHS, "docker_daemon", str(folder / "http-proxy.conf"))
+    base = ("/lib/systemd/system/docker.service", f"[Service]\nEnvironmentFile=-{tmp_path}/sysconfig\nEnvironment=HTTP_PROXY=http://first:1\n")
+    other = (f"{folder}/override.conf", f"[Service]\nEnvironment=NO_PROXY=me:{SECRET} A=1\n")
+    params = given(tmp_path, places=["docker_daemon"], paths={})
+    systemd.made_of("docker.service", base, other)
+    for check in (True, False, False):
+        result, failure = change(NAME, tmp_path, check=check, **params)
+        assert f"systemd gives docker.service NO_PROXY not from {folder}/http-proxy.conf, but from {folder}/override.conf" in failure
+        assert SECRET not in failure and result["restarts"] == [] and notes(tmp_path) == ()
+    systemd.made_of("docker.service", base)
+    result, failure = change(NAME, tmp_path, **params)
+    assert failure == "" and result["restarts"] == ["docker"]
+    (tmp_path / "sysconfig").write_text("HTTPS_PROXY=http://old:1\n")
+    assert f"HTTPS_PROXY not from {folder}/http-proxy.conf, but from {tmp_path}/sysconfig" in change(NAME, tmp_path, **params)[1]
+    systemd.made_of("docker.service")
+    assert change(NAME, tmp_path, **params)[1] == "", "without such a unit nothing is known"
+    gone, failure = change(NAME, tmp_path, state="absent", places=["docker_daemon"])
+    assert failure == "" and gone["changed"], "others may keep a proxy of their own"
+
+
+def apt_of(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The real apt-config, on a folder in place of /etc/apt."""
+    readers.needs("apt-config")
+    parts, programs = folder / "apt/apt.conf.d", folder / "programs"
+    parts.mkdir(parents=True)
+    programs.mkdir()
+    (folder / "apt.start").write_text(f'Dir::Etc::parts "{parts}";\nDir::Etc::main "{folder}/apt/apt.conf";\n')
+    (programs / "apt-config").write_text(f'#!/bin/sh\nAPT_CONFIG={folder}/apt.start exec {shutil.which("apt-config")} "$@"\n')
+    (programs / "apt-config").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{programs}:{os.environ['PATH']}")
+    monkeypatch.setitem(proxy_places.PATHS, "apt", str(parts / "95serverops-proxy"))
+    return parts
+
+
+def test_a_file_of_apt_that_has_the_last_word_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    parts = apt_of(tmp_path, monkeypatch)
+    (parts / "90first").write_text('Acquire { http { Proxy "http://first:1"; } };\n')
+    (parts / "01other").write_text('// Proxy\nAPT::Get::Assume-Yes "true";\n')
+    params = given(tmp_path, places=["apt"], paths={})
+    result, failure = change(NAME, tmp_path, **params)
+    assert failure == "" and result["changed"]
+    (parts / "99zz").write_text(f'Acquire {{ http {{ Proxy "http://me:{SECRET}@last:1"; }} }};\n')
+    for check in (True, False):
+        result, failure = change(NAME, tmp_path, check=check, **params)
+        assert f"apt takes Acquire::http::Proxy not from {parts}/95serverops-proxy" in failure and f"{parts}/90first, {parts}/99zz" in failure
+        assert SECRET not in failure + str(result) and "01other" not in failure
+    (parts / "99zz").unlink()
+    (tmp_path / "apt/apt.conf").write_text('Acquire::https::Proxy "http://last:1";\n')
+    assert f"{tmp_path}/apt/apt.conf" in change(NAME, tmp_path, **params)[1]
+    (tmp_path / "apt/apt.conf").unlink()
+    assert change(NAME, tmp_path, **params)[1] == ""
+
+
+def test_on_a_host_without_apt_its_file_is_left_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(proxy_places.PATHS, "apt", str(tmp_path / "apt/95serverops-proxy"))
+    monkeypatch.setenv("PATH", str(tmp_path))
+    result, failure = change(NAME, tmp_path, **given(tmp_path, places=["apt"], paths={}))
+    assert failure == "" and not result["changed"] and "there is no apt on this host" in result["files"][0]["reason"]
+    assert not (tmp_path / "apt").exists()
 
 
 @pytest.mark.parametrize(

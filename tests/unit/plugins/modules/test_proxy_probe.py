@@ -153,13 +153,71 @@ PROXY = frozenset({("10.0.0.33", "3128")})
         (0, "503 000 10.1.1.1 80", "any", ("as_wanted", "direct")),
         (56, "000 403 10.0.0.33 3128", "proxy", ("refused", "proxy")),
         (60, "000 200 10.0.0.33 3128", "proxy", ("untrusted", "proxy")),
-        (28, "000 000  ", "direct", ("unreachable", "direct")),
-        (28, "000 000  0", "any", ("unreachable", "direct")),
+        (28, "000 000  ", "direct", ("unknown", None)),
+        (28, "000 000  ", "proxy", ("unknown", None)),
+        (28, "000 000  0", "any", ("unreachable", None)),
+        (6, "000 000  0", "direct", ("unreachable", "direct")),
+        (5, "000 000  0", "direct", ("wrong_way", "proxy")),
+        (5, "000 000  0", "proxy", ("unreachable", "proxy")),
     ],
 )
-def test_what_an_answer_means(code: int, line: str, via: str, found: tuple[str, str]) -> None:
+def test_what_an_answer_means(code: int, line: str, via: str, found: tuple[str, str | None]) -> None:
     told = verdict(Target("x", "https://x/", via), "", Heard(code, f"\nprobe {line}\n", "", PROXY))
     assert (told["verdict"], told["via"]) == found
+
+
+IPV6 = frozenset({("fd00::1", "3128")})
+
+
+@pytest.mark.parametrize(
+    ("said", "proxies", "blind", "via"),
+    [
+        ("*   Trying 10.0.0.33:3128...\n", PROXY, "", "proxy"),
+        ("*   Trying 10.0.0.33...\n", PROXY, "", "proxy"),  # of a curl that tells no port
+        ("*   Trying 10.0.0.33... Connection refused\n", PROXY, "", "proxy"),
+        ("*   Trying [::1]:3128...\n*   Trying 10.0.0.33:3128...\n", PROXY, "", "proxy"),
+        ("*   Trying [fd00::1]:3128...\n", IPV6, "", "proxy"),
+        ("*   Trying fd00::1:3128...\n", IPV6, "", "proxy"),
+        ("*   Trying 10.0.0.33:443...\n", PROXY, "", "direct"),
+        ("*   Trying 169.254.169.254:80...\n", PROXY, "", "direct"),
+        ("*   Trying 169.254.169.254:80...\n", PROXY, "8080", "direct"),
+        ("*   Trying 169.254.169.254:80...\n", frozenset(), "80", None),
+        ("*   Trying 169.254.169.254...\n", frozenset(), "3128", None),
+        ("", PROXY, "", None),
+        ("", frozenset(), "", "direct"),
+    ],
+)
+def test_without_a_connection_it_is_told_by_whom_curl_tried(said: str, proxies: frozenset[tuple[str, str]], blind: str, via: str | None) -> None:
+    """A dead proxy looks like a dead target: so a target that need not answer must not be called asked directly."""
+    heard = Heard(7, "\nprobe 000 000  0\n", said, proxies, frozenset({blind} if blind else ()))
+    told = verdict(Target("metadata", "http://169.254.169.254/", "direct", optional=True), "", heard)
+    assert told["via"] == via
+    assert told["verdict"] == {"proxy": "wrong_way", "direct": "as_wanted", None: "unknown"}[via]
+
+
+def test_a_proxy_that_only_the_container_finds_is_not_taken_for_the_target() -> None:
+    """Its name leads nowhere on the host: a connection to that port may be one to the proxy."""
+    heard = Heard(0, "\nprobe 200 000 172.18.0.5 3128\n", "", frozenset({("squid", "3128")}), frozenset({"3128"}))
+    assert verdict(Target("x", "http://x:3128/", "direct"), "frontend", heard)["verdict"] == "unknown"
+    assert verdict(Target("x", "http://x:3128/", "any"), "frontend", heard)["verdict"] == "as_wanted"
+
+
+@pytest.mark.parametrize("url", ["http://127.0.0.1:{port}", "127.0.0.1:{port}", "http://localhost:{port}", "http://no-such-proxy.invalid:{port}"])
+def test_a_dead_proxy_is_no_direct_way(tmp_path: Path, url: str) -> None:
+    """By a real curl."""
+    readers.needs("curl")
+    settings(tmp_path, url.format(port=free_port()), no_proxy="none.example.com")
+    asked = [target("metadata", "http://127.0.0.9/", "direct", optional=True), target("github", "https://github.test/", "proxy")]
+    result = ask(tmp_path, targets=asked)
+    assert [(one["verdict"], one["via"]) for one in result["probes"]] == [("wrong_way", "proxy"), ("unreachable", "proxy")]
+    reason = result["probes"][1]["reason"]
+    assert "the proxy takes no connection" in reason or "the proxy's name is not found" in reason
+
+
+def test_what_curl_says_of_a_login_is_not_passed_on() -> None:
+    said = f"* Uses proxy env variable http_proxy == 'http://me:{SECRET}@p:1'\n> Proxy-Authorization: Basic {SECRET}\ncurl: (2) broken\n"
+    told = verdict(Target("x", "https://x/", "any"), "", Heard(2, "", said, PROXY))
+    assert told["verdict"] == "unknown" and SECRET not in str(told) and "curl: (2) broken" in told["reason"]
 
 
 @pytest.mark.parametrize("heard", [Heard(None, "", ""), Heard(127, "", "exec: curl not found"), Heard(1, "Error", "No such container")])

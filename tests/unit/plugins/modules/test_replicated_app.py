@@ -114,6 +114,20 @@ def test_notes_about_docker_are_named_and_left(world: ServicesWorld) -> None:
     assert [(note["what"], note["restart"]) for note in result["other_pending"]] == [("/etc/docker/daemon.json", "docker")]
 
 
+@pytest.mark.parametrize("restart", ["docker", "nomad"])
+def test_a_note_whose_unit_was_restarted_since_is_cleared(world: ServicesWorld, restart: str) -> None:
+    world.noted("proxy", restart=restart)
+    world.clock.sleep(30)
+    world.units[f"{restart}.service"] = world.clock.wall()
+    world.clock.sleep(30)
+    world.noted("late", restart=restart)
+    predicted, _failure = go(world, True, **ONCE)
+    result, failure = go(world, **ONCE)
+    assert failure == "" and [step["step"] for step in result["steps"]] == ["clear"] and predicted["steps"] == result["steps"]
+    assert [note["what"] for note in result["cleared"]] == ["proxy"] and [note["what"] for note in result["other_pending"]] == ["late"]
+    assert not go(world, **ONCE)[0]["changed"] and world.host.count("stop") == 0
+
+
 def test_a_note_that_cannot_be_read_stops_it(world: ServicesWorld) -> None:
     world.noted("settings")
     (world.host.directory / "pending" / note_name("settings")).write_text("{")

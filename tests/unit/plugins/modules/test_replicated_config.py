@@ -161,3 +161,22 @@ def _points() -> list[str]:
     world = ServicesWorld()
     go(world, settings={"hostname": "new.example.com"})
     return list(world.tap.points)
+
+
+@pytest.mark.parametrize("stored", ["", "5"])
+def test_an_emptied_item_falls_back_to_its_default(world: ServicesWorld, stored: str) -> None:
+    if stored:
+        go(world, settings={"lab_vm_docker": stored})
+    wanted = {"settings": {"lab_vm_docker": ""}}
+    check, failure = go(world, check=True, **wanted)
+    assert (failure, check["changed"]) == ("", bool(stored))
+    result, failure = go(world, **wanted)
+    assert (failure, result["steps"]) == ("", check["steps"])
+    assert result["changed"] is bool(stored) and not world.host.stored("lab_vm_docker").get("value")
+    assert not go(world, **wanted)[0]["changed"]
+
+
+def test_an_item_that_keeps_its_value_when_it_is_to_be_emptied_is_told(world: ServicesWorld) -> None:
+    before = world.host.stored("lab_installation_id")
+    failure = go(world, settings={"lab_installation_id": ""})[1]
+    assert "lab_installation_id" in failure and world.host.stored("lab_installation_id") == before != {}

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import yaml
 from unit.laws.running import module_run
-from unit.laws.server_world import CANARY, PARAMS, ServerWorld
+from unit.laws.server_world import CANARY, PARAMS, LabMirror, ServerWorld
 
 from lab.kubernetes.state import Rule, User
 
@@ -148,6 +148,18 @@ def test_another_pod_that_took_the_name_is_left_alone(world: ServerWorld) -> Non
 def test_without_waiting_it_deletes_the_first_and_says_what_is_left(world: ServerWorld) -> None:
     result, failure = go(world, selector="app=frontend", wait=False)
     assert failure == "" and result["changed"] and (result["restarted"], result["left"]) == (0, 2) and len(world.writes()) == 1
+
+
+def test_a_watch_that_is_behind_the_lists_is_no_reason_to_ask_without_a_pause(world: ServerWorld, monkeypatch: pytest.MonkeyPatch) -> None:
+    then = tuple(world.state.all("pods", world.made.namespace))
+    monkeypatch.setattr(LabMirror, "items", lambda _self: then)
+    monkeypatch.setattr(LabMirror, "wait", lambda _self, seconds: bool(world.clock.sleep(seconds)))
+    world.control.images.set("registry.example/circleci/mongodb", ready_after=60.0)
+    began = world.clock.now()
+    failure = go(world, names=["mongodb"])[1]
+    seconds = world.clock.now() - began
+    assert failure == "" and seconds > 50
+    assert len(world.journal) < 5 * seconds, "a few requests a second at most"
 
 
 def test_requests_of_a_run(world: ServerWorld) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.serverops.circleci.plugins.module_utils.door import WAIT_OPTIONS
-from ansible_collections.serverops.circleci.plugins.module_utils.host import files_client
+from ansible_collections.serverops.circleci.plugins.module_utils.host import readers_client
 from unit.plugins.modules.host_doors import change, notes, snapshot
 from unit.plugins.modules.indoors import check_options, module, returned
 
@@ -64,6 +64,21 @@ def test_a_secret_is_written_and_not_shown(tmp_path: Path, paths: dict[str, str]
     assert "other" not in str(result) and result["diff"]["before"][str(path)]["values"]["POSTGRES_PASSWORD"] == "******** (not as wanted)"
 
 
+def test_a_secret_in_a_file_that_everybody_may_read_is_warned_about(tmp_path: Path, paths: dict[str, str]) -> None:
+    path = tmp_path / "global"
+    path.write_text("# by hand\n")
+    path.chmod(0o644)
+    params: dict[str, Any] = {**paths, "secret_variables": {"POSTGRES_PASSWORD": SECRET}}
+    for check in (True, False, False):
+        result, failure = change(NAME, tmp_path, check, **params)
+        [warning] = result["warnings"]
+        assert failure == "" and f"{path}: it holds values of secret_variables" in warning and "(mode 0644)" in warning
+    assert change(NAME, tmp_path, **params, mode="0640")[0]["warnings"] == []
+    assert change(NAME, tmp_path, **params)[0]["warnings"] == [], "it is 0640 now"
+    path.chmod(0o644)
+    assert change(NAME, tmp_path, **paths, secret_variables={"POSTGRES_PASSWORD": None})[0]["warnings"] == []
+
+
 def test_mode_and_owner_are_brought_about_and_told(tmp_path: Path, paths: dict[str, str]) -> None:
     path = tmp_path / "global"
     path.write_text('export A="1"\n')
@@ -93,6 +108,8 @@ def test_mode_and_owner_are_brought_about_and_told(tmp_path: Path, paths: dict[s
         ({"environment": {"A": "a#b"}}, "the value of A holds #"),
         ({"hosts": {"localhost": "10.0.0.1"}}, "own name for itself"),
         ({"variables": {"A": "1"}, "mode": "rw"}, "mode is 'rw'"),
+        # What YAML makes of 0640, 0644 and 0660 without quotes: as octal numbers the first two would let everybody write.
+        *(({"variables": {"A": "1"}, "mode": mode}, f"mode is '{mode}', but it must be") for mode in ("416", "420", "432")),
     ],
 )
 def test_bad_input_is_one_sentence_and_nothing_is_changed(tmp_path: Path, paths: dict[str, str], params: dict[str, Any], words: str) -> None:
@@ -132,7 +149,7 @@ def test_a_shell_that_reads_another_value_fails_the_task(tmp_path: Path, paths: 
     liar = tmp_path / "sh"
     liar.write_text("#!/bin/sh\nexec printf 'A=2\\0'\n")
     liar.chmod(0o755)
-    monkeypatch.setattr(files_client.commands, "find_program", lambda *_names: str(liar))
+    monkeypatch.setattr(readers_client.commands, "find_program", lambda *_names: str(liar))
     result, failure = change(NAME, tmp_path, **paths, variables={"A": "1"})
     assert "a shell reads A in" in failure and "no restart of app is asked for" in failure and notes(tmp_path) == ()
     liar.write_text("#!/bin/sh\nexit 2\n")

@@ -21,6 +21,7 @@ from lab.replicated.services import ServicesHost
 
 NAME = "telegraf_output"
 SECRET = "5ec2e7-of-influx"
+ADDRESS = f"https://in.example .com/v1?token={SECRET}"  # a blank in a host's name
 KAFKA = '[[outputs.kafka]]\n  brokers = ["kafka.example.com:9092"]\n  topic = "circleci"\n'
 
 
@@ -59,6 +60,40 @@ def test_it_is_written_loaded_and_then_left_alone(host: ServicesHost) -> None:
     assert failure == "" and not path.exists() and started(host) != second and not output(host, state="absent", content=None)[0]["changed"]
 
 
+def test_without_waiting_it_is_written_and_restarted_all_the_same(host: ServicesHost) -> None:
+    first = started(host)
+    result, failure = output(host, wait=False)
+    assert failure == "" and [step["step"] for step in result["steps"]] == ["write", "restart"] and started(host) != first
+    assert output(host)[0]["output"]["loaded"]
+
+
+def test_a_password_in_a_file_that_everybody_may_read_is_warned_about(host: ServicesHost) -> None:
+    path, secret = host.root / "etc/circleconfig/telegraf/kafka.conf", {"content": f'{KAFKA}  sasl_password = "{SECRET}"\n'}
+    for check in (True, False, False):
+        result, failure = output(host, check, **secret)
+        [warning] = result["warnings"]
+        assert failure == "" and f"{path}: it holds a password or a token" in warning and SECRET not in warning
+    assert output(host, mode="0640", **secret)[0]["warnings"] == [] and path.stat().st_mode & 0o777 == 0o640
+    assert output(host, **secret)[0]["warnings"] == []
+    assert output(host, state="absent", content=None)[0]["warnings"] == output(host)[0]["warnings"] == []
+
+
+@pytest.mark.parametrize(
+    ("data", "found"),
+    [
+        ({"outputs": {"kafka": [{"brokers": ["a:1"], "topic": "x"}]}}, False),
+        ({"outputs": {"influxdb_v2": [{"urls": ["http://a"]}, {"token": "x"}]}}, True),
+        ({"outputs": {"influxdb_v2": [{"token": "${INFLUX_TOKEN}"}]}}, False),
+        ({"outputs": {"influxdb_v2": [{"token": "@{store:token}"}]}}, False),
+        ({"outputs": {"influxdb": [{"urls": ["http://me:x@a"], "password": ""}]}}, True),
+        ({"outputs": {"datadog": [{"apikey": "x"}]}}, True),
+        ({"global_tags": {"Env": "x"}}, False),
+    ],
+)
+def test_what_holds_a_secret(data: dict[str, Any], found: bool) -> None:
+    assert telegraf.holds_secret(data) is found
+
+
 def test_a_file_that_telegraf_has_not_read_yet_is_a_restart(host: ServicesHost) -> None:
     """As after a run that died between the two."""
     (host.root / "etc/circleconfig/telegraf/kafka.conf").write_text(KAFKA)
@@ -68,9 +103,26 @@ def test_a_file_that_telegraf_has_not_read_yet_is_a_restart(host: ServicesHost) 
 
 def test_another_file_that_stops_telegraf_is_told_without_its_words(host: ServicesHost) -> None:
     (host.root / "etc/circleconfig/telegraf/other.conf").write_text(f'password = "{SECRET}\n')
-    result, failure = output(host, content=f'{KAFKA}  password = "{SECRET}"\n')
+    result, failure = output(host, content=f'{KAFKA}  password = "another-{SECRET}"\n')
     assert "telegraf does not run" in failure and "other.conf" in failure and SECRET not in failure + str(result)
     assert result["output"]["loaded"] is False
+
+
+QUOTED = [f"'{ADDRESS}'", f'"{ADDRESS}"', f'"""{ADDRESS}"""', f"'''\n{ADDRESS}'''"]
+
+
+@pytest.mark.parametrize("quoted", QUOTED)
+def test_an_address_is_not_told_however_it_is_quoted(host: ServicesHost, quoted: str) -> None:
+    failure = output(host, content=f"[[outputs.http]]\n  url = {quoted}\n")[1]
+    assert "outputs.http" in failure and SECRET not in failure and "invalid character" in failure
+
+
+@pytest.mark.parametrize("params", [{}, {"state": "absent", "content": None}], ids=["present", "absent"])
+def test_nor_that_of_another_file(host: ServicesHost, params: dict[str, Any]) -> None:
+    output(host)
+    (host.root / "etc/circleconfig/telegraf/other.conf").write_text(f"[[outputs.http]]\n  url = '{ADDRESS}'\n")
+    result, failure = output(host, **{"content": KAFKA + "# anew\n", **params})
+    assert "outputs.http" in failure and SECRET not in failure + str(result)
 
 
 def test_without_a_restart_only_the_file_is_looked_at(tmp_path: Path) -> None:
@@ -91,6 +143,7 @@ def test_without_a_restart_only_the_file_is_looked_at(tmp_path: Path) -> None:
         ({"content": "[outputs]\nkafka = 1\n"}, "kafka is no table"),
         ({"content": "brokers = []\n"}, "does not know"),
         ({"container": "none"}, "there is no container none"),
+        ({"mode": "416"}, "mode is '416', but it must be"),
     ],
 )
 def test_what_telegraf_would_not_take_is_refused_before_a_write(host: ServicesHost, params: dict[str, Any], words: str) -> None:

@@ -5,15 +5,18 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import pytest
 from ansible_collections.serverops.circleci.plugins.module_utils.door import WAIT_OPTIONS
+from ansible_collections.serverops.circleci.plugins.module_utils.velero import install_client
 from unit.laws.running import module_run
 from unit.laws.velero import CANARY, WISH
 from unit.laws.velero_world import BUCKET, OTHER, Cluster
@@ -21,6 +24,7 @@ from unit.plugins.module_utils.velero.wishes import ROLE
 from unit.plugins.modules.indoors import check_options, module, process, returned
 
 from lab.kubernetes.api import Request
+from lab.kubernetes.state import Change
 
 NAME = "velero_install"
 DOOR = module(NAME).DOOR
@@ -179,12 +183,69 @@ def test_the_password_is_never_replaced_once_something_was_written(given: str | 
         assert result["repository_password"] == "default" and "everybody knows" in result["warnings"][0]
 
 
+@contextmanager
+def before_the_password(act: Callable[[], Any]) -> Iterator[None]:
+    """Something happens after the look and before the password is written, once."""
+    real, left = install_client.InstallPort.apply, [act]
+
+    def apply(self: Any, step: Any) -> None:
+        if left and step.item == "Secret velero-repo-credentials":
+            left.pop()()
+        real(self, step)
+
+    with mock.patch.object(install_client.InstallPort, "apply", apply):
+        yield
+    assert not left, "it was never to be written"
+
+
+def test_a_password_is_not_replaced_that_something_was_written_with_a_moment_ago() -> None:
+    world, before = Cluster("1.6.3").guide(), {"repository-password": "c3RhdGljLXBhc3N3MHJk"}  # Velero's own
+    world.state.put("secrets", "velero", "velero-repo-credentials", {"metadata": {}, "type": "Opaque", "data": before})
+    with before_the_password(lambda: world.state.put("backups.velero.io", "velero", "b1", {"metadata": {}, "spec": {}})):
+        result = run(world)
+    assert not result.get("failed"), result
+    assert world.object("secrets", "velero-repo-credentials")["data"] == before and result["repository_password"] == "default"
+    assert "Secret velero-repo-credentials" not in [step["id"] for step in result["steps"]]
+
+
+def test_a_password_is_not_replaced_that_somebody_set_a_moment_ago() -> None:
+    world = Cluster("1.6.3").guide()
+    data = {"repository-password": base64.b64encode(b"somebody's own, and long").decode()}
+    with before_the_password(lambda: world.state.put("secrets", "velero", "velero-repo-credentials", {"metadata": {}, "type": "Opaque", "data": data})):
+        result = run(world)
+    assert not result.get("failed"), result
+    assert world.object("secrets", "velero-repo-credentials")["data"] == data
+
+
 def test_a_bucket_that_is_not_there_fails_with_its_cause() -> None:
     world = Cluster("1.14.0")
     world.store.buckets.pop(OTHER)
     result = run(world, **NEWER)
     assert "NoSuchBucket" in result["msg"] and "the bucket does not exist" in result["msg"]
     assert (result["verdict"], result["location"]["phase"]) == ("failed", "Unavailable")
+
+
+def test_the_last_word_of_the_old_server_is_not_taken_for_the_new_ones() -> None:
+    """It looks once more while it goes, at the bucket that it knows; the new server looks later, and finds none."""
+    world = Cluster("1.14.0")
+    assert not run(world, **NEWER).get("failed")
+    old = world.velero.serves
+
+    def begin() -> None:
+        world.velero.locations.core.every(10.0, world.velero.locations.look, 40.0)
+        world.velero.locations.checked.clear()
+
+    def last_word(change: Change) -> None:
+        if change.key[0] == "pods" and change.type == "DELETED" and change.object["metadata"]["uid"] == old:
+            body = json.loads(json.dumps(world.object("backupstoragelocations.velero.io", "default")))
+            body["status"].update(phase="Available", lastValidationTime=world.state.stamp())
+            world.state.put("backupstoragelocations.velero.io", "velero", "default", body)
+
+    world.velero.locations.begin = begin  # type: ignore[method-assign]
+    world.state.controllers.append(last_word)
+    world.store.buckets.pop(OTHER)
+    result = run(world, **NEWER, flags={"default-backup-ttl": "48h"})
+    assert result.get("failed") and "NoSuchBucket" in result["msg"], result["reason"]
 
 
 def test_agents_without_room_are_named() -> None:

@@ -80,10 +80,19 @@ def test_every_journal_makes_a_page_with_a_command_to_look_again(given: dict[str
 
 
 def test_an_empty_volume_stands_first_and_is_no_volume_with_data() -> None:
-    page = page_of(journal(result("unverified", backup=backup(volumes=[volume("full"), volume("empty", 0)])), phase="failed"))
+    made = backup(volumes=[volume("full"), volume("empty", 0)], proofs={"volumes": "failed"})
+    page = page_of(journal(result("unverified", backup=made), phase="failed"))
     rows = next(section for section in page["sections"] if section["heading"] == "Volumes")["blocks"][0]["rows"]
     assert [(row[0]["text"], row[1]["tone"]) for row in rows] == [("empty", "bad"), ("full", "good")]
     assert "1 of 2 volumes with data" in words_of(page["sections"][0])
+
+
+def test_a_volume_that_may_be_empty_is_no_fault_of_a_proven_backup() -> None:
+    page = page_of(journal(result(backup=backup(volumes=[volume("full"), volume("empty", 0)]))))
+    rows = next(section for section in page["sections"] if section["heading"] == "Volumes")["blocks"][0]["rows"]
+    assert [(row[0]["text"], row[1]["tone"], row[2]["text"]) for row in rows] == [("empty", "", "empty, as allow_empty lets it be"), ("full", "good", "")]
+    glance = next(item for item in page["sections"][0]["blocks"][0]["items"] if "with data" in words_of(item))
+    assert "1 of 2" in words_of(glance) and glance["tone"] == "good"
 
 
 def test_gates_that_are_open_are_left_out_and_problems_come_with_their_remedy() -> None:

@@ -21,6 +21,7 @@ from ansible_collections.serverops.circleci.plugins.module_utils.host.assignment
 from ansible_collections.serverops.circleci.plugins.module_utils.host.shell import statements, value_of
 from hypothesis import given
 from hypothesis import strategies as st
+from unit.plugins.module_utils.host import readers
 
 WANTED = {"A": "new"}
 NAMES = st.sampled_from(["A", "B", "C_1", "HTTP_PROXY"])
@@ -143,6 +144,41 @@ def test_environment_has_no_export_and_keeps_words_that_all_readers_take_alike()
     assert with_variables(text, {"A": "new", "B": "x y", "PATH": "/usr/bin"}, ENVIRONMENT) == text
     assert with_variables('A=n"e"w\n', WANTED, ENVIRONMENT) == "A=new\n"
     assert with_variables("", {"A": "x y"}, ENVIRONMENT) == 'A="x y"\n'
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("A=new # why\n", "# why\nA=new\n"),
+        ("A=old # why\n", "# why\nA=new\n"),
+        ("A='new' # why\nB=2 # stays\n", "# why\nA='new'\nB=2 # stays\n"),
+        ("A=new B=2\n", "A=new\nB=2\n"),
+        ("export C=3 A=new B=2 # why\n", "# why\nexport C=3\nexport A=new\nexport B=2\n"),
+        ("A=new \t\n", "A=new\n"),
+        ("  A=new", "  A=new"),
+        ("export  A=new\n", "A=new\n"),
+        ("A=1 # first\nA=new # last\n", "# first\n# last\nA=new\n"),
+    ],
+)
+def test_in_environment_nothing_stands_behind_a_value(before: str, after: str) -> None:
+    """PAM takes the line up to a # for the value: with a comment behind it a blank more, or a quote in its middle."""
+    assert with_variables(before, WANTED, ENVIRONMENT) == after
+    assert with_variables(after, WANTED, ENVIRONMENT) == after
+    assert readers.by_pam(after)["A"] == "new"
+
+
+def test_variables_of_one_line_of_environment_are_set_at_once() -> None:
+    wanted = {"A": "1", "B": "x y", "C": "3"}
+    after = with_variables("C=3 A=1 B=2 # why\n", wanted, ENVIRONMENT)
+    assert with_variables(after, wanted, ENVIRONMENT) == after and readers.by_pam(after) == variables(after) == wanted
+    assert with_variables("A=1 B=2 # why\n", {"A": None}, ENVIRONMENT) == "# why\nB=2\n"
+
+
+@given(st.lists(LINES), st.dictionaries(NAMES, st.one_of(st.none(), st.text("ab ./:", max_size=8))))
+def test_environment_is_read_alike_by_pam(lines: list[str], wanted: dict[str, str | None]) -> None:
+    after = with_variables("\n".join(lines), wanted, ENVIRONMENT)
+    assert with_variables(after, wanted, ENVIRONMENT) == after
+    assert {name: readers.by_pam(after).get(name) for name in wanted} == wanted == {name: variables(after).get(name) for name in wanted}
 
 
 @pytest.mark.parametrize("name", ["", "1A", "A-B", "A B", "é", "UID", "SECONDS"])

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json
+from datetime import datetime, timezone
 from typing import Any
 
 import pytest
@@ -58,6 +59,56 @@ def test_a_drop_in_that_systemd_would_not_read_is_refused() -> None:
 @given(st.text(st.sampled_from("[Service]\nEnvironment=A \\\"'%#"), max_size=60))
 def test_no_letter_of_a_drop_in_is_lost(text: str) -> None:
     assert "".join(unit.LINE.findall(text)) == text
+
+
+BASE, OURS, LATER = "/lib/systemd/system/docker.service", "/etc/systemd/system/docker.service.d/http-proxy.conf", "/etc/systemd/system/docker.service.d/zz.conf"
+SHOWN = f"""# {BASE}
+[Unit]
+Description=x
+[Service]
+# /no/part/of/it
+Environment=A=0 C=%h
+EnvironmentFile=-/etc/sysconfig/docker
+
+# {LATER}
+[Service]
+Environment="B=2"
+"""
+
+
+def test_a_unit_is_put_together_of_its_files() -> None:
+    made_of = unit.parts(SHOWN)
+    assert [path for path, _text in made_of] == [BASE, LATER]
+    assert unit.last_words(made_of) == {"A": ("0", BASE), "C": (None, BASE), "B": ("2", LATER)}
+    assert unit.environment_files(made_of) == ["/etc/sysconfig/docker"]
+    assert unit.environment_files([*made_of, ("/x.conf", "[Service]\nEnvironmentFile=\n")]) == []
+    ours = unit.with_part(made_of, OURS, '[Service]\nEnvironment="A=1" "B=1"\n')
+    assert [path for path, _text in ours] == [BASE, OURS, LATER], "drop-ins are read by their names, the unit first"
+    assert unit.with_part(ours, OURS, ours[1][1]) == ours
+    assert unit.last_words(ours) == {"A": ("1", OURS), "C": (None, BASE), "B": ("2", LATER)}
+    assert unit.last_words([*ours, ("/z.conf", "[Service]\nEnvironment=\n")]) == {}
+    assert unit.last_words([*ours, ("/z.conf", '[Service]\nEnvironment="A=9\n')])["A"] == ("1", OURS), "systemd leaves such a line out"
+    assert unit.parts("No files found for docker.service.\n") == []
+
+
+NOW = datetime(2026, 11, 29, 15, 10, 0, tzinfo=timezone.utc)
+STARTED = "ExecMainStartTimestamp=Sun 2026-11-29 15:02:41 UTC\nExecMainStartTimestampMonotonic={}\nNeedDaemonReload={}\n"
+
+
+@pytest.mark.parametrize(
+    ("shown", "found"),
+    [
+        (STARTED.format(561_250_000, "no"), "15:02:41.250000"),  # 1000 s after boot it is 15:10:00
+        (STARTED.format(900_000_000, "no"), "15:02:41.000000"),  # the clock was set since: only what was written down then counts
+        (STARTED.format("", "no"), "15:02:41.000000"),
+        (STARTED.format(561_250_000, "yes"), None),  # systemd has not read its files again, so the restart had the old ones
+        ("ExecMainStartTimestamp=\nExecMainStartTimestampMonotonic=0\nNeedDaemonReload=no\n", None),
+        ("", None),
+    ],
+)
+def test_when_a_unit_started(shown: str, found: str | None) -> None:
+    started = unit.started(shown, NOW, 1000.0)
+    assert (started and started.strftime("%H:%M:%S.%f")) == found
 
 
 PLACE = "/proxies/default/httpProxy"

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import datetime, timezone
 
 import pytest
 from ansible_collections.serverops.circleci.plugins.module_utils.core.fold import fold
@@ -13,6 +14,7 @@ from ansible_collections.serverops.circleci.plugins.module_utils.core.shapes imp
 from ansible_collections.serverops.circleci.plugins.module_utils.host import files
 from ansible_collections.serverops.circleci.plugins.module_utils.host.files import Begin, LeaveNote, Write
 from ansible_collections.serverops.circleci.plugins.module_utils.host.model import FileState, FileWish, HostSpec, HostState
+from ansible_collections.serverops.circleci.plugins.module_utils.host.restart import ClearNote, Note
 
 SPEC = HostSpec(
     "proxy", (FileWish("/a", "exports", {"A": None}, restart="app"), FileWish("/b", "exports", {"A": None}, restart="app"), FileWish("/c", "apt", {}))
@@ -61,6 +63,17 @@ def test_a_hindrance_counts_only_where_something_is_to_be_done() -> None:
 def test_what_is_misread_asks_for_no_restart() -> None:
     decisions = files.decide(look(MISREAD, DONE, begun=True))
     assert decisions["/a"].kind == "stuck" and decisions[RESTART].kind == "stuck" and "/a is not as wanted" in decisions[RESTART].reason
+
+
+def test_a_note_is_taken_away_once_its_restart_was_made() -> None:
+    note = Note("proxy (app)", "proxy changed", datetime(2026, 3, 4, tzinfo=timezone.utc), "app")
+    done, differs = look(DONE, DONE, noted=True), look(DIFFERS, DONE, noted=True)
+    served = [replace(at, state=replace(at.state, served=(note,))) for at in (done, differs)]
+    assert due(served[0]) == [ClearNote(note, RESTART)] and due(served[1]) == [Begin("app")], "what is not written yet is noted anew"
+    end = fold(files, served[0], True)
+    assert [step["step"] for step in end.steps] == ["clear"] and end.look.state.noted == frozenset()
+    again = fold(files, served[1], True)
+    assert [step["step"] for step in again.steps] == ["begin", "write", "note"] and again.look.state.noted == {"app"}
 
 
 def test_check_mode_goes_the_whole_way() -> None:

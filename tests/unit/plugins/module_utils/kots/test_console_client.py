@@ -17,7 +17,7 @@ import requests
 from ansible_collections.serverops.circleci.plugins.module_utils.core.errors import CollectionError, NotFound, NotPermitted, Refused, Unreachable
 from ansible_collections.serverops.circleci.plugins.module_utils.kots import console_client
 from ansible_collections.serverops.circleci.plugins.module_utils.kots.console_client import ConsoleClient
-from ansible_collections.serverops.circleci.plugins.module_utils.kots.errors import NeedsVeleroAccess
+from ansible_collections.serverops.circleci.plugins.module_utils.kots.errors import NeedsVeleroAccess, StillAtIt
 from ansible_collections.serverops.circleci.plugins.module_utils.kots.model import apps_from_api, plan_from_api, settings_from_api, version_from_health
 
 from lab.nomad.clock import VirtualClock
@@ -136,7 +136,8 @@ ANSWERS: list[tuple[str, Any, type[CollectionError], str]] = [
     ("200 and a list", (200, [1]), Unreachable, "is not kotsadm's JSON"),
     ("200 and nothing", (200, ""), Unreachable, "is not kotsadm's JSON"),
     ("no connection", LOST, Unreachable, "was lost"),
-    ("no answer in time", requests.ReadTimeout("x"), Unreachable, "in time"),
+    ("no answer in time", requests.ReadTimeout("x"), StillAtIt, "in time"),
+    ("no way in time", requests.ConnectTimeout("x"), Unreachable, "in time"),
 ]
 
 
@@ -147,7 +148,7 @@ def test_what_is_no_success_is_an_error_of_its_kind(opened: Opened, answer: Any,
     with pytest.raises(CollectionError) as error:
         client.write("POST", "/snapshot/backup") if write else client.read("/snapshots")
     assert error.value.__class__ is kind and words in str(error.value) and "cafecafe" not in str(error.value)
-    again = kind is Unreachable and error.value.retry  # type: ignore[attr-defined]
+    again = issubclass(kind, Unreachable) and error.value.retry  # type: ignore[attr-defined]
     assert (len(session.asked) > 1) == (again and not write), "reads alone are tried again"
 
 

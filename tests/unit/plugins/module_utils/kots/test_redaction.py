@@ -32,6 +32,27 @@ def test_a_value_is_found_in_each_form(form: str) -> None:
     assert "word-of-minio" not in repr(found)
 
 
+@pytest.mark.parametrize(
+    "form",
+    [
+        r"Tr0ub\u0026dor\u003c3\u003e \"\u2028é",  # as Go writes JSON by itself
+        r"Tr0ub&dor<3> \""
+        "\u2028é",  # with SetEscapeHTML(false), but for U+2028, and as others write it
+        r"Tr0ub&dor<3> \"\u2028\u00e9",  # as Python does
+    ],
+)
+def test_a_value_is_found_however_json_is_written(form: str) -> None:
+    value = 'Tr0ub&dor<3> "\u2028é'
+    assert json.loads(f'"{form}"') == value
+    assert kinds(f'{{"value": "{form}"}}', needles_of([secret("minio", password=value)])) == ["value of Secret minio, key password"]
+
+
+def test_base64_of_more_than_the_value_is_found() -> None:
+    needles = needles_of([secret("minio", password="hunter-222\n")])
+    for more in ("", "\n", "\xff", ":rest"):
+        assert kinds(base64.b64encode(f"hunter-222{more}".encode()).decode(), needles), more
+
+
 def test_needles_do_not_show_their_value() -> None:
     assert "word-of-minio" not in repr(needles_of([secret("minio", password=VALUE)]))
 

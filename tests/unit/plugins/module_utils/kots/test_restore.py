@@ -13,6 +13,7 @@ from ansible_collections.serverops.circleci.plugins.module_utils.core.shapes imp
 from ansible_collections.serverops.circleci.plugins.module_utils.kots import restore
 from ansible_collections.serverops.circleci.plugins.module_utils.kots.gates import FAILED, PASSED, UNKNOWN_GATE, Gate
 from ansible_collections.serverops.circleci.plugins.module_utils.kots.model import InstanceBackup
+from ansible_collections.serverops.circleci.plugins.module_utils.kots.restore_course import lost_volumes
 from ansible_collections.serverops.circleci.plugins.module_utils.kots.restore_model import (
     Console,
     Mark,
@@ -29,39 +30,49 @@ BACKUP = InstanceBackup(Backup(Meta(NAME, uid="b", created=100.0), "Completed", 
 MARK = Mark(NAME, since=NOW - 100, run="r", place="here", folder="/logs")
 OPEN = (Gate("location", PASSED, "fine"),)
 UP = Console(there=True, ready=True)
+KEPT = Console(there=True, ready=True, saved=True)
 GONE = Console(there=False, saved=True)
 VOLUME = PodVolumeBackup(Meta("v"), NAME, "Completed", pod_namespace="ns", pod="postgresql-0", volume="data", snapshot="s", bytes_total=10)
-BACK = VolumeRestore(f"{NAME}.circleci-server", "ns", "postgresql-0", "data", "Completed", 10, 10)
+BACK = VolumeRestore(f"{NAME}.circleci-server", "ns", "postgresql-0", "data", "Completed", 10, 10, restore_uid=f"uid of {NAME}.circleci-server")
 
 
 def part(name: str, phase: str = "Completed", created: float = NOW - 50, **more: Any) -> Restore:
     backup = more.pop("backup", NAME)
     deleting = more.pop("deleting", None)
-    return Restore(Meta(f"{backup}.{name}", created=created, deleting=deleting), backup, phase=phase, started=created, **more)
+    uid = more.pop("uid", f"uid of {backup}.{name}")
+    return Restore(Meta(f"{backup}.{name}", uid=uid, created=created, deleting=deleting), backup, phase=phase, started=created, **more)
 
 
 BOTH = (part("kotsadm"), part("circleci-server"))
+NAMELESS = (part("kotsadm", uid=""), part("circleci-server", uid=""))
 FRESH = RestoreState(NOW, BACKUP, True, (NAME,), console=UP, gates=OPEN, wanted=(VOLUME,), running=True, installed=True)
-BEGUN = replace(FRESH, mark=MARK)
+BEGUN = replace(FRESH, mark=MARK, console=KEPT)
+OTHERS = replace(KEPT, since="1970-01-01T00:00:07Z")  # kept for a restore of another time
 DONE = replace(FRESH, restores=BOTH, volumes=(BACK,))
 
 # title, state, kind of decision, steps or a word of the reason
 TABLE: list[tuple[str, RestoreState, str, str]] = [
-    ("nothing was begun", FRESH, "steps", "save_console mark"),
+    ("nothing was begun", FRESH, "steps", "mark"),
     ("a kept console and one that is not ready", replace(FRESH, console=Console(True, False, True)), "steps", "mark"),
     ("a new cluster", replace(FRESH, console=Console(), installed=False), "steps", "mark"),
     ("a gate failed", replace(FRESH, gates=(Gate("x", FAILED, "no store", "mend it"),)), "stuck", "no store (mend it)"),
     ("a gate is unknown", replace(FRESH, gates=(Gate("proofs", UNKNOWN_GATE, "the store is away"),)), "waiting", "the store is away"),
-    ("an unknown version", replace(FRESH, gates=(Gate("versions", UNKNOWN_GATE, "not noted"),)), "steps", "save_console mark"),
+    ("an unknown version", replace(FRESH, gates=(Gate("versions", UNKNOWN_GATE, "not noted"),)), "steps", "mark"),
     ("gates were not read", replace(FRESH, gates=None), "waiting", "not been looked at"),
     ("no backup, yet", replace(FRESH, backup=None, is_there=False), "waiting", "once a minute"),
     ("no backup of ours", replace(FRESH, backup=None), "stuck", "none of a whole installation"),
     ("restored by hand", replace(FRESH, restores=(part("kotsadm", "InProgress"),)), "waiting", "begun by somebody else"),
     ("another backup is restored", replace(FRESH, restores=(part("kotsadm", "InProgress", backup="instance-b"),)), "stuck", "another backup"),
     ("another backup was begun by us, here", replace(FRESH, mark=replace(MARK, backup="instance-b"), program=True), "stuck", "instance-b"),
-    ("another backup was begun by us and died", replace(FRESH, mark=replace(MARK, backup="instance-b")), "steps", "save_console mark"),
+    ("another backup was begun by us and died", replace(FRESH, mark=replace(MARK, backup="instance-b")), "steps", "mark"),
     ("a mark of somebody else", replace(FRESH, mark=replace(MARK, owner="they")), "stuck", "they restores"),
     ("the mark stands", BEGUN, "steps", "restore"),
+    ("nothing is kept", replace(BEGUN, console=UP), "steps", "save_console"),
+    ("nothing is kept, and the console is not ready", replace(BEGUN, console=Console(True)), "steps", "save_console"),
+    ("what is kept is another restore's", replace(BEGUN, console=OTHERS), "steps", "save_console"),
+    ("what is kept is another restore's, and the console is not ready", replace(BEGUN, console=replace(OTHERS, ready=False)), "steps", "restore"),
+    ("what is kept is this restore's", replace(BEGUN, console=replace(KEPT, since="1970-01-01T02:45:00Z")), "steps", "restore"),
+    ("nothing is kept, and there is no console", replace(BEGUN, console=Console()), "steps", "restore"),
     ("old Restores lie in the way", replace(BEGUN, restores=(part("kotsadm", created=NOW - 900),)), "steps", "clear_restores"),
     ("they are being deleted", replace(BEGUN, restores=(part("kotsadm", created=NOW - 900, deleting=NOW - 1),)), "waiting", "being deleted"),
     ("the CLI runs", replace(BEGUN, program=True), "waiting", "no Restore of the console yet"),
@@ -95,8 +106,14 @@ TABLE: list[tuple[str, RestoreState, str, str]] = [
     ("a volume is missing, an earlier run's", replace(DONE, volumes=(), mark=MARK), "steps", "clear_restores"),
     ("a volume is missing, this run's", replace(DONE, volumes=(), mark=MARK, sent=("restore",)), "stuck", "delete instance-a.kotsadm"),
     ("a volume is not whole", replace(DONE, volumes=(replace(BACK, done=4),)), "stuck", "ns/postgresql-0/data"),
+    ("a volume has fewer bytes than the backup", replace(DONE, volumes=(replace(BACK, done=4, total=4),)), "stuck", "ns/postgresql-0/data"),
+    ("a volume tells no bytes", replace(DONE, volumes=(replace(BACK, done=None, total=None),)), "stuck", "ns/postgresql-0/data"),
+    ("a volume came back with another backup", replace(DONE, volumes=(replace(BACK, restore_uid="uid of instance-b.x"),)), "stuck", "ns/postgresql-0/data"),
+    ("a volume came back with a Restore that is gone", replace(DONE, volumes=(replace(BACK, restore_uid="of before"),)), "stuck", "ns/postgresql-0/data"),
+    ("a volume that nobody owns", replace(DONE, restores=NAMELESS, volumes=(replace(BACK, restore_uid=""),)), "stuck", "ns/postgresql-0/data"),
+    ("one volume twice, once whole", replace(DONE, volumes=(replace(BACK, done=4), BACK, replace(BACK, done=4))), "settled", "whole"),
     ("a volume that was empty", replace(DONE, volumes=(), wanted=(replace(VOLUME, snapshot=""),)), "settled", "whole"),
-    ("another one was restored since", replace(DONE, restores=(*BOTH, part("kotsadm", created=NOW - 10, backup="instance-b"))), "steps", "save_console mark"),
+    ("another one was restored since", replace(DONE, restores=(*BOTH, part("kotsadm", created=NOW - 10, backup="instance-b"))), "steps", "mark"),
     ("all was lost since", replace(DONE, running=False, installed=False, console=Console()), "steps", "mark"),
     ("all was scaled to nothing since", replace(DONE, running=False), "waiting", "have not come yet"),
 ]
@@ -139,7 +156,7 @@ def test_take_over_takes_what_is_somebody_elses() -> None:
 
 def test_storage_is_mapped_before_the_start_and_once() -> None:
     spec = replace(SPEC, storage_classes={"gp2": "gp3"})
-    assert [step.name for step in restore.decide(look(BEGUN, spec))["restore"].steps] == ["map_storage", "restore"]
+    assert [step.name for step in restore.decide(look(BEGUN, spec))["restore"].steps] == ["map_storage"], "alone: if it is refused, nothing may follow"
     assert [step.name for step in restore.decide(look(replace(BEGUN, mapped=True), spec))["restore"].steps] == ["restore"]
 
 
@@ -154,8 +171,35 @@ def test_time_ends_what_a_person_must_end() -> None:
 
 
 def test_progress_tells_bytes() -> None:
-    here = look(replace(BEGUN, restores=(part("kotsadm", "InProgress", items=3, total_items=9),), volumes=(replace(BACK, restore=f"{NAME}.kotsadm", done=4),)))
+    ours = replace(BACK, restore_uid=f"uid of {NAME}.kotsadm", done=4)
+    volumes = (ours, replace(BACK, restore=ours.restore, restore_uid="of another"))
+    here = look(replace(BEGUN, restores=(part("kotsadm", "InProgress", items=3, total_items=9),), volumes=volumes))
     assert restore.progress(here, restore.decide(here)) == f"{NAME}.kotsadm: InProgress, 3 of 9 items, 4 B of 10 B"
+
+
+def test_an_order_names_the_very_objects_that_were_seen() -> None:
+    """What took a name meanwhile is not deleted, and what was decided beside one mark is not done beside another."""
+    old = replace(BEGUN, restores=(part("kotsadm", created=NOW - 900, uid="u1"),), mark=replace(MARK, version="7"))
+    (clear,) = restore.decide(look(old))["restore"].steps
+    assert clear.restores == ((f"{NAME}.kotsadm", "u1"),)
+    assert clear.describe() == {"step": "clear_restores", "id": "restore", "restores": [f"{NAME}.kotsadm"]}
+    anew = replace(old, restores=(part("kotsadm", created=NOW - 900, uid="u2"),))
+    assert restore.effect(anew, clear) == anew
+    (mark,) = restore.decide(look(replace(FRESH, mark=replace(MARK, backup="instance-b", version="6"))))["restore"].steps
+    assert (mark.mark.version, mark.mark.run) == ("6", ""), "the place of the one that was seen is taken, and of no other"
+    for state in (replace(BEGUN, mark=old.mark), replace(BEGUN, mark=old.mark, console=UP), replace(DONE, mark=old.mark)):
+        (step,) = restore.decide(look(state))["restore"].steps
+        assert step.mark == old.mark
+
+
+def test_what_is_not_whole_is_said_after_a_second_look() -> None:
+    found = restore.decide(look(replace(DONE, volumes=())))["restore"]
+    assert (found.kind, found.confirm) == ("stuck", 1.0)
+
+
+def test_check_mode_thinks_of_volumes_of_these_restores_alone() -> None:
+    here = look(replace(BEGUN, restores=(part("kotsadm", "InProgress"),), volumes=(replace(BACK, restore_uid="of another"),), mark=MARK))
+    assert lost_volumes(replace(here, state=restore.assume(here, "restore"))) == []
 
 
 def test_out_of_sight_is_unknown() -> None:

@@ -54,6 +54,9 @@ def test_what_is_due(bundles: tuple[Bundle, ...], memory: dict[str, Any], kind: 
         (Contents(1, 1, 1), False, "settled", True),
         (Contents(1, 1, 1, (Finding("f", "private key"),)), False, "stuck", False),
         (Contents(1, 1, 1, (Finding("f", "private key"),)), True, "settled", False),
+        (Contents(1, 1, 0), False, "stuck", None),
+        (Contents(1, 1, 0), True, "settled", None),
+        (Contents(1, 1, 0, (Finding("f", "private key"),)), False, "stuck", False),
         (Contents(1, problem="is no whole tar.gz archive"), True, "stuck", None),
     ],
 )

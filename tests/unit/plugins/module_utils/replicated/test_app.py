@@ -80,6 +80,8 @@ def test_notes_about_something_else_are_not_ours() -> None:
     docker = replace(OLD, restart="docker")
     assert decide(ONCE, replace(UP, notes=(docker,))).kind == "settled"
     assert decide(ONCE, replace(FRESH, notes=(docker,))).kind == "settled", "and not cleared"
+    assert steps(ONCE, replace(UP, notes=(docker, OLD), others_served=(docker,))) == ["StopApp"]
+    assert steps(AppSpec(), replace(UP, notes=(docker, OLD), others_served=(docker,))) == ["ClearNotes"]
 
 
 def test_what_is_noted_while_it_restarts_waits_for_the_next() -> None:

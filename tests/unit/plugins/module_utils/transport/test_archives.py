@@ -37,7 +37,7 @@ def test_written_it_is_private_and_whole(tmp_path: Path) -> None:
     path = tmp_path / "x.tar.gz"
     old = os.umask(0)
     try:
-        archives.write_private(str(path), packed(a=b"1"))
+        archives.write(str(path), packed(a=b"1"))
     finally:
         os.umask(old)
     assert path.stat().st_mode & 0o777 == 0o600
@@ -47,7 +47,7 @@ def test_written_it_is_private_and_whole(tmp_path: Path) -> None:
 
 def test_a_folder_that_is_not_there_leaves_nothing(tmp_path: Path) -> None:
     with pytest.raises(Refused, match="cannot be written: No such file"):
-        archives.write_private(str(tmp_path / "no" / "x"), b"1")
+        archives.write(str(tmp_path / "no" / "x"), b"1")
     assert list(tmp_path.iterdir()) == []
 
 

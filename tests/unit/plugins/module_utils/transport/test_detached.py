@@ -98,6 +98,11 @@ def test_what_a_killed_one_left_is_removed_and_what_a_living_one_has_is_not(fold
     one.tidy()
     one.tidy()
     assert not one.keeps() and not one.is_alive()
+    half = Path(one.kept).with_name(f".{Path(one.kept).name}.serverops-half")
+    half.touch()
+    assert one.keeps(), "a write of it was killed"
+    one.tidy()
+    assert not one.keeps() and not half.exists()
 
 
 def test_it_outlives_whoever_started_it_by_a_kill(folder: Path) -> None:

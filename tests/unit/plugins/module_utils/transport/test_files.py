@@ -5,7 +5,12 @@
 
 from __future__ import annotations
 
+import fcntl
+import os
 import stat
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -27,6 +32,31 @@ def test_a_secret_is_written_for_its_owner_and_known_again(tmp_path: Path) -> No
     path.chmod(0o644)
     assert not files.holds_secret(str(path), WORD), "readable by others is not as it should be"
     assert not files.holds_secret(str(tmp_path / "none"), WORD)
+
+
+def test_what_a_killed_write_left_is_removed_by_the_next_and_a_living_one_is_not(tmp_path: Path) -> None:
+    path = tmp_path / "word"
+    killed = """
+import os, sys
+from ansible_collections.serverops.circleci.plugins.module_utils.core.secret import Secret
+from ansible_collections.serverops.circleci.plugins.module_utils.transport import files
+os.fsync = lambda _file: os.kill(os.getpid(), 9)
+files.write_secret(sys.argv[1], Secret("half"), "export")
+"""
+    ran = subprocess.run([sys.executable, "-c", killed, str(path)], check=False)
+    (left,) = files.leftovers(str(path))
+    assert ran.returncode == -9 and not path.exists()
+    living = tmp_path / ".word.serverops-living"
+    other = tmp_path / ".words.serverops-other"
+    for one in (living, other):
+        one.touch()
+    long_ago = time.time() - 3600
+    for name in (left, str(living), str(other)):
+        os.utime(name, (long_ago, long_ago))
+    with living.open("rb") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        files.write_secret(str(path), WORD, "export")
+    assert sorted(entry.name for entry in tmp_path.iterdir()) == [living.name, other.name, "word"]
 
 
 def test_what_cannot_be_written_or_read_is_told_by_its_option(tmp_path: Path) -> None:
