@@ -38,7 +38,7 @@ options:
     type: str
   oauth_callback:
     description:
-      - The callback as it stands in the OAuth app on GitHub.
+      - The callback as it stands in the OAuth app on GitHub. It must lead to the host name, on the usual port of O(scheme).
     type: str
   login_url:
     description:

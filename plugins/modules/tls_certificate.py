@@ -15,8 +15,8 @@ description:
   - Refuses, before anything is changed, what browsers, build clients or the service would not take, and names it exactly, such as V(key_mismatch),
     V(missing_intermediate), V(name_not_in_san), V(expired_leaf), V(encrypted_key) or V(pkcs12).
   - Keeps the pair that was in use in a file for root alone, so that O(state=previous) can put it back.
-  - Never restarts. The app serves a new certificate after its next start; a note of it is left in O(restart_notes). Run after the restart, the module
-    looks at the certificate that is served, and fails where it is another one. The console serves a new certificate at once.
+  - Never restarts. The app serves a new certificate after its next start; a note of it is left in O(restart_notes). Run after the restart, whoever made
+    it, the module looks at the certificate that is served, and fails where it is another one. The console serves a new certificate at once.
   - The key goes to Replicated on standard input, or for the console in a file for root alone that is taken away again; it is in no argument list.
 options:
   target:
@@ -46,17 +46,20 @@ options:
     elements: str
   authorities:
     description:
-      - PEM text of authorities that your users trust, besides those that this host trusts. A chain must end at one of them.
+      - PEM text of authorities that your users trust, besides those that this host trusts. A chain must end at one of them; that its root is given in
+        O(certificate) is not enough.
     type: str
   self_signed:
     description:
       - Whether a certificate signed by itself is taken. Enough behind a load balancer that has the real one.
+      - So is one that C(openssl req -x509) makes, which is an authority by its form. One without alternative names is taken where its common name is the
+        name asked for; V(no_san) then stands in RV(mended).
     type: bool
     default: false
   chain_order:
     description:
       - V(fix) puts the chain in order and mends what harms nothing (a root among it, Windows line ends, text beside the blocks, a certificate given twice),
-        and says so in C(mended). V(refuse) fails for these too.
+        and says so in RV(mended). V(refuse) fails for these too.
     type: str
     choices: [fix, refuse]
     default: fix
@@ -128,18 +131,20 @@ console_current:
   type: bool
   sample: true
 mended:
-  description: What was mended in the text, by name.
+  description: What was mended in the text or let pass, by name.
   returned: whenever the host could be read
   type: list
   elements: str
   sample: [root_included]
 restart_required:
-  description: Whether the app must be restarted for it.
+  description: Whether it is installed and was not seen served since, so that the app must be restarted for it.
   returned: whenever the host could be read
   type: bool
   sample: true
 restart_noted:
-  description: Whether a note, for this or for another change, waits for a restart of the app.
+  description:
+    - Whether there is a note about a restart of the app, for this or for another change. One that a restart has served is there until
+      M(serverops.circleci.replicated_app) clears it.
   returned: whenever the host could be read
   type: bool
   sample: true

@@ -65,7 +65,8 @@ RETURN = r"""
 certificates:
   description:
     - Every certificate met, with its source (V(file), V(endpoint) or V(app)), its place, and a verdict (V(expired), V(unknown), V(not_yet_valid),
-      V(expires_soon) or V(ok)). A place that could not be seen is V(unknown), with the reason.
+      V(expires_soon) or V(ok)). A place that could not be seen is V(unknown), with the reason; so is a block of a file that should hold a certificate
+      and cannot be read, beside those that can.
   returned: always
   type: list
   elements: dict

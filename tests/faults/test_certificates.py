@@ -174,11 +174,45 @@ def test_f86_a_restart_for_another_change_that_fails_puts_no_earlier_pair_back(h
     assert "TASK [serverops.circleci.services_certificates : Install the old pair]" not in played.output
     assert (host.count("import"), host.count("create")) == (imports, made + 1)
     host.trouble("")
-    for act in ("stop", "start"):  # by a person, who has found what it was
-        assert host.run("replicatedctl", "app", act, "--attach").code == 0
+    restarted_by_a_person(host)  # who has found what it was
     healed = install(host, two)
     assert healed.code == 0 and served(host) == two.fingerprint and host.count("import") == imports, healed.output
     assert list((host.directory / "notes").glob("*.json")) == []
+
+
+def restarted_by_a_person(host: ServicesHost) -> None:
+    for act in ("stop", "start"):
+        assert host.run("replicatedctl", "app", act, "--attach").code == 0
+
+
+def test_f86_a_pair_that_a_restart_by_a_person_has_served_is_no_new_one(host: ServicesHost) -> None:
+    """Its note is still there; what does not come up now is not of its making."""
+    one, two = app_pair(1), app_pair(2)
+    assert install(host, one).code == 0 and install(host, two, allow_downtime=False).code == 0
+    restarted_by_a_person(host)
+    assert served(host) == two.fingerprint
+    imports = host.count("import")
+    PendingRestarts(str(host.directory / "notes")).leave("settings", "the settings were changed", datetime.now(timezone.utc))
+    host.trouble("unhealthy")
+    played = install(host, two, wait_timeout=8)
+    assert played.code != 0 and "was served before this restart and stays installed" in played.output, played.output
+    assert host.count("import") == imports and served(host) == two.fingerprint
+
+
+def test_f86_what_a_restart_by_a_person_did_not_bring_up_is_told_and_with_consent_put_back(host: ServicesHost) -> None:
+    one, two = app_pair(1), app_pair(2)
+    assert install(host, one).code == 0
+    earlier = {name: host.live(name) for name in ("ssl_cert", "ssl_private_key")}
+    assert install(host, two, allow_downtime=False).code == 0
+    restarted_by_a_person(host)
+    with host.look() as now:
+        now.state["live"] |= earlier
+    told = install(host, two, allow_downtime=False)
+    assert told.code != 0 and "serves another one" in told.output and "put the old pair back" in told.output, told.output
+    imports, made = host.count("import"), host.count("create")
+    back = install(host, two)
+    assert back.code != 0 and "the old pair was put back and is served again" in back.output, back.output
+    assert (served(host), host.count("import"), host.count("create")) == (one.fingerprint, imports + 1, made + 1)
 
 
 def test_f86_without_consent_it_is_installed_and_noted_and_nothing_restarts(host: ServicesHost) -> None:

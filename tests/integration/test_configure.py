@@ -22,12 +22,14 @@ from integration.clusters.simulated import SimulatedCluster
 from integration.playing import Played, command, environment, play
 
 from lab.certificates import Made, authority, key_of, server
+from lab.pebble import MISSING, WITHOUT
 from lab.replicated.services import ServicesHost
 from lab.trust_stores import TrustedSystem
 
 CONFIGURE, ROTATE = "serverops.circleci.configure", "serverops.circleci.rotate_certificates"
 ROOT = authority("Root of a rotation")
 DATABASE = {"shared": "postgresql", "variables": {"POSTGRES_HOST": "db.example.com"}, "secret_variables": {"POSTGRES_PASSWORD": "canary-database-90bd"}}
+DOWNTIME = "It would cause downtime"
 PROXY, SECRET = "http://proxy.example.com:3128", "canary-datadog-71fe"
 
 
@@ -78,7 +80,7 @@ def test_configure_restarts_once_and_only_with_consent(host: ServicesHost, tmp_p
     pending = PendingRestarts(given["configure_restart_notes"])
     check = play(CONFIGURE, given, home, "--check", "--diff")
     assert check.code == 0 and changed(check) == 3, check.output
-    assert "It would cause downtime" in " ".join(check.output.split())
+    assert DOWNTIME in " ".join(check.output.split())
     assert (host.count("import"), pending.notes()) == (0, ())
     first = play(CONFIGURE, given, home, "-v")
     assert first.code == 0 and changed(first) == 3, first.output
@@ -206,16 +208,57 @@ def pair() -> Made:
     return server("circleci.example.com", ROOT, key=key_of("p256", 1), begins=now - timedelta(days=1), ends=now + timedelta(days=90))
 
 
-def test_rotate_installs_restarts_once_and_serves_it(host: ServicesHost, tmp_path: Path) -> None:
-    given, home = bare(host, tmp_path), tmp_path / "home"
-    made = pair()
-    given |= {
+def certificate(host: ServicesHost, tmp_path: Path, made: Made) -> dict[str, Any]:
+    return {
         "services_certificates_certificate": made.pem,
         "services_certificates_private_key": made.key_pem,
         "services_certificates_authorities": ROOT.pem,
         "services_certificates_endpoint": f"127.0.0.1:{host.tls_port}",
+        "services_certificates_console_endpoint": f"127.0.0.1:{host.console_port}",
         "services_certificates_kept_directory": str(tmp_path / "serverops" / "certificates"),
     }
+
+
+@pytest.mark.parametrize("playbook", [CONFIGURE, ROTATE])
+@pytest.mark.parametrize("console", [False, True])
+def test_check_mode_says_that_another_certificate_would_cause_downtime(host: ServicesHost, tmp_path: Path, playbook: str, console: bool) -> None:
+    given = bare(host, tmp_path) | certificate(host, tmp_path, pair()) | {"services_certificates_console": console}
+    check = play(playbook, given, tmp_path / "home", "--check")
+    assert check.code == 0 and changed(check) == 1 + console and host.count("import") == 0, check.output
+    assert DOWNTIME in " ".join(check.output.split()), check.output
+
+
+def test_check_mode_says_that_what_was_noted_before_would_cause_downtime(host: ServicesHost, tmp_path: Path) -> None:
+    given, words = bare(host, tmp_path), []
+    PendingRestarts(given["configure_restart_notes"]).leave("settings", "the settings were changed", datetime.now(timezone.utc))
+    for consent in (False, True):
+        check = play(CONFIGURE, given | {"configure_allow_downtime": consent}, tmp_path / "home", "--check")
+        assert check.code == 0, check.output
+        words.append(" ".join(check.output.split()))
+    assert "settings wait for a restart of the app, which means downtime" in words[0] and DOWNTIME in words[1]
+
+
+def acme(tmp_path: Path, **more: Any) -> dict[str, Any]:
+    wanted = {"source": "acme", "host_names": ["circleci.example.com"], "acme_plugin": "dns-route53", "acme_directory": str(tmp_path / "letsencrypt"), **more}
+    return {f"services_certificates_{name}": value for name, value in wanted.items()}
+
+
+@pytest.mark.parametrize("playbook", [CONFIGURE, ROTATE])
+def test_a_certificate_is_obtained_where_that_is_asked_for(host: ServicesHost, tmp_path: Path, playbook: str) -> None:
+    """As far as certbot_certificate, which refuses: nobody agreed to the terms."""
+    played = play(playbook, bare(host, tmp_path) | acme(tmp_path), tmp_path / "home")
+    assert played.code != 0 and "agree_tos is false" in " ".join(played.output.split()), played.output
+
+
+@pytest.mark.skipif(bool(MISSING), reason=WITHOUT)
+def test_check_mode_says_that_a_certificate_to_be_obtained_would_cause_downtime(host: ServicesHost, tmp_path: Path) -> None:
+    check = play(CONFIGURE, bare(host, tmp_path) | acme(tmp_path, acme_agree_tos=True), tmp_path / "home", "--check")
+    assert check.code == 0 and changed(check) == 1 and DOWNTIME in " ".join(check.output.split()), check.output
+
+
+def test_rotate_installs_restarts_once_and_serves_it(host: ServicesHost, tmp_path: Path) -> None:
+    made, home = pair(), tmp_path / "home"
+    given = bare(host, tmp_path) | certificate(host, tmp_path, made)
     first = play(ROTATE, given, home)
     assert first.code == 0 and host.count("stop") == 0, first.output
     second = play(ROTATE, {**given, "configure_allow_downtime": True}, home)
@@ -223,5 +266,7 @@ def test_rotate_installs_restarts_once_and_serves_it(host: ServicesHost, tmp_pat
     assert served_certificate("127.0.0.1", host.tls_port) == made.der
     third = play(ROTATE, {**given, "configure_allow_downtime": True}, home)
     assert third.code == 0 and changed(third) == 0 and host.count("create") == 1, third.output
+    quiet = play(ROTATE, {**given, "configure_allow_downtime": True}, home, "--check")
+    assert quiet.code == 0 and DOWNTIME not in " ".join(quiet.output.split()), quiet.output
     secret = made.key_pem.splitlines()[1]
     assert secret not in first.output + second.output + third.output

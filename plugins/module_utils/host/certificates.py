@@ -16,11 +16,15 @@ DAY = 86400.0
 
 @dataclass(frozen=True)
 class Fault:
-    """One thing that is wrong, by name and in words. What can be mended without asking anybody is `mendable`."""
+    """One thing that is wrong, by name and in words. What can be mended without asking anybody is `mendable`.
+
+    `hides`: a certificate is there, or may be, that could not be read.
+    """
 
     kind: str
     words: str
     mendable: bool = False
+    hides: bool = False
 
 
 @dataclass(frozen=True)

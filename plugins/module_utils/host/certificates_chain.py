@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Optional
 
 from ansible_collections.serverops.circleci.plugins.module_utils.host.certificates import Fault, Material, Paper, days_left
-from ansible_collections.serverops.circleci.plugins.module_utils.host.certificates_names import name_fault
+from ansible_collections.serverops.circleci.plugins.module_utils.host.certificates_names import is_for_by_common_name, name_fault
 
 CURVES = ("secp256r1", "secp384r1", "secp521r1")  # what browsers, nginx and Java all take
 LEAST_RSA = 2048  # bits
@@ -44,15 +44,15 @@ def judge_server(given: Material, asked: Asked) -> Judged:
     if early:
         return Judged(faults=early)
     single = _single(given.papers)
-    leaf = _leaf(single)
+    leaf = _leaf(single, asked)
     if leaf is None:
-        return Judged(faults=(Fault("authority_instead_of_leaf", "it holds authorities only; the certificate of the server is missing"),))
+        return Judged(faults=(_no_leaf(single),))
     way = _way(leaf, single)
     chain = way[:-1] if len(way) > 1 and way[-1].is_self_signed else way
     arranged = _arrangement(given.papers, single, way)
     faults = [*given.faults, *arranged]
-    faults += _end(way[-1], leaf, asked) if "wrong_signature" not in [fault.kind for fault in arranged] else []
-    faults += [Fault("root_included", f"the root {way[-1].title} is among them, which nobody needs to be sent", True)] if chain != way else []
+    faults += _end(way, asked) if "wrong_signature" not in [fault.kind for fault in arranged] else []
+    faults += [_root_included(way[-1])] if chain != way else []
     faults += [fault for paper in way for fault in _paper(paper, paper is leaf, asked)] + _signing(way)
     faults += _as_server(leaf, asked)
     return _sorted_out(chain, faults, asked)
@@ -115,21 +115,35 @@ def _single(papers: Sequence[Paper]) -> list[Paper]:
     return list({paper.fingerprint: paper for paper in papers}.values())
 
 
-def _leaf(papers: Sequence[Paper]) -> Optional[Paper]:
+def _leaf(papers: Sequence[Paper], asked: Asked) -> Optional[Paper]:
     """The first that is no authority, and best one that signed none of the others."""
+    if asked.self_signed and _is_lone_root(papers):  # `openssl req -x509` makes an authority of each
+        return papers[0]
     ends = [paper for paper in papers if not paper.is_authority]
     last = [paper for paper in ends if not any(paper.fingerprint in other.signers for other in papers if other is not paper)]
     return (last or ends or [None])[0]  # type: ignore[list-item]
 
 
+def _is_lone_root(papers: Sequence[Paper]) -> bool:
+    return len(papers) == 1 and papers[0].is_self_signed
+
+
+def _no_leaf(papers: Sequence[Paper]) -> Fault:
+    own = "; where it is the server's own, made by openssl req -x509, set self_signed" if _is_lone_root(papers) else ""
+    return Fault("authority_instead_of_leaf", f"it holds authorities only; the certificate of the server is missing{own}")
+
+
 def _way(start: Paper, papers: Sequence[Paper]) -> list[Paper]:
-    """From one certificate over its signers as far as they are at hand."""
+    """From one certificate over its signers as far as they are at hand.
+
+    An authority may be there twice, signed by itself and by an older one: the latter is on the way, since who trusts only the older one needs it.
+    """
     way = [start]
     while not way[-1].is_self_signed:
         above = [paper for paper in papers if paper.fingerprint in way[-1].signers and paper not in way]
         if not above:
             break
-        way.append(above[0])
+        way.append(min(above, key=lambda paper: (paper.is_self_signed, not paper.signers)))
     return way
 
 
@@ -154,24 +168,41 @@ def _arrangement(given: Sequence[Paper], single: list[Paper], way: list[Paper]) 
 
 
 def _beside(paper: Paper, way: list[Paper]) -> Fault:
+    if any(paper.fingerprint in one.signers for one in way):
+        return _spare(paper)
     claims = [one for one in way if one.issuer == paper.subject]
     if claims and paper.is_authority:
         return Fault("wrong_signature", f"{paper.title} has the name that {claims[0].title} gives as its signer, but did not sign it; it was made anew since")
     return Fault("stranger", f"{paper.title} is no part of the chain")
 
 
+def _spare(paper: Paper) -> Fault:
+    """It did sign one of the chain, and another certificate of the same authority is on the way."""
+    if paper.is_self_signed:
+        return _root_included(paper)
+    return Fault("cross_signed", f"{paper.title} is there more than once, signed by different authorities; one of them is enough", True)
+
+
+def _root_included(paper: Paper) -> Fault:
+    return Fault("root_included", f"the root {paper.title} is among them, which nobody needs to be sent", True)
+
+
 def _repeated(given: Sequence[Paper], single: Sequence[Paper]) -> list[Fault]:
     return [Fault("duplicate", "a certificate is there more than once", True)] if len(given) != len(single) else []
 
 
-def _end(top: Paper, leaf: Paper, asked: Asked) -> list[Fault]:
-    """Whether clients can get from where the chain ends to something they trust."""
-    if top.is_self_signed:
-        alone = top is leaf and not asked.self_signed and not _is_known(top, asked)
-        return [Fault("self_signed", f"{top.title} is signed by itself; no client trusts it")] if alone else []
-    if any(paper.fingerprint in top.signers for paper in asked.known):
+def _end(way: list[Paper], asked: Asked) -> list[Fault]:
+    """Whether clients can get from one of the chain to something they trust: from any, as an authority may have been signed by more than one."""
+    top, known = way[-1], {paper.fingerprint for paper in asked.known}
+    if any(signer in known for paper in way for signer in paper.signers):
         return []
-    return [Fault("missing_intermediate", f"{top.title} was signed by {top.issuer}, which is neither in the chain nor an authority that is trusted here")]
+    if not top.is_self_signed:
+        where = "which is neither in the chain nor an authority that is trusted here"
+        return [Fault("missing_intermediate", f"{top.title} was signed by {top.issuer}, {where}")]
+    if len(way) > 1:
+        where = "which is no authority that is trusted here; where your users trust it, name it in authorities"
+        return [Fault("unknown_root", f"the chain ends at {top.title}, {where}")]
+    return [] if asked.self_signed else [Fault("self_signed", f"{top.title} is signed by itself; no client trusts it")]
 
 
 def _top(paper: Paper, papers: Sequence[Paper], asked: Asked) -> list[Fault]:
@@ -181,10 +212,6 @@ def _top(paper: Paper, papers: Sequence[Paper], asked: Asked) -> list[Fault]:
     if any(other.subject == paper.issuer for other in papers):
         return [Fault("wrong_signature", f"{paper.issuer} is there but did not sign {paper.title}; it was made anew since")]
     return [Fault("missing_root", f"{paper.title} was signed by {paper.issuer}, which is not there; the whole chain up to the root is needed")]
-
-
-def _is_known(paper: Paper, asked: Asked) -> bool:
-    return any(paper.fingerprint == known.fingerprint for known in asked.known)
 
 
 # -- one certificate -----------------------------------------------------------------------------------------
@@ -234,4 +261,12 @@ def _signing(way: list[Paper]) -> list[Fault]:
 
 def _as_server(leaf: Paper, asked: Asked) -> list[Fault]:
     faults = [] if leaf.for_servers else [Fault("not_for_servers", f"{leaf.title} may not be used by servers (its extended key usage says for what)")]
-    return faults + [fault for name in asked.host_names for fault in (name_fault(leaf, name),) if fault]
+    return faults + [fault for name in asked.host_names for fault in (_name(leaf, name, asked),) if fault]
+
+
+def _name(leaf: Paper, name: str, asked: Asked) -> Optional[Fault]:
+    """Behind a load balancer nobody looks at the names, and `openssl req -x509` writes none but the common one."""
+    fault = name_fault(leaf, name)
+    if fault and asked.self_signed and leaf.is_self_signed and is_for_by_common_name(leaf, name):
+        return Fault("no_san", f"{leaf.title} has no alternative names, which is enough behind a load balancer only", True)
+    return fault

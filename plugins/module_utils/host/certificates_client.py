@@ -87,7 +87,7 @@ def _paper(pem: str, subjects: Optional[set[str]] = None) -> Union[Paper, Fault,
             return None
         return _facts(found, pem)
     except (ValueError, TypeError, x509.DuplicateExtension, x509.UnsupportedGeneralNameType) as error:
-        return Fault(BROKEN[0], f"{BROKEN[1]}: {type(error).__name__}")
+        return Fault(BROKEN[0], f"{BROKEN[1]}: {type(error).__name__}", hides=True)
 
 
 def _x509(load: Any, data: bytes) -> Any:

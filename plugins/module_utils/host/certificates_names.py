@@ -11,14 +11,16 @@ from typing import Optional
 from ansible_collections.serverops.circleci.plugins.module_utils.host.certificates import Fault, Paper
 
 
-def is_for(paper: Paper, name: str) -> bool:
-    """Whether clients that ask for this name take the certificate."""
-    return name_fault(paper, name) is None
+def is_for_by_common_name(paper: Paper, name: str) -> bool:
+    """Whether it is for this name as clients read it once: no alternative names, the common name alone."""
+    return not paper.names and not paper.addresses and plain(paper.common_name) == plain(name)
 
 
 def name_fault(paper: Paper, name: str) -> Optional[Fault]:
     """Why clients that ask for this name refuse it."""
     asked = plain(name)
+    if not asked.isascii():
+        return Fault("name_not_ascii", f"{name} has letters that stand in no certificate; give the name in its xn-- form")
     address = as_address(asked)
     if address:
         if address in paper.addresses:

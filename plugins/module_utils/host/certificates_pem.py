@@ -8,7 +8,7 @@ from __future__ import annotations
 import base64
 import binascii
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Optional, Union
 
 from ansible_collections.serverops.circleci.plugins.module_utils.core.secret import Secret
@@ -16,6 +16,7 @@ from ansible_collections.serverops.circleci.plugins.module_utils.host.certificat
 
 BEGIN = re.compile(r"-----BEGIN ([A-Z0-9 ]+)-----")
 CERTIFICATES = ("CERTIFICATE", "X509 CERTIFICATE")
+HOLDING = (*CERTIFICATES, "TRUSTED CERTIFICATE", "PKCS7", "CMS")  # blocks with certificates in them, in whatever form
 KEYS = ("PRIVATE KEY", "RSA PRIVATE KEY", "EC PRIVATE KEY", "DSA PRIVATE KEY")
 SIGNED_DATA = bytes.fromhex("06092a864886f70d010702")  # the identifier that a PKCS#7 bundle begins with
 
@@ -81,11 +82,17 @@ def _blocks(lines: list[str]) -> tuple[list[Block], list[Fault], list[str]]:
             at += 1
             continue
         end = next((number for number in range(at, len(lines)) if "-----END " in lines[number]), len(lines))
-        made = _block(found.group(1), [line.strip() for line in lines[at : end + 1]])
+        given = [line.strip() for line in lines[at : end + 1]]
+        made = _block(found.group(1), given)
         blocks += [made] if isinstance(made, Block) else []
-        faults += [made] if isinstance(made, Fault) else []
+        faults += [replace(made, hides=_holds(given))] if isinstance(made, Fault) else []
         at = end + 1
     return blocks, faults, [line for line in beside if line]
+
+
+def _holds(lines: list[str]) -> bool:
+    """Whether certificates are in a block that cannot be read; one that has lost its end may have swallowed the next one."""
+    return any(label in HOLDING for line in lines for label in BEGIN.findall(line))
 
 
 def _block(label: str, lines: list[str]) -> Optional[Union[Block, Fault]]:

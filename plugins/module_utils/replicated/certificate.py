@@ -58,7 +58,8 @@ class Identity:
 class PairState:
     """What was found. `wanted` is None where there is nothing to install; `served` is the leaf at the endpoint, `unserved` why there is none to see.
 
-    `keepable`: the stored pair is there with its key; `left`: a run that was killed has left files; `others`: notes of other changes wait.
+    `keepable`: the stored pair is there with its key; `left`: a run that was killed has left files; `others`: there are notes of other changes.
+    `noted`: there is a note of this one; `pending`: the app has not been started since. What was started since has read it, whoever started it.
     """
 
     wanted: Optional[Identity] = None
@@ -68,12 +69,18 @@ class PairState:
     stored: Identity = Identity()
     keepable: bool = False
     kept: Identity = Identity()
+    noted: bool = False
     pending: bool = False
     served: Union[str, Unknown] = UNKNOWN
     unserved: str = ""
     left: bool = False
     others: bool = False
     console_current: Optional[bool] = None  # has the wanted pair; None where that was not asked
+
+    @property
+    def is_unproven(self) -> bool:
+        """Whether what is stored was installed, and not seen served since."""
+        return self.pending or (self.noted and self.served != self.stored.leaf)
 
 
 @dataclass(frozen=True)
@@ -140,6 +147,8 @@ def _names(given: Iterable[str]) -> tuple[str, ...]:
     for name in names:
         if not as_address(name) and set(name) & set("/: "):
             raise BadInput(f"host_names has {name!r}, which is no name of a host; give it without scheme and port")
+        if not name.isascii():
+            raise BadInput(f"host_names has {name!r}, whose letters stand in no certificate; give it in its xn-- form")
     return names
 
 
@@ -170,7 +179,7 @@ def _decision(look: PairLook) -> Decision:
         return stuck("there is nothing to install")
     if state.stored != state.wanted:
         # What was never served is not worth keeping: the copy of what was stays until a restart has proven the new one.
-        proven = not (state.pending and state.kept.chain)
+        proven = not (state.is_unproven and state.kept.chain)
         keep = [KeepPair(spec.target, state.stored.leaf)] if spec.present and state.keepable and proven and state.kept != state.stored else []
         return act("another certificate is installed", *keep, InstallPair(spec.target, state.wanted))
     if state.left:
@@ -223,8 +232,8 @@ def view(look: PairLook, decisions: Mapping[str, Decision]) -> Json:
         "previous": state.kept.leaf or None,
         "console_current": state.console_current,
         "mended": [fault.kind for fault in state.mended],
-        "restart_required": state.pending,
-        "restart_noted": state.pending or state.others,
+        "restart_required": state.is_unproven and state.stored == state.wanted,
+        "restart_noted": state.pending or state.noted or state.others,
         "reason": decisions[look.spec.target].reason,
     }
 

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, Optional
 
@@ -16,8 +17,10 @@ from ansible_collections.serverops.circleci.plugins.module_utils.host.certificat
 from ansible_collections.serverops.circleci.plugins.module_utils.host.certificates_client import authorities_above, key_text, read_der, read_material
 from ansible_collections.serverops.circleci.plugins.module_utils.host.endpoints import Endpoint
 from ansible_collections.serverops.circleci.plugins.module_utils.host.restart import APP as RESTART
+from ansible_collections.serverops.circleci.plugins.module_utils.host.restart import Note
 from ansible_collections.serverops.circleci.plugins.module_utils.host.restart_client import PendingRestarts
 from ansible_collections.serverops.circleci.plugins.module_utils.host.trust_model import STORES
+from ansible_collections.serverops.circleci.plugins.module_utils.replicated.app_model import AppState
 from ansible_collections.serverops.circleci.plugins.module_utils.replicated.certificate import (
     APP,
     CONSOLE,
@@ -29,6 +32,7 @@ from ansible_collections.serverops.circleci.plugins.module_utils.replicated.cert
 )
 from ansible_collections.serverops.circleci.plugins.module_utils.replicated.certificate_places_client import PLACES, KeptPairs, Pair, pair_of
 from ansible_collections.serverops.circleci.plugins.module_utils.replicated.client import ReplicatedClient
+from ansible_collections.serverops.circleci.plugins.module_utils.replicated.model import CONTAINERS, Held
 from ansible_collections.serverops.circleci.plugins.module_utils.transport import handshakes
 from ansible_collections.serverops.circleci.plugins.module_utils.transport.host_files import HostFiles
 
@@ -51,9 +55,7 @@ class CertificatePort:
     def read(self, _confirming: frozenset[str]) -> PairState:
         """What is wanted and what there is."""
         with doing("read the certificates"):
-            noted = [note.what for note in self._notes.notes() if note.restart == RESTART]
-            pending = self._spec.target == APP and WHAT in noted
-            state = self._served(PairState(pending=pending, others=any(what != WHAT or not pending for what in noted)))
+            state = self._served(self._noted())
             stored, pair = self._place.stored(state.served if isinstance(state.served, str) else "")
             kept = self._kept.read(self._spec.target)
             state = replace(state, stored=stored, keepable=pair is not None, kept=kept.identity if kept else state.kept, left=self._place.left())
@@ -73,16 +75,20 @@ class CertificatePort:
             with doing("tidy up"):
                 self._place.tidy()
             return
-        self._leave_note()
         with doing("install the certificate"):
             if self._pair is not None:
-                self._place.install(self._pair, self._name)
-                self._see_taken(step.identity.leaf)
-        self._leave_note()
+                (self._into_app if self._spec.target == APP else self._into_console)(self._pair)
 
     def wait(self, seconds: float) -> None:
         """Nothing tells of changes."""
         self._clock.sleep(min(5.0, seconds))
+
+    def _noted(self) -> PairState:
+        """What the notes tell. They are read first: one that is written while we look at the app is not served by what we see."""
+        noted = [note for note in self._notes.notes() if note.restart == RESTART]
+        ours = tuple(note for note in noted if note.what == WHAT and self._spec.target == APP)
+        pending = bool(ours) and bool(AppState(self._client.status(), self._client.containers(CONTAINERS), (), ours, self._clock.wall()).pending)
+        return PairState(noted=bool(ours), pending=pending, others=len(noted) > len(ours))
 
     def _served(self, state: PairState) -> PairState:
         """The leaf that is served; not asked while a restart is due, since it is the old one then."""
@@ -110,10 +116,33 @@ class CertificatePort:
         except CollectionError:
             return False
 
+    def _into_app(self, pair: Pair) -> None:
+        """Noted first, so that a run that dies has said it; noted again, so that a start in between does not count for it."""
+        was_noted = any(note.what == WHAT for note in self._notes.notes())
+        before, note = self._client.held(), self._leave_note()
+        try:
+            self._place.install(pair, self._name)
+        except Refused:
+            if not was_noted and self._holds(before):  # nothing to restart for
+                self._notes.settle([note])
+            raise
+        self._leave_note()
+
+    def _holds(self, before: Mapping[str, Held]) -> bool:
+        """Whether the settings are what they were; False where that cannot be seen."""
+        try:
+            return self._client.held() == before
+        except CollectionError:
+            return False
+
+    def _into_console(self, pair: Pair) -> None:
+        self._place.install(pair, self._name)
+        self._see_taken(pair.identity.leaf)
+
     def _see_taken(self, leaf: str) -> None:
         """The console serves it at once, or within moments; what it serves after them is what it has taken."""
         ends = self._clock.now() + TAKES
-        found: Any = leaf if self._spec.target == APP else self._served(PairState()).served
+        found: Any = self._served(PairState()).served
         while isinstance(found, str) and found != leaf:
             if self._clock.now() >= ends:
                 raise Refused(f"the program took it, but {self._spec.endpoint} still serves another one; see the console's log")
@@ -150,6 +179,5 @@ class CertificatePort:
         papers = read_material(kept.pem()).papers if kept else ()
         return replace(state, wanted=kept.identity if kept else None, leaf=papers[0] if papers else None)
 
-    def _leave_note(self) -> None:
-        if self._spec.target == APP:
-            self._notes.leave(WHAT, "another certificate was installed", self._clock.wall())
+    def _leave_note(self) -> Note:
+        return self._notes.leave(WHAT, "another certificate was installed", self._clock.wall())

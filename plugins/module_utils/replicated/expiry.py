@@ -63,10 +63,12 @@ def report(found: Iterable[Met], warn_days: int, now: datetime) -> Json:
 def _lines(met: Met, warn_days: int, now: datetime) -> list[Json]:
     where = {"source": met.source, "place": met.place}
     faults = [fault.kind for fault in met.faults]
-    if not met.papers:
-        reason = met.unseen or "; ".join(fault.words for fault in met.faults) or "there is no certificate in it"
-        return [{**where, **NOTHING, "verdict": "unknown", "reason": reason, "faults": faults}]
-    return [{**where, **paper_view(paper, now), **_verdict(paper, warn_days, now), "faults": faults} for paper in met.papers]
+    hidden = [fault.words for fault in met.faults if fault.hides or not met.papers]
+    lines = [{**where, **paper_view(paper, now), **_verdict(paper, warn_days, now), "faults": faults} for paper in met.papers]
+    if lines and not hidden:
+        return lines
+    reason = met.unseen or "; ".join(hidden) or "there is no certificate in it"
+    return [*lines, {**where, **NOTHING, "verdict": "unknown", "reason": reason, "faults": faults}]
 
 
 NOTHING: Json = {name: [] if name == "names" else None for name in ("subject", "issuer", "names", "begins", "ends", "days_left", "key", "fingerprint")}

@@ -55,5 +55,5 @@ def _app() -> Iterator[Met]:
     for item in items:
         for held in (item.held.data, *item.held.datas):
             read = read_material(base64.b64decode(held.reveal())) if held.reveal() else None
-            if read is not None and (read.papers or item.name == "ssl_cert"):
+            if read is not None and (read.papers or item.name == "ssl_cert" or any(fault.hides for fault in read.faults)):
                 yield Met("app", item.name, read.papers, read.faults)

@@ -16,6 +16,7 @@ from ansible_collections.serverops.circleci.plugins.module_utils.host.certificat
 from ansible_collections.serverops.circleci.plugins.module_utils.host.certificates_names import as_address, name_fault, plain
 from ansible_collections.serverops.circleci.plugins.module_utils.host.endpoints import Endpoint, parse_endpoint
 
+PORTS = {"https": 443, "http": 80}
 AGREES, DIFFERS, UNKNOWN, NOT_ASKED = "agrees", "differs", "unknown", "not_asked"
 
 
@@ -51,8 +52,8 @@ def names_asked(params: Mapping[str, Any]) -> NamesAsked:
     if not all(addresses):
         raise BadInput(f"addresses has {params['addresses'][addresses.index('')]!r}, which is no address; give such as 10.0.0.5")
     for option in ("oauth_callback", "login_url"):
-        parts = urlsplit(params[option] or "https://x")
-        if parts.scheme not in ("http", "https") or not parts.hostname:
+        scheme, host, _port = _place(params[option] or "https://x")
+        if scheme not in PORTS or not host:
             raise BadInput(f"{option} is {params[option]!r}; give a whole address, such as https://circleci.example.com/auth/github")
     endpoint = parse_endpoint(params["endpoint"], "endpoint") if params["endpoint"] else None
     return NamesAsked(name, params["scheme"], addresses, endpoint, params["oauth_callback"] or "", params["login_url"] or "")
@@ -60,7 +61,11 @@ def names_asked(params: Mapping[str, Any]) -> NamesAsked:
 
 def callback_in(location: str) -> str:
     """The callback that a redirect to GitHub carries."""
-    return (parse_qs(urlsplit(location).query).get("redirect_uri") or [""])[0]
+    try:
+        query = urlsplit(location).query
+    except ValueError:
+        return ""
+    return (parse_qs(query).get("redirect_uri") or [""])[0]
 
 
 def names_report(asked: NamesAsked, found: NamesFound) -> Json:
@@ -111,10 +116,19 @@ def _callback(asked: NamesAsked, found: NamesFound, why: Mapping[str, str]) -> J
         return _value("oauth_callback", None, NOT_ASKED, "GitHub tells nobody; give oauth_callback as it stands there, or login_url to see what is asked for")
     if not found.callback:
         return _value("oauth_callback", None, UNKNOWN, why.get("oauth_callback", "nothing was seen"))
-    parts = urlsplit(found.callback)
     wanted = f"{asked.scheme}://{found.host_name}"
-    same = parts.scheme == asked.scheme and plain(parts.hostname or "") == plain(found.host_name)
+    same = _place(found.callback) == (asked.scheme, plain(found.host_name), PORTS[asked.scheme])
     return _value("oauth_callback", found.callback, AGREES if same else DIFFERS, f"it begins with {wanted}" if same else f"it must begin with {wanted}")
+
+
+def _place(address: str) -> tuple[str, str, int]:
+    """Scheme, host and port that an address leads to; nothing of one that leads nowhere."""
+    try:
+        parts = urlsplit(address)
+        port = parts.port  # a ValueError where it is no number, or too large
+    except ValueError:
+        return "", "", 0
+    return parts.scheme, plain(parts.hostname or ""), PORTS.get(parts.scheme, 0) if port is None else port
 
 
 def _list(texts: Sequence[str]) -> str:

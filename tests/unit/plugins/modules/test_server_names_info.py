@@ -81,11 +81,25 @@ def test_four_values_agree(host: CertificateWorld) -> None:
         (Unreachable("no answer"), {}, "dns", "unknown"),
         (("203.0.113.10",), {"oauth_callback": f"http://{HOST}/auth/github"}, "oauth_callback", "differs"),
         (("203.0.113.10",), {"oauth_callback": "https://old.example.com/auth/github"}, "oauth_callback", "differs"),
+        (("203.0.113.10",), {"oauth_callback": f"https://{HOST}:8443/auth/github"}, "oauth_callback", "differs"),
+        (("203.0.113.10",), {"oauth_callback": f"http://{HOST}:443/auth/github", "scheme": "http"}, "oauth_callback", "differs"),
     ],
 )
 def test_the_one_that_does_not_agree_is_named(host: CertificateWorld, resolved: Any, params: dict[str, Any], which: str, verdict: str) -> None:
     result = read(host, resolved, **{**ASKED, **params})
     assert result["differing"] == [which] and not result["agree"] and verdicts(result)[which] == verdict
+
+
+def test_the_usual_port_may_stand_in_the_callback(host: CertificateWorld) -> None:
+    assert read(host, **{**ASKED, "oauth_callback": f"https://{HOST}:443/auth/github"})["agree"]
+    assert read(host, **{**ASKED, "oauth_callback": f"http://{HOST}:80/", "scheme": "http"})["agree"]
+
+
+def test_a_host_name_that_stands_in_no_certificate_is_told(host: CertificateWorld) -> None:
+    with host.host.look() as now:
+        now.state["stored"]["hostname"] = {"value": "b\u00fccher.example.com"}
+    result = read(host, addresses=["203.0.113.10"])
+    assert result["differing"] == ["certificate"] and "xn--" in str(result["compared"])
 
 
 def test_a_certificate_for_another_name_differs(host: CertificateWorld) -> None:
@@ -111,6 +125,8 @@ def test_a_callback_that_nobody_gave_is_not_asked_and_told_so(host: CertificateW
     [
         (f"https://github.com/login/oauth/authorize?client_id=1&redirect_uri=https%3A%2F%2F{HOST}%2Fauth%2Fgithub", "agrees"),
         (f"https://github.com/login/oauth/authorize?redirect_uri=http%3A%2F%2F{HOST}%2F", "differs"),
+        (f"https://github.com/login/oauth/authorize?redirect_uri=https%3A%2F%2F{HOST}%3A99999%2F", "differs"),
+        ("https://[github.com/login?redirect_uri=x", "unknown"),
         ("https://github.com/login", "unknown"),
     ],
 )
@@ -132,6 +148,8 @@ def test_an_installation_without_a_host_name_differs(host: CertificateWorld) -> 
         ({"host_name": "https://x"}, "host_name"),
         ({"addresses": ["x"]}, "addresses has 'x'"),
         ({"oauth_callback": "x"}, "oauth_callback is 'x'"),
+        ({"oauth_callback": "https://[x/"}, "oauth_callback is 'https://\\[x/'"),
+        ({"oauth_callback": "https://x:99999/"}, "oauth_callback is 'https://x:99999/'"),
         ({"login_url": "ftp://x"}, "login_url is 'ftp://x'"),
         ({"endpoint": "a b"}, "endpoint has 'a b'"),
     ],

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import base64
 import os
 import stat
 from collections.abc import Callable
@@ -67,6 +68,71 @@ def test_a_pair_is_installed_served_after_the_restart_and_then_left_alone(host: 
     assert (failure, served["changed"], served["restart_required"]) == ("", False, False)
     assert served["served"] == ONE.fingerprint == served["certificate"]["fingerprint"]
     assert imports(host) == 0, "since the restart"
+
+
+def test_a_restart_from_the_console_serves_it_though_its_note_is_still_there(host: CertificateWorld, change: Change) -> None:
+    change(ONE)
+    host.restarted()
+    served, failure = change(ONE)
+    assert (failure, served["changed"], served["served"], noted(host)) == ("", False, ONE.fingerprint, ["certificate of the app"])
+    assert (served["restart_required"], served["restart_noted"]) == (False, True), "replicated_app clears the note"
+    second, failure = change(TWO)
+    assert (failure, second["previous"], second["restart_required"]) == ("", ONE.fingerprint, True), "what was served is kept"
+    assert change(THREE)[0]["previous"] == ONE.fingerprint, "what was not is not"
+
+
+def test_a_restart_from_the_console_after_which_another_one_is_served_is_a_failure(host: CertificateWorld, change: Change) -> None:
+    change(ONE)
+    restart(host)
+    change(TWO)
+    host.restarted()
+    with host.host.look() as now:
+        now.state["live"] |= {name: now.state["stored"][name] | {"data": encoded(text)} for name, text in SETTINGS}
+    result, failure = change(TWO)
+    assert "serves another one" in failure and result["served"] == ONE.fingerprint and result["restart_required"]
+    assert change(THREE)[0]["previous"] == ONE.fingerprint, "the second was never served"
+
+
+def test_while_the_app_is_on_its_way_the_note_still_waits(host: CertificateWorld, change: Change) -> None:
+    change(ONE)
+    host.host.run("replicatedctl", "app", "stop", "-a")
+    stopped, failure = change(ONE)
+    assert (failure, stopped["restart_required"], stopped["served"]) == ("", True, None)
+    host.host.run("replicatedctl", "app", "start")
+    while host.host.count("create") == 0:
+        host.clock.sleep(0.2)
+    moving, failure = change(ONE)
+    assert (failure, moving["restart_required"], moving["served"]) == ("", True, None), "its containers run, and it is not up yet"
+
+
+def test_what_replicated_refuses_leaves_no_note(host: CertificateWorld, change: Change) -> None:
+    with host.host.look() as now:
+        now.state["stored"]["ghe_type"] = {"value": "of an older version"}  # for which the whole import is refused
+    result, failure = change(ONE)
+    assert "ghe_type has no option" in failure and not result["restart_required"] and noted(host) == [] and imports(host) == 0
+
+
+def test_what_replicated_refuses_takes_no_earlier_note_away(host: CertificateWorld, change: Change) -> None:
+    change(ONE)
+    with host.host.look() as now:
+        now.state["stored"]["ghe_type"] = {"value": "of an older version"}
+    result, failure = change(TWO)
+    assert "ghe_type has no option" in failure and noted(host) == ["certificate of the app"]
+    assert (result["restart_required"], result["restart_noted"]) == (False, True), "a restart would not serve what is wanted"
+
+
+def test_what_replicated_has_stored_in_part_is_noted(host: CertificateWorld, change: Change, monkeypatch: pytest.MonkeyPatch) -> None:
+    right = host._run
+
+    def run(argv: Any, *more: Any) -> Any:
+        ran = right(argv, *more)
+        if "import" in argv:
+            with host.host.look() as now:
+                del now.state["stored"]["ssl_private_key"]
+        return ran
+
+    monkeypatch.setattr(host, "_run", run)
+    assert "its settings hold another certificate" in change(ONE)[1] and noted(host) == ["certificate of the app"]
 
 
 def test_a_note_of_another_change_is_told_too(host: CertificateWorld, change: Change) -> None:
@@ -134,6 +200,7 @@ def test_what_is_installed_but_not_served_after_a_restart_is_a_failure(host: Cer
         ({"certificate": ""}, ["certificate is needed"]),
         ({"private_key": ""}, ["private_key is needed"]),
         ({"host_names": ["https://x"]}, ["host_names has 'https://x'"]),
+        ({"host_names": ["b\u00fccher.example.com"]}, ["host_names has 'b\u00fccher.example.com'", "xn--"]),
         ({"endpoint": "a b"}, ["endpoint has 'a b'"]),
         ({"min_days": -1}, ["min_days is -1"]),
     ],
@@ -234,6 +301,14 @@ def test_a_real_process_shows_no_key_and_says_what_is_wrong_with_it() -> None:
     assert ran["failed"]
     for key in (ONE.key_pem, TWO.key_pem):
         assert not [line for line in key.splitlines()[1:-1] if line in str(ran)]
+
+
+SETTINGS = (("ssl_cert", ONE.pem + MIDDLE.pem), ("ssl_private_key", ONE.key_pem))
+
+
+def encoded(text: str) -> str:
+    """As Replicated keeps files."""
+    return base64.b64encode(text.encode()).decode()
 
 
 def imports(host: CertificateWorld) -> int:

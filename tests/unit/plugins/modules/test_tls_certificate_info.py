@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import base64
 from pathlib import Path
 from typing import Any
 from unittest import mock
@@ -79,6 +80,39 @@ def test_a_file_without_a_certificate_says_what_it_is(host: CertificateWorld, tm
     path.write_bytes(ONE.store())
     line = read(host, files=[str(path)], app=False)["certificates"][0]
     assert (line["verdict"], line["faults"]) == ("unknown", ["pkcs12"]) and "PKCS#12" in line["reason"]
+
+
+@pytest.mark.parametrize(
+    ("text", "fault"),
+    [
+        (ONE.pem.replace("MII", "M*I", 1), "broken_block"),
+        (ONE.pem.replace("-----END CERTIFICATE-----\n", ""), "broken_block"),
+        (ONE.pem.replace("\n", " ") + "\n", "one_line"),
+        (ONE.pem.replace("CERTIFICATE", "TRUSTED CERTIFICATE"), "trusted_certificate"),
+        ("-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n", "bad_certificate"),
+        (ONE.key_pem[:-40] + "\n" + ONE.pem, "broken_block"),
+    ],
+)
+def test_one_of_a_file_that_cannot_be_read_is_unknown_beside_those_that_can(host: CertificateWorld, tmp_path: Path, text: str, fault: str) -> None:
+    path = tmp_path / "chain.pem"
+    path.write_text(text + MIDDLE.pem if fault != "broken_block" else MIDDLE.pem + text)
+    result = read(host, files=[str(path)], app=False)
+    assert [line["verdict"] for line in result["certificates"]] == ["unknown", "ok"] and not result["ok"]
+    assert fault in result["certificates"][0]["faults"] and result["certificates"][0]["reason"] and result["days_left"] is not None
+
+
+def test_a_key_of_a_file_that_cannot_be_read_is_passed_over(host: CertificateWorld, tmp_path: Path) -> None:
+    path = tmp_path / "pair.pem"
+    path.write_text(MIDDLE.pem + ONE.key_pem.replace("\n", " "))
+    assert read(host, files=[str(path)], app=False)["ok"]
+
+
+def test_an_authority_of_the_settings_that_cannot_be_read_is_unknown(host: CertificateWorld) -> None:
+    text = base64.b64encode(ONE.pem.replace("MII", "M*I", 1).encode()).decode()
+    with host.host.look() as now:
+        now.state["stored"]["trusted_certs"] = {"multi_value": ["ca.pem"], "multi_data": [text]}
+    line = read(host)["certificates"][0]
+    assert (line["place"], line["verdict"], line["faults"]) == ("trusted_certs", "unknown", ["broken_block"])
 
 
 @pytest.mark.parametrize(("params", "words"), [({"endpoints": ["a b"]}, "endpoints has 'a b'"), ({"warn_days": -1}, "warn_days is -1")])

@@ -24,13 +24,15 @@ RSA_MIDDLE = authority("RSA middle", RSA_ROOT, key=key_of("rsa-2048", 2))
 AGAIN = authority("Middle", ROOT, key=key_of("p256", 7))  # the same name with another key
 FOREIGN = authority("Foreign")
 NO_SIGNER = authority("May not", ROOT, may_sign=False)
-SHALLOW = authority("Shallow", depth=0)
+SHALLOW = authority("Shallow", ROOT, depth=0)
 BELOW = authority("Below", SHALLOW)
 GONE = authority("Gone", ROOT, ends=NOW - DAY)
 SMALL = authority("Small", key=key_of("rsa-1024"))
 DEEP = server("deep", MIDDLE, names=("*.example.com",))
 CLIENT_ONLY = server(HOST, MIDDLE, usage=(x509.ExtendedKeyUsageOID.CLIENT_AUTH,))
 SELF = server(HOST)
+OLD_ROOT, OLDER_ROOT = authority("Old root"), authority("Older root")
+CROSS, CROSS_TOO = authority("Root", OLD_ROOT), authority("Root", OLDER_ROOT)  # ROOT's name and key, signed by others: how a new root is brought in
 REQUEST = x509.CertificateSigningRequestBuilder().subject_name(LEAF.certificate.subject).sign(LEAF.key, hashes.SHA256()).public_bytes(Encoding.PEM).decode()
 CRL = (
     x509.CertificateRevocationListBuilder()
@@ -74,6 +76,7 @@ CHAINS: dict[str, tuple[str | bytes, str]] = {
     "the key beside it": (CHAIN + LEAF.key_pem, "key_inside"),
     "authorities only": (MIDDLE.pem + ROOT.pem, "authority_instead_of_leaf"),
     "no intermediate": (LEAF.pem, "missing_intermediate"),
+    "a root that nobody here trusts": (signed(server(HOST, FOREIGN), FOREIGN), "unknown_root"),
     "somebody else's authority": (CHAIN + FOREIGN.pem, "stranger"),
     "an intermediate made anew": (LEAF.pem + AGAIN.pem, "wrong_signature"),
     "ended": (signed(server(HOST, MIDDLE, ends=NOW - DAY)), "expired_leaf"),

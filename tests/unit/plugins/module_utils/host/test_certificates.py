@@ -12,7 +12,24 @@ import pytest
 from ansible_collections.serverops.circleci.plugins.module_utils.host import certificates_client as client
 from ansible_collections.serverops.circleci.plugins.module_utils.host.certificates_chain import Asked, Judged, judge_authorities, judge_key, judge_server
 from cryptography.hazmat.primitives.serialization import PrivateFormat
-from unit.plugins.module_utils.host.certificate_cases import AUTHORITIES, CHAIN, CHAINS, FOREIGN, HOST, KEYS, LEAF, MENDED, MIDDLE, ROOT, RSA_ROOT, SELF, signed
+from unit.plugins.module_utils.host.certificate_cases import (
+    AUTHORITIES,
+    CHAIN,
+    CHAINS,
+    CROSS,
+    CROSS_TOO,
+    FOREIGN,
+    HOST,
+    KEYS,
+    LEAF,
+    MENDED,
+    MIDDLE,
+    OLD_ROOT,
+    ROOT,
+    RSA_ROOT,
+    SELF,
+    signed,
+)
 
 from lab.certificates import DAY, NOW, Made, Wish, authority, key_of, make, server
 
@@ -129,9 +146,51 @@ def test_one_that_signed_itself_is_taken_where_it_is_allowed_or_trusted() -> Non
     assert kinds(served(SELF.pem, trusted=(SELF,))) == []
 
 
-def test_a_chain_may_end_at_its_own_root_which_is_then_left_out() -> None:
-    judged = served(CHAIN + ROOT.pem, trusted=())
-    assert (kinds(judged), [fault.kind for fault in judged.mended], len(judged.papers)) == ([], ["root_included"], 2)
+def test_a_root_that_is_given_too_must_be_trusted_all_the_same() -> None:
+    judged = served(CHAIN + ROOT.pem, trusted=(FOREIGN,))
+    assert kinds(judged) == ["unknown_root"] and "name it in authorities" in judged.faults[0].words
+
+
+def test_one_made_by_openssl_req_is_taken_behind_a_load_balancer() -> None:
+    """As the guide has it: an authority by its form, and no alternative names."""
+    made = authority(HOST, key=key_of("rsa-2048"))
+    judged = served(made.pem, self_signed=True)
+    assert (kinds(judged), [fault.kind for fault in judged.mended], [paper.title for paper in judged.papers]) == ([], ["no_san"], [HOST])
+    assert kinds(served(made.pem, self_signed=True, order="refuse")) == ["no_san"]
+    assert kinds(served(made.pem, self_signed=True, names=("other.example.com",))) == ["no_san"]
+    named = authority(HOST, names=(HOST,))
+    assert (kinds(served(named.pem, self_signed=True)), kinds(served(named.pem, self_signed=True, names=("x.example.com",)))) == ([], ["name_not_in_san"])
+    told = served(made.pem).faults[0]
+    assert told.kind == "authority_instead_of_leaf" and "set self_signed" in told.words
+    assert "self_signed" not in served(MIDDLE.pem).faults[0].words
+
+
+def test_a_leaf_of_an_authority_is_no_one_that_signed_itself() -> None:
+    assert kinds(served(server(HOST, MIDDLE, names=()).pem + MIDDLE.pem, self_signed=True)) == ["no_san"]
+    assert kinds(served(ROOT.pem + MIDDLE.pem, self_signed=True)) == ["authority_instead_of_leaf"]
+
+
+@OF("trusted", [(ROOT,), (OLD_ROOT,), (ROOT, OLD_ROOT)])
+@OF("given", [(CROSS,), (CROSS, ROOT), (ROOT, CROSS), (ROOT, CROSS, OLD_ROOT)])
+def test_an_authority_that_an_older_one_has_signed_too_is_sent_along(given: tuple[Made, ...], trusted: tuple[Made, ...]) -> None:
+    """Who trusts the new root looks no further, who trusts the old one alone needs it."""
+    judged = served(CHAIN + "".join(one.pem for one in given), trusted=trusted)
+    assert kinds(judged) == [] and {fault.kind for fault in judged.mended} <= {"root_included", "wrong_order"}
+    assert [paper.fingerprint for paper in judged.papers] == [LEAF.fingerprint, MIDDLE.fingerprint, CROSS.fingerprint]
+
+
+def test_of_two_that_different_authorities_have_signed_the_one_that_leads_somewhere_is_sent() -> None:
+    judged = served(CHAIN + CROSS_TOO.pem + CROSS.pem, trusted=(OLD_ROOT,))
+    assert (kinds(judged), [fault.kind for fault in judged.mended]) == ([], ["cross_signed"])
+    assert judged.papers[-1].fingerprint == CROSS.fingerprint
+
+
+def test_an_authority_that_is_signed_by_nobody_who_is_trusted_leads_nowhere() -> None:
+    assert kinds(served(CHAIN + CROSS.pem, trusted=(FOREIGN,))) == ["missing_intermediate"]
+
+
+def test_a_name_that_stands_in_no_certificate_is_told() -> None:
+    assert kinds(served(signed(server("x", MIDDLE, names=("xn--bcher-kva.example.com",))), names=("b\u00fccher.example.com",))) == ["name_not_ascii"]
 
 
 def test_several_faults_are_all_told() -> None:
