@@ -17,6 +17,7 @@ from ansible_collections.serverops.circleci.plugins.plugin_utils.report_blocks i
     cell,
     duration,
     facts,
+    few,
     figure,
     moment,
     orders,
@@ -35,6 +36,8 @@ STATES = {
     "by_hand": (WARN, "for a person"),
     "failed": (BAD, "failed"),
 }
+# What may be called back, by the step that has looked at it.
+PARTS = {"reachable": "its names", "clients": "its clients", "canary": "a first build"}
 SECOND = "a second cluster"
 TITLES = {"restore": "Recovery of {0} from {1}", "drill": "Rehearsal of a recovery of {0} from {1}"}
 COMMANDS = {"restore": "serverops.circleci.restore", "drill": "serverops.circleci.recovery_drill"}
@@ -78,12 +81,26 @@ def _outcome(journal: Json) -> tuple[str, str, str]:
     if journal["check_mode"]:
         return PLAIN, "Foretold", "Nothing was changed. This is what the run would do, in its order."
     if any(one["state"] == "by_hand" for one in steps):
-        return WARN, "A person is wanted", "All that could be done is done; what is left is listed below."
+        return WARN, "A person is wanted", f"All that could be done is done; what is left is listed below.{_unasked(steps)}"
     if journal["kind"] == "restore":
-        return GOOD, "Back", "The installation is back, with its data, its names and its clients."
+        return _back(steps)
     if journal["wanted"].get("into") == SECOND:
         return GOOD, "Rehearsed", "The backup is whole and running in a second cluster. The installation itself was not touched. Take that cluster away now."
     return GOOD, "Rehearsed", "The backup was restored elsewhere, compared, and taken away again. The installation itself was not touched."
+
+
+def _back(steps: list[Json]) -> tuple[str, str, str]:
+    """Only what was looked at is called back. Where neither clients nor a build were asked for, nothing shows that there is a machine that builds."""
+    seen = {one["step"] for one in steps if one["state"] in ("done", "there")}
+    lead = f"The installation is back, with {few(['its data', *(part for step, part in PARTS.items() if step in seen)])}.{_unasked(steps)}"
+    if seen.isdisjoint(("clients", "canary")):
+        return WARN, "Back, but unproven", f"{lead} Whether anything builds on it is not known."
+    return GOOD, "Back", lead
+
+
+def _unasked(steps: list[Json]) -> str:
+    names = [one["step"].replace("_", " ") for one in steps if one["state"] == "not_wanted"]
+    return f" Nobody asked for these steps, so nothing is known of them: {', '.join(names)}." if names else ""
 
 
 def _figures(journal: Json) -> Optional[Json]:
@@ -113,7 +130,8 @@ def _steps(journal: Json) -> Optional[Json]:
     rows = []
     for number, one in enumerate(journal["steps"], 1):
         tone, words = STATES.get(one["state"], (WARN, one["state"]))
-        rows.append([cell(f"{number} {one['step'].replace('_', ' ')}"), cell(words, tone), cell(one["words"]), cell(duration(one["seconds"]))])
+        took = duration(float(one["seconds"]))  # before ansible-core 2.19 facts that are floats are texts
+        rows.append([cell(f"{number} {one['step'].replace('_', ' ')}"), cell(words, tone), cell(one["words"]), cell(took)])
     return table("What each step found or did", ("Step", "State", "What", "Took#"), rows)
 
 
@@ -153,18 +171,27 @@ def _clients(journal: Json) -> Optional[Json]:
 def _next_steps(journal: Json) -> list[Json]:
     tone = outcome(journal)["tone"]
     found = [{"words": "Look again, changing nothing", "command": journal["look"]}]
-    if tone == PLAIN:
-        found.insert(0, {"words": "Do it", "command": journal["go_on"]})
-    elif tone != GOOD:
-        words = "Once the cause is mended, run it again; what is done is left alone"
-        if _open_records(journal):
-            words = "Have the records below set, then run it again"
-        elif journal["phase"] == "ended" and journal.get("lost_builds"):
-            words = (
-                "Cancel the builds below that nobody waits for, or have them all canceled with kots_disaster_recovery_lost_builds: canceled; then run it again"
-            )
-        found.insert(0, {"words": words, "command": journal["go_on"]})
+    if tone != GOOD:
+        words = "Do it" if tone == PLAIN else _once_more(journal)
+        found.insert(0, {"words": words + _besides(journal), "command": journal["go_on"]})
     return found
+
+
+def _once_more(journal: Json) -> str:
+    """What comes before the command that goes on."""
+    if _open_records(journal):
+        return "Have the records below set, then run it again"
+    if journal["phase"] == "ended" and journal.get("lost_builds"):
+        return "Cancel the builds below that nobody waits for, or have them all canceled with kots_disaster_recovery_lost_builds: canceled; then run it again"
+    if journal["phase"] == "ended" and not any(one["state"] == "by_hand" for one in journal["steps"]):
+        return "Put the clients into the group nomad_clients, or name a build in kots_disaster_recovery_canary, then run it again; what is done is left alone"
+    return "Once the cause is mended, run it again; what is done is left alone"
+
+
+def _besides(journal: Json) -> str:
+    """What was given and is not in the command, since it may be secret."""
+    names = journal.get("besides")
+    return f". Not in it, since it may be secret: {', '.join(names)}. Give that besides (-e @file), unless the inventory has it" if names else ""
 
 
 def _asked(journal: Json) -> list[tuple[str, str]]:

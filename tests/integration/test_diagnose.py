@@ -33,6 +33,7 @@ def test_nothing_waits_and_then_all_clients_are_closed(cluster: Cluster, tmp_pat
     journal, output = diagnosed(cluster, home)
     assert (journal["phase"], journal["verdict"]) == ("ended", "nothing_waits") and "verdict: nothing_waits" in output
     assert [client["name"] for client in journal["clients"]] == ["c1", "c2", "c3"] and "client c1: ready, open, builds: " in output
+    assert f'"nomad_url": "{cluster.url}"' in journal["go_on"], "the same cluster again"
     cluster.finish("build-1")
     assert play(DRAIN, {"nomad_url": cluster.url, "nomad_drain_nodes": "all", "nomad_drain_min_ready": 0}, home).code == 0
     journal, output = diagnosed(cluster, home)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import shutil
 import subprocess
 from collections.abc import Iterator
@@ -159,6 +160,7 @@ def test_built_switched_over_and_the_way_back_is_told(account: dict[str, Any], s
     book = journal(tmp_path)
     assert book["result"]["image"] == image and book["result"]["switched"] and book["result"]["previous"] not in (None, "", image)
     assert book["result"]["previous"] in book["undo"] and "kots_config" in book["undo"] and f"and names {image} now" in second.output
+    assert f'"host": "{site.server.url}"' in book["undo"] and f'"kubernetes_host": "{site.server.url}"' in book["go_on"], "of this cluster"
     assert site.token not in second.output + json.dumps(book)
     again = build(account, tmp_path, **switch)
     assert again.code == 0 and "changed=0" in again.output, again.output
@@ -178,3 +180,36 @@ def test_versions_that_are_missing_are_refused_first(tmp_path: Path) -> None:
     played = play(PLAYBOOK, given, tmp_path / "home")
     assert played.code != 0 and 'vm_image_compose_version ""; give versions of digits and dots' in played.output.replace('\\"', '"'), played.output
     assert journal(tmp_path)["phase"] == "failed"
+
+
+BACK = """\
+- hosts: localhost
+  gather_facts: false
+  tasks:
+    - ansible.builtin.include_role:
+        name: serverops.circleci.journal
+      vars:
+        journal_phase: begun
+        journal_name: vm_image
+        journal_template: "{{ template }}"
+"""
+
+
+def test_both_commands_of_the_journal_go_to_the_cluster_that_was_given(tmp_path: Path) -> None:
+    """A journal as the playbook writes it at its end, without a build."""
+    where = {"kubernetes_kubeconfig": "/etc/circleci/kubeconfig", "kubernetes_context": "production"}
+    switch = {"vm_image_switch": "kots", "vm_image_setting": SETTING, "vm_image_namespace": "ci", "vm_image_hosts": "localhost"}
+    ended = {"vm_image_phase": "ended", "vm_image_built": {}, "vm_image_result": {"switched": True, "previous": "ami-before"}}
+    secret = {"vm_image_cloud": {"secret_key": "canary-cloud-77aa"}, "kubernetes_api_key": "canary-cluster-08fe"}
+    inventory, playbook = tmp_path / "hosts.json", tmp_path / "back.yml"
+    inventory.write_text(json.dumps({"all": {"hosts": {"c1": {}}}}))
+    playbook.write_text(BACK)
+    template = {"template": str(ROOT / "playbooks" / "templates" / "vm_image.json.j2")}
+    played = play(str(playbook), {**where, **switch, **ended, **secret, **template}, tmp_path / "home", "-i", str(inventory))
+    assert played.code == 0, played.output
+    book = journal(tmp_path)
+    undo, go_on = shlex.split(book["undo"]), shlex.split(book["go_on"])
+    assert undo[:6] == ["ansible", "localhost", "-i", str(inventory), "-m", "serverops.circleci.kots_config"] and go_on[2:4] == ["-i", str(inventory)]
+    assert json.loads(undo[7]) == {"kubeconfig": "/etc/circleci/kubeconfig", "context": "production", "namespace": "ci", "values": {SETTING: "ami-before"}}
+    assert json.loads(go_on[5]) == {**where, **switch} and set(book["besides"]) == set(secret)
+    assert "canary-c" not in json.dumps(book)

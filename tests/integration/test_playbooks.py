@@ -10,7 +10,7 @@ import time
 from pathlib import Path
 
 from integration.clusters.base import Cluster, endings
-from integration.playing import ROOT, play, play_and_meanwhile
+from integration.playing import play, play_and_meanwhile
 
 DRAIN, RELEASE = "serverops.circleci.drain", "serverops.circleci.release"
 
@@ -68,11 +68,3 @@ def test_a_wrong_request_is_one_sentence_and_exit_code_2(cluster: Cluster, tmp_p
     assert played.code == 2
     assert "nodes holds 'c9', but no such client exists" in played.output
     assert _journal(tmp_path / "home")["phase"] == "failed"
-
-
-def test_the_example_inventories_load_and_give_a_url(tmp_path: Path) -> None:
-    playbook = tmp_path / "say.yml"
-    playbook.write_text("- hosts: localhost\n  gather_facts: false\n  tasks:\n    - ansible.builtin.debug:\n        var: nomad_url\n")
-    for name in ("lab", "static"):
-        played = play(str(playbook), {}, tmp_path / "home", "-i", str(ROOT / "inventories" / name))
-        assert played.code == 0 and "4646" in played.output, played.output

@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+import json
+import shlex
 import socket
 from collections.abc import Iterator
 from pathlib import Path
@@ -73,6 +75,7 @@ def test_killed_after_the_restore_it_goes_on_and_says_that_its_names_lead_elsewh
     assert states(journal)["restore"] == "there" and states(journal)["dns"] == "by_hand" and states(journal)["clients"] == "failed"
     assert {one["name"] for one in journal["records"]} == {DOMAIN, f"nomad.{DOMAIN}"}
     assert journal["phase"] == "failed" and world.kept("restores") == restores and not world.front.pipelines
+    assert f"-i {world.inventory} " in journal["go_on"] and set(journal["besides"]) == {"kots_disaster_recovery_canary", "restore_aws"}
     assert all(one.done == ["start"] for one in world.fleet.machines.values()), "no client was touched"
 
 
@@ -170,6 +173,46 @@ def test_what_does_not_go_together_is_told_before_anything(given: dict[str, Any]
 def refused(played: Played, words: str, home: Path) -> None:
     assert played.code == 2 and words in " ".join(played.output.split()), played.output
     assert not (home / "serverops-journal").exists()
+
+
+def test_the_command_that_goes_on_carries_all_that_was_asked_but_what_may_be_secret(tmp_path: Path) -> None:
+    """It is stopped at its first step. Whoever pastes the command has the same run again, and not one that passes steps over."""
+    secret: dict[str, Any] = {
+        "kots_disaster_recovery_canary": {"url": "https://ci.example.com", "project": "gh/example/canary", "token": TOKEN},
+        "kots_disaster_recovery_settings": {"database_password": TOKEN},
+        "kots_disaster_recovery_install_command": ["install", TOKEN],
+        "restore_aws": {"secret_key": TOKEN},
+        "nomad_token": TOKEN,
+        "kubernetes_api_key": TOKEN,
+    }
+    plain: dict[str, Any] = {
+        "kubernetes_host": "http://127.0.0.1:9",
+        "kubernetes_validate_certs": False,
+        "kots_namespace": "ci",
+        "ssh_forward": {"host": "bastion"},
+        "kots_disaster_recovery_backup": "one",
+        "kots_disaster_recovery_confirm": "one",
+        "kots_disaster_recovery_names": {"frontend": DOMAIN},
+        "kots_disaster_recovery_services": {"frontend": "front"},
+        "kots_disaster_recovery_resolver": "127.0.0.1",
+        "kots_disaster_recovery_probe": [],
+        "kots_disaster_recovery_client_become": False,
+        "kots_disaster_recovery_old_is_fenced": True,
+        "kots_disaster_recovery_poll": 1,
+        "kots_disaster_recovery_sync_timeout": 1,
+        "kots_disaster_recovery_terms": {"allow_empty": ["postgresql"]},
+    }
+    inventory = tmp_path / "it's mine.json"
+    inventory.write_text(json.dumps({"nomad_clients": {"hosts": {"c1": {}}}}))
+    terms = {"kots_disaster_recovery_terms": {**plain["kots_disaster_recovery_terms"], "cloud": {"secret_key": TOKEN}}}
+    played = play("serverops.circleci.restore", {**plain, **secret, **terms, "kots_disaster_recovery_dns": "list"}, tmp_path, "-i", str(inventory))
+    text = next((tmp_path / "serverops-journal").glob("*-restore.json")).read_text()
+    journal, page = json.loads(text), next((tmp_path / "serverops-journal").glob("*-restore.html")).read_text()
+    assert played.code == 2 and states(journal) == {"look": "failed"}, played.output
+    argv = shlex.split(journal["go_on"])
+    assert argv[:5] == ["ansible-playbook", "serverops.circleci.restore", "-i", str(inventory), "-e"] and json.loads(argv[5]) == plain
+    assert set(journal["besides"]) == {*secret, *terms} and all(name in page for name in journal["besides"])
+    assert TOKEN not in text + page
 
 
 @pytest.mark.parametrize("playbook", ["restore", "recovery_drill"])

@@ -28,6 +28,12 @@ def journal(**fields: Any) -> dict[str, Any]:
     return {**made, **fields}
 
 
+def recovery(**states: str) -> dict[str, Any]:
+    """The journal of a recovery that ended: every step is done but those whose state is told."""
+    names = ("look", "restore", "pods", "addresses", "settings", "dns", "nomad_server", "clients", "ready", "reachable", "lost_builds", "canary")
+    return journal(steps=[step(name, states.get(name, "done")) for name in names], total=len(names))
+
+
 def words_of(value: Any) -> str:
     if isinstance(value, dict):
         return " ".join(words_of(inner) for inner in value.values())
@@ -46,7 +52,16 @@ def test_builds_that_are_lost_are_told_and_records_that_were_set_are_not() -> No
 
 
 CASES: list[tuple[dict[str, Any], str, str, str]] = [
-    (journal(), "good", "Back", "The installation is back"),
+    (recovery(), "good", "Back", "The installation is back, with its data, its names, its clients and a first build."),
+    (recovery(clients="not_wanted", ready="not_wanted"), "good", "Back", "with its data, its names and a first build. Nobody asked for"),
+    (recovery(canary="not_wanted", lost_builds="not_wanted"), "good", "Back", "nothing is known of them: lost builds, canary."),
+    (
+        recovery(clients="not_wanted", ready="not_wanted", lost_builds="not_wanted", canary="not_wanted"),
+        "warn",
+        "Back, but unproven",
+        "with its data and its names. Nobody asked for these steps, so nothing is known of them: clients, ready, lost builds, canary. Whether anything builds",
+    ),
+    (recovery(clients="not_wanted", lost_builds="by_hand"), "warn", "A person is wanted", "nothing is known of them: clients."),
     (journal(kind="drill"), "good", "Rehearsed", "restored elsewhere"),
     (journal(kind="drill", wanted={**journal()["wanted"], "into": "a second cluster"}), "good", "Rehearsed", "Take that cluster away now"),
     (journal(phase="begun", steps=[]), "warn", "Not ended", "goes on where it stands"),
@@ -76,6 +91,23 @@ def test_every_journal_makes_a_page_with_a_command_to_look_again(given: dict[str
     assert (GO_ON in words_of(page)) == (outcome(given)["tone"] != "good")
 
 
+def test_clients_that_were_not_looked_at_are_not_called_back() -> None:
+    for given in (recovery(clients="not_wanted"), recovery(clients="not_wanted", canary="not_wanted"), recovery(clients="not_wanted", dns="by_hand")):
+        assert "its clients" not in outcome(given)["lead"]
+
+
+def test_where_nothing_shows_that_it_builds_it_is_told_what_to_ask_for() -> None:
+    told = words_of(page_of(recovery(clients="not_wanted", canary="not_wanted")))
+    assert "nomad_clients" in told and "kots_disaster_recovery_canary" in told and GO_ON in told
+
+
+@pytest.mark.parametrize("fields", [{"phase": "failed"}, {"check_mode": True}])
+def test_what_the_command_cannot_carry_is_named_beside_it(fields: dict[str, Any]) -> None:
+    told = words_of(page_of(journal(besides=["kots_disaster_recovery_canary", "restore_aws"], **fields)))
+    assert "since it may be secret: kots_disaster_recovery_canary, restore_aws. Give that besides (-e @file)" in told
+    assert "may be secret" not in words_of(page_of(journal(besides=[], **fields)))
+
+
 def test_what_was_measured_and_each_step_are_on_it() -> None:
     told = words_of(page_of(journal()))
     for words in (
@@ -89,6 +121,10 @@ def test_what_was_measured_and_each_step_are_on_it() -> None:
     assert "of work would be lost" in words_of(page_of(journal(kind="drill")))
 
 
+def test_seconds_that_are_texts_as_older_cores_write_them_are_told_too() -> None:
+    assert "12 s" in words_of(page_of(journal(steps=[{**step("look"), "seconds": "12.3"}])))
+
+
 def test_records_addresses_volumes_and_clients_are_listed_with_what_is_wrong() -> None:
     given = journal(
         phase="failed",
@@ -98,7 +134,7 @@ def test_records_addresses_volumes_and_clients_are_listed_with_what_is_wrong() -
         clients=[{"name": "c1", "status": "down"}],
     )
     told = words_of(page_of(given))
-    assert "198.51.100.9" not in words_of(page_of({**given, "phase": "ended"}))
+    assert "198.51.100.9" not in words_of(page_of({**given, "phase": "ended", "steps": recovery()["steps"]}))
     for words in ("ci.example.com", "198.51.100.9", "198.51.100.1", "none yet", "1 file is missing", "c1", "down"):
         assert words in told
 

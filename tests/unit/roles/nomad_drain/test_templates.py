@@ -21,6 +21,7 @@ ROLE = Path(__file__).resolve().parents[4] / "roles/nomad_drain"
 URL = "http://nomad:4646"
 MARK = {"owner": "serverops.circleci", "run": "r", "intent": "drained", "since": "", "was": "eligible"}
 DEFAULTS = {key: value for key, value in yaml.safe_load((ROLE / "defaults/main.yml").read_text()).items() if "{{" not in str(value)}
+JOURNAL = yaml.safe_load((ROLE.parent / "journal/vars/main.yml").read_text())  # what is the same in every journal
 KNOWN = {"journal_known": {"drained": {"began": ""}, "eligible": {"began": ""}}, "journal_asked_by": "", "journal_asked_job": "", "ansible_check_mode": False}
 # A process of its own: Ansible's loader of plugins changes how collections are imported.
 RENDERER = """
@@ -30,7 +31,8 @@ from ansible.plugins.loader import init_plugin_loader
 from ansible.template import Templar, trust_as_template
 init_plugin_loader([])
 for line in sys.stdin:
-    path, variables = json.loads(line)
+    path, given = json.loads(line)
+    variables = {name: trust_as_template(value) if isinstance(value, str) and "{{" in value else value for name, value in given.items()}
     look = "{{ lookup('ansible.builtin.template', '" + path + "', convert_data=false) }}"
     print(json.dumps(str(Templar(loader=DataLoader(), variables=variables).template(trust_as_template(look)))), flush=True)
 """
@@ -45,7 +47,7 @@ def rendered() -> Iterator[Render]:
 
         def render(template: str, **given: Any) -> str:
             assert process.stdin and process.stdout
-            variables = {"nomad_url": URL, "nomad_drain_nodes": "c1", **KNOWN, **DEFAULTS, **given}
+            variables = {"nomad_url": URL, "nomad_drain_nodes": "c1", **JOURNAL, **KNOWN, **DEFAULTS, **given}
             print(json.dumps([str(ROLE / "templates" / template), variables]), file=process.stdin, flush=True)
             return str(json.loads(process.stdout.readline()))
 
