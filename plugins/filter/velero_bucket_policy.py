@@ -11,6 +11,7 @@ short_description: The policy of a bucket that is reached by TLS only
 version_added: 0.1.0
 description:
   - Denies every call of anybody that does not come by TLS.
+  - Joined to the policy that the bucket has, of which nothing is taken away. A policy that says this already is given back as it is.
 positional: _input
 options:
   _input:
@@ -21,6 +22,9 @@ options:
     description: Partition of AWS, such as V(aws-us-gov).
     type: str
     default: aws
+  present:
+    description: The policy that the bucket has, as a document, as its text, or as M(amazon.aws.s3_bucket_info) tells it.
+    type: raw
 author:
   - The serverops.circleci authors (@serverops)
 """
@@ -44,10 +48,10 @@ from ansible_collections.serverops.circleci.plugins.module_utils.cloud.policy im
 from ansible_collections.serverops.circleci.plugins.module_utils.core.errors import BadInput
 
 
-def velero_bucket_policy(bucket: Any, partition: str = "aws") -> dict[str, Any]:
-    """The policy; raises where the name cannot be one."""
+def velero_bucket_policy(bucket: Any, partition: str = "aws", present: Any = None) -> dict[str, Any]:
+    """The policy; raises where the name cannot be one, or the present policy is none."""
     try:
-        return bucket_policy(wish_of(bucket).bucket, partition)
+        return bucket_policy(wish_of(bucket).bucket, partition, present)
     except BadInput as error:
         raise AnsibleFilterError(f"velero_bucket_policy: {error}") from None
 

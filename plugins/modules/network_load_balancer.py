@@ -178,6 +178,12 @@ reason:
   returned: whenever it could be read
   type: str
   sample: all listeners are as wanted, and their targets healthy
+warnings:
+  description: What could not be taken away and is left, such as a target group that AWS says is in use although nothing of this load balancer leads to it.
+  returned: whenever it could be read
+  type: list
+  elements: str
+  sample: []
 steps:
   description: What was done, or would be in check mode, in order.
   returned: always

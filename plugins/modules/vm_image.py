@@ -212,7 +212,7 @@ previous:
   type: str
   sample: ami-0c
 leftovers:
-  description: What dead builds left and is still there, each with kind and id.
+  description: What dead builds and images that were removed left and is still there, each with kind and id, and with region where that is a copy's.
   returned: whenever the cloud could be read
   type: list
   elements: dict

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from integration.playing import ROOT, TARGETS, Played, play
 from integration.test_images import NO_PACKER, account
 
@@ -119,6 +120,17 @@ def test_user_docker_and_compose_at_the_versions_given(tmp_path: Path) -> None:
 def test_what_the_repository_does_not_have_or_who_it_is_not(change: dict[str, str], words: str, tmp_path: Path) -> None:
     code, said, calls = set_up(tmp_path, **{**VERSIONS, **change})
     assert code == 1 and words in said and "docker-ce=" not in calls
+
+
+# -- how long ----------------------------------------------------------------------------------------------------
+
+
+def test_a_dead_build_elsewhere_does_not_use_up_all_of_the_time() -> None:
+    role = ROOT / "roles" / "vm_image"
+    defaults = yaml.safe_load((role / "defaults" / "main.yml").read_text())
+    assert defaults["vm_image_wait_timeout"] >= defaults["vm_image_max_build_time"] + 3600
+    [task] = yaml.safe_load((role / "tasks" / "build.yml").read_text())
+    assert task["serverops.circleci.vm_image"]["max_build_time"] == "{{ vm_image_max_build_time }}"
 
 
 # -- the playbook ------------------------------------------------------------------------------------------------

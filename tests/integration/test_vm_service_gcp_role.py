@@ -8,6 +8,7 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Iterator
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
@@ -146,3 +147,32 @@ def test_settings_of_3x_are_found_by_title_deployed_and_quiet(google: Google, si
     assert {name: held[name] for name in plain} == plain
     assert base64.b64decode(held["lab_vm_json"]).decode() == text
     assert json.loads(text)["private_key"].splitlines()[1] not in played.output and held["lab_vm_json"][200:400] not in played.output
+
+
+def keys(google: Google, tmp_path: Path) -> set[str]:
+    """Ids of the account's keys at Google."""
+    path = f"/v1/projects/lab-project/serviceAccounts/{EMAIL}/keys?keyTypes=USER_MANAGED"
+    return {one["name"].rpartition("/")[2] for one in session_of(tmp_path / "operator.json").get(google.url + path).json()["keys"]}
+
+
+@pytest.mark.soak
+def test_the_old_key_goes_when_the_server_runs_with_the_new_one(google: Google, site: Site, tmp_path: Path) -> None:
+    given = {"cluster": site.server.url, "token": site.token, "vm_service_gcp_settings": "kots", "vm_service_gcp_zone": "europe-west1-b"}
+    given |= {"vm_service_gcp_network": "circleci"}
+    assert go(google, tmp_path, **given).code == 0
+    old = keys(google, tmp_path)
+    wanted = {"vm_service_gcp_key_made_after": datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ"), "vm_service_gcp_superseded_keys": "removed"}
+    # The settings cannot be written: the installation has no such title.
+    broken = {"vm_service_gcp_wanted": {"prescaled": {"windows": 1}}}
+    for _turn in range(2):
+        played = go(google, tmp_path, **given, **wanted, **broken)
+        assert played.code != 0 and "no key with the title" in played.output, played.output
+        assert old < keys(google, tmp_path), "the server has the old one still"
+    foreseen = go(google, tmp_path, "--check", **given, **wanted)
+    assert foreseen.code == 0 and "changed=2" in foreseen.output and old < keys(google, tmp_path), foreseen.output
+    for changed in (True, False):
+        played = go(google, tmp_path, **given, **wanted)
+        assert played.code == 0 and ("changed=0" not in played.output) is changed, played.output
+    [new] = keys(google, tmp_path)
+    held = base64.b64decode(site.console.apps["circleci-server"].newest.values["lab_vm_json"]).decode()
+    assert {new} != old and json.loads(held)["private_key_id"] == new

@@ -191,6 +191,34 @@ def test_a_user_of_somebody_elses_gets_no_key(store: Store, tmp_path: Path) -> N
 
 
 @pytest.mark.soak
+def test_the_rights_stay_as_they_were_where_the_key_is_refused(store: Store, tmp_path: Path) -> None:
+    assert go(store, tmp_path).code == 0
+    kept, [lost] = policy(store), store.users()[NAME]["keys"]
+    (tmp_path / "key").unlink()
+    played = go(store, tmp_path, vm_service_aws_imdsv2=True)
+    words = " ".join(played.output.split())
+    assert played.code != 0 and f"has the key {lost}" in words and "(vm_service_aws_new_key: true)" in words, played.output
+    assert "changed=0" in played.output and policy(store) == kept
+    assert go(store, tmp_path, vm_service_aws_imdsv2=True, vm_service_aws_new_key=True).code == 0 and policy(store) != kept
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("kind", ["user", "role"])
+def test_an_identity_that_iam_shows_late_gets_its_policy(kind: str, tmp_path: Path) -> None:
+    look = f"Get{kind.capitalize()}"
+    given = {"vm_service_aws_identity": kind, "vm_service_aws_oidc_provider": "arn:aws:iam::123456789012:oidc-provider/oidc.eks/id/AB"}
+    with Store.start() as quick:
+        assert go(quick, tmp_path, **given).code == 0
+        actions = [call["action"] for call in quick.calls()]
+    looks = actions[: actions.index(f"Put{kind.capitalize()}Policy")].count(look)
+    (tmp_path / "key").unlink(missing_ok=True)
+    with Store.start() as late:
+        late.fault("NoSuchEntity", action=look, after=looks - 1, times=2)
+        played = go(late, tmp_path, **given)
+        assert played.code == 0 and "RETRYING" in played.output and policy(late, kind)["Statement"], played.output
+
+
+@pytest.mark.soak
 def test_the_role_of_the_services_machine_gets_one_policy_more(store: Store, tmp_path: Path) -> None:
     played = go(store, tmp_path, vm_service_aws_identity="instance_profile", vm_service_aws_name="services")
     assert played.code != 0 and "there is no role services" in played.output, played.output

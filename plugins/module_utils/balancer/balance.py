@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
-from ansible_collections.serverops.circleci.plugins.module_utils.balancer.balance_view import facts, out_of_sight, progress, remember, view
+from ansible_collections.serverops.circleci.plugins.module_utils.balancer.balance_view import facts, left, out_of_sight, progress, remember, view
 from ansible_collections.serverops.circleci.plugins.module_utils.balancer.model import LEAVING, Balancer, BalancerSpec, BalancerState, Listener, Target, Wish
 from ansible_collections.serverops.circleci.plugins.module_utils.balancer.steps import (
     Deregister,
@@ -94,7 +94,7 @@ def _decision(look: BalancerLook) -> Decision:
     if ill:
         return waiting("; ".join(ill + _not_yet_led(spec, state)), phase="unhealthy")
     steps = superseded(spec, state)
-    return act("what is superseded goes", *steps) if steps else settled("all listeners are as wanted, and their targets healthy")
+    return act("what is superseded goes", *steps) if steps else settled("; ".join(["all listeners are as wanted, and their targets healthy", *left(state)]))
 
 
 def _own(spec: BalancerSpec, found: Balancer) -> list[Step]:
@@ -190,7 +190,7 @@ def superseded(spec: BalancerSpec, state: BalancerState) -> list[Step]:
         stale = tuple(one for one in there if wish and (one[0] not in spec.targets or one[1] != wish.target_port))
         if stale:
             steps.append(Deregister(spec.name, group.name, stale))
-        if not wish and group.ours and group.name not in kept:
+        if not wish and group.ours and group.name not in kept | state.held:
             steps.append(RemoveGroup(spec.name, group.name))
     return steps
 

@@ -35,7 +35,13 @@ def view(look: ViewLook, decisions: Mapping[str, Decision]) -> Json:
     if found:
         own = {key: getattr(found, key) for key in ("name", "scheme", "state", "arn", "dns_name", "zone_id")}
         balancer = {**own, "subnets": sorted(found.subnets), "security_groups": sorted(found.security_groups)}
-    return {"load_balancer": balancer, "listeners": _listeners(look.state), "reason": decisions[look.spec.name].reason}
+    told = {"reason": decisions[look.spec.name].reason, "warnings": left(look.state)}
+    return {"load_balancer": balancer, "listeners": _listeners(look.state), **told}
+
+
+def left(state: BalancerState) -> list[str]:
+    """What could not be taken away, in words."""
+    return [f"target group {one.name} is left, since AWS says that it is in use; run this again later" for one in state.groups if one.name in state.held]
 
 
 def _listeners(state: BalancerState) -> list[Json]:

@@ -29,9 +29,11 @@ from ansible_collections.serverops.circleci.plugins.module_utils.balancer.model 
 )
 from ansible_collections.serverops.circleci.plugins.module_utils.cloud.aws_client import asking, aws_client
 from ansible_collections.serverops.circleci.plugins.module_utils.core.clock import Clock
-from ansible_collections.serverops.circleci.plugins.module_utils.core.errors import NotFound
+from ansible_collections.serverops.circleci.plugins.module_utils.core.errors import NotFound, Refused
 
 POLL = 5.0  # s between two looks
+PATIENCE, PAUSE = 20.0, 2.0  # s for a target group to come free: a step returns within half a minute
+IN_USE = "ResourceInUse"
 MOST_TAGGED = 20  # what one call of describe_tags takes
 TAGS = [{"Key": OWNER, "Value": US}]
 PRESERVE = "preserve_client_ip.enabled"
@@ -45,11 +47,13 @@ class BalancerPort:
         self._spec, self._clock = spec, clock
         self._client = aws_client("elbv2", spec.region, cloud)
         self._seen = BalancerState()
+        self._held: set[str] = set()
 
     def read(self, _confirming: frozenset[str]) -> BalancerState:
         """All of it, as it is now."""
         balancer = self._balancer()
-        self._seen = BalancerState(balancer, self._listeners(balancer.arn) if balancer and balancer.kind == "network" else (), self._groups())
+        listeners = self._listeners(balancer.arn) if balancer and balancer.kind == "network" else ()
+        self._seen = BalancerState(balancer, listeners, self._groups(), frozenset(self._held))
         return self._seen
 
     def apply(self, step: Any) -> None:
@@ -194,8 +198,20 @@ class BalancerPort:
             self._client.delete_listener(ListenerArn=found.arn if found else "")
 
     def _remove_group(self, step: steps.RemoveGroup) -> None:
-        with asking(f"remove target group {step.group}"):
-            self._client.delete_target_group(TargetGroupArn=self._group_arn(step.group))
+        """Again for a while: AWS counts a group as in use for some time after the listener that led to it went."""
+        ends = self._clock.now() + PATIENCE
+        while True:
+            try:
+                with asking(f"remove target group {step.group}"):
+                    self._client.delete_target_group(TargetGroupArn=self._group_arn(step.group))
+                return
+            except Refused as error:
+                if IN_USE not in str(error):
+                    raise
+                if self._clock.now() + PAUSE >= ends:
+                    self._held.add(step.group)
+                    raise
+                self._clock.sleep(PAUSE)
 
     def _arn(self) -> str:
         return self._seen.balancer.arn if self._seen.balancer else ""

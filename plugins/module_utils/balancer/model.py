@@ -124,11 +124,12 @@ class Group:
 
 @dataclass(frozen=True)
 class BalancerState:
-    """All of it. `groups` are those whose names this load balancer's listeners use, or would."""
+    """All of it. `groups` are those whose names this load balancer's listeners use, or would; `held` names those that AWS would not let go of."""
 
     balancer: Optional[Balancer] = None
     listeners: tuple[Listener, ...] = ()
     groups: tuple[Group, ...] = ()
+    held: frozenset[str] = frozenset()
 
     def listener(self, port: int) -> Optional[Listener]:
         """The one on that port."""

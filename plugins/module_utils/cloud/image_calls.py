@@ -88,7 +88,9 @@ def _keeps(wish: ImageWish) -> list[Right]:
         found.append(Right("vm_image says who may use an image", Call("ec2:ModifyImageAttribute", wish.arn("image/ami-1", ""), _owned(wish))))
     if wish.removal:
         found.append(Right("vm_image removes an image", Call("ec2:DeregisterImage", wish.arn("image/ami-1", ""), _owned(wish))))
-        found.append(Right("vm_image removes its snapshot", Call("ec2:DeleteSnapshot", wish.arn("snapshot/snap-1", ""), _owned(wish))))
+        for region in wish.everywhere:
+            gone = Call("ec2:DeleteSnapshot", wish.arn("snapshot/snap-1", "", region), {**_owned(wish), "aws:RequestedRegion": region})
+            found.append(Right(f"vm_image removes its snapshot in {region}", gone))
     return found
 
 

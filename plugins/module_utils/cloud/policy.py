@@ -9,6 +9,7 @@ velero-plugin-for-gcp. Which action and resource a call needs: AWS's Service Aut
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from typing import Any
 
@@ -64,11 +65,31 @@ def aws_policy(wish: AwsWish) -> Json:
     return {"Version": VERSION, "Statement": statements + (_snapshots(wish) if wish.snapshots else [])}
 
 
-def bucket_policy(bucket: str, partition: str = "aws") -> Json:
-    """The bucket's own policy: nobody, whatever else allows it, without TLS."""
+def bucket_policy(bucket: str, partition: str = "aws", present: Any = None) -> Json:
+    """The bucket's own policy: nobody, whatever else allows it, without TLS. All of the `present` one stays: a document, its text, or AWS's answer."""
     arn = f"arn:{partition}:s3:::{bucket}"
-    deny = {"Sid": "TlsOnly", "Effect": "Deny", "Principal": "*", "Action": "s3:*", "Resource": [arn, f"{arn}/*"]}
-    return {"Version": VERSION, "Statement": [{**deny, "Condition": {"Bool": {"aws:SecureTransport": "false"}}}]}
+    deny = {"Effect": "Deny", "Principal": "*", "Action": "s3:*", "Resource": [arn, f"{arn}/*"], "Condition": {"Bool": {"aws:SecureTransport": "false"}}}
+    found = _document(present)
+    several = found.get("Statement", [])
+    said = several if isinstance(several, list) else [several]
+    if any({name: value for name, value in one.items() if name != "Sid"} == deny for one in said):
+        return found
+    taken = {one.get("Sid") for one in said}
+    sid = next(name for name in ("TlsOnly", *(f"TlsOnly{number}" for number in range(2, len(said) + 3))) if name not in taken)
+    return {**(found or {"Version": VERSION}), "Statement": [*said, {"Sid": sid, **deny}]}
+
+
+def _document(present: Any) -> Json:
+    """A policy as AWS answers with it: {"Policy": text}; as text; as a document. Raises BadInput for what is none: it would be lost."""
+    found = present.get("Policy", present) if isinstance(present, dict) else present
+    if isinstance(found, str) and found.strip():
+        try:
+            found = json.loads(found)
+        except ValueError:
+            raise BadInput("the present policy is no JSON; look at the bucket") from None
+    if found and not (isinstance(found, dict) and "Statement" in found):
+        raise BadInput("the present policy has no Statement; look at the bucket")
+    return dict(found or {})
 
 
 def trust_policy(provider: str, namespace: str = "velero", account: str = "velero") -> Json:

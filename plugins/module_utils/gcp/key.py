@@ -155,7 +155,7 @@ def refusals(look: KeyLook) -> list[str]:
     if spec.made_after > state.now:
         return [f"made_after is {spec.made_after}, which is yet to come, so that no key would ever do; give a time that is over"]
     if spec.removed and not _in_use(look) and (state.others or found):
-        return ["a new key is due, and superseded is removed; make it without, give it to Velero, and then remove what it has replaced"]
+        return ["a new key is due, and superseded is removed; make it without, give it to whoever works by it, and then remove what it has replaced"]
     return _lost(look) if not state.begun and _is_due(look) else []
 
 
@@ -200,7 +200,7 @@ def _lost(look: KeyLook) -> list[str]:
         return []
     newest = max(lost, key=lambda one: one.made)
     if state.listed(state.kept):
-        return [f"{spec.email} has the key {newest.key_id} besides the one that is to be replaced; remove it first (superseded: removed)"]
+        return [f"{spec.email} has the key {newest.key_id} besides the one that is to be replaced; remove it first (superseded: removed, no later made_after)"]
     if spec.made_after > newest.made:
         return []
     words = "whose private half is not in the file and cannot be read again"

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Optional, Protocol
 
 from ansible_collections.serverops.circleci.plugins.module_utils.core.clock import Clock
@@ -142,7 +143,13 @@ class ImagePort:
         machines = [Leftover(one.kind, one.id) for one in builders if one.state == "living"]
         names = [name for one in builders for name in one.made] + self._packer.named(self._digest)
         files = self._packer.dead_files([self._digest, *(one.digest for one in builders)])
-        return machines + files + self._cloud.named(spec.region, names) + self._cloud.disks(spec.name, spec.region)
+        return machines + files + self._cloud.named(spec.region, names) + self._cloud.disks(spec.name, spec.region) + self._elsewhere_left()
+
+    def _elsewhere_left(self) -> list[Leftover]:
+        """Snapshots of copies that are gone. Where another controller builds this family, all is that one's to take away."""
+        name, regions = self._spec.name, self._spec.copies
+        quiet = [region for region in regions if all(one.state == "gone" for one in self._cloud.builders(name, region))]
+        return [replace(one, region=region) for region in quiet for one in self._cloud.disks(name, region) if one.kind == "snapshot"]
 
     def _used(self, images: list[Image]) -> frozenset[str]:
         if not self._spec.keep:
@@ -184,7 +191,7 @@ class ImagePort:
             if one.kind == "variables":
                 self._packer.forget(one.id)
             else:
-                self._cloud.sweep(self._spec.region, one)
+                self._cloud.sweep(one.region or self._spec.region, one)
 
 
 def image_spec(params: Mapping[str, Any]) -> ImageSpec:

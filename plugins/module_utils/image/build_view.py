@@ -90,7 +90,7 @@ def view(look: ImageLook, decisions: Mapping[str, Decision]) -> Json:
         "digest": state.digest,
         "regions": regions if whole else {},  # published when it is there everywhere
         "previous": (home.previous if home is not None else "") or None,
-        "leftovers": [{"kind": one.kind, "id": one.id} for one in state.leftovers],
+        "leftovers": [{"kind": one.kind, "id": one.id, **({"region": one.region} if one.region else {})} for one in state.leftovers],
         "log": state.log or None,
         "reason": decisions[ITEM].reason,
     }

@@ -6,13 +6,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
 from typing import Any, Optional
 
 from ansible_collections.serverops.circleci.plugins.module_utils.cloud.aws_client import asking, aws_client
 from ansible_collections.serverops.circleci.plugins.module_utils.cloud.client import aws_is_there
-from ansible_collections.serverops.circleci.plugins.module_utils.core.errors import NotFound, NotPermitted
+from ansible_collections.serverops.circleci.plugins.module_utils.core.errors import NotFound, NotPermitted, Refused
 from ansible_collections.serverops.circleci.plugins.module_utils.image.model import (
     DIGEST,
     EVERYBODY,
@@ -158,10 +159,11 @@ class Ec2:
             self.client(region).copy_image(Name=image.name, SourceImageId=image.id, SourceRegion=image.region, **more)
 
     def remove(self, image: Image) -> None:
-        """Take an image away, then its snapshots."""
+        """Take an image away, then its snapshots. One that AWS does not let go is no failure here: the image is gone, and the next look finds what it left."""
         with asking(f"remove {image.name} in {image.region}"):
             self.client(image.region).deregister_image(ImageId=image.id)
-            for snapshot in image.snapshots:
+        for snapshot in image.snapshots:
+            with suppress(NotFound, NotPermitted, Refused), asking(f"remove {snapshot} of {image.name}"):
                 self.client(image.region).delete_snapshot(SnapshotId=snapshot)
 
     def sweep(self, region: str, leftover: Leftover) -> None:

@@ -80,10 +80,11 @@ class Image:
 
 @dataclass(frozen=True)
 class Leftover:
-    """Something that a build made for itself and did not take away."""
+    """Something that a build made for itself and did not take away. `region` is empty where that is the one in which is built."""
 
     kind: str
     id: str
+    region: str = ""
 
 
 @dataclass(frozen=True)

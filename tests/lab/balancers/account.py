@@ -27,7 +27,10 @@ def refusal(code: str, words: str, act: str) -> ClientError:
 
 @dataclass
 class Account:
-    """What is there, by ARN. `ill` holds the ports on which no machine answers, `blind` listeners that were led elsewhere before that was healthy."""
+    """What is there, by ARN. `ill` holds the ports on which no machine answers, `blind` listeners that were led elsewhere before that was healthy.
+
+    `letting_go` is how many seconds a target group stays in use after its last listener went.
+    """
 
     clock: VirtualClock
     balancers: dict[str, Json] = field(default_factory=dict)
@@ -36,6 +39,7 @@ class Account:
     tags: dict[str, list[Json]] = field(default_factory=dict)
     ill: set[int] = field(default_factory=set)
     blind: list[str] = field(default_factory=list)
+    letting_go: float = 0.0
     writes: list[tuple[str, Json]] = field(default_factory=list)
     fails: dict[str, Callable[[], None]] = field(default_factory=dict)
     around: Any = None
@@ -49,6 +53,16 @@ class Account:
     def leads_to(self, group: str) -> list[Json]:
         """The listeners that lead to a target group."""
         return [one for one in self.listeners.values() if any(act.get("TargetGroupArn") == group for act in one["DefaultActions"])]
+
+    def is_used(self, group: str) -> bool:
+        """Whether a listener leads to it, or did a moment ago."""
+        return bool(self.leads_to(group)) or self.clock.now() < self.groups[group].get("used_until", 0.0)
+
+    def let_go(self, listener: Json) -> None:
+        """A listener is led elsewhere, or goes."""
+        for action in listener["DefaultActions"]:
+            if action.get("TargetGroupArn") in self.groups:
+                self.groups[action["TargetGroupArn"]]["used_until"] = self.clock.now() + self.letting_go
 
     def health(self, group: Json, target: Json) -> Json:
         now = self.clock.now()
@@ -266,8 +280,10 @@ class Client:
     def modify_listener(self, ListenerArn: str, **given: Any) -> Json:
         def work() -> Json:
             body, new = self._account.listeners[ListenerArn], self._group(given["DefaultActions"][0]["TargetGroupArn"])
-            if body["DefaultActions"] != given["DefaultActions"] and not self._account.all_healthy(new):
-                self._account.blind.append(f"listener {body['Port']} was led to {new['TargetGroupName']}, which was not healthy")
+            if body["DefaultActions"] != given["DefaultActions"]:
+                self._account.let_go(body)
+                if not self._account.all_healthy(new):
+                    self._account.blind.append(f"listener {body['Port']} was led to {new['TargetGroupName']}, which was not healthy")
             body.update(given)
             if body["Protocol"] != "TLS":  # AWS drops what a listener without TLS cannot have
                 body.pop("Certificates", None)
@@ -286,15 +302,16 @@ class Client:
 
     def delete_listener(self, ListenerArn: str) -> Json:
         def work() -> Json:
-            if self._account.listeners.pop(ListenerArn, None) is None:
+            if ListenerArn not in self._account.listeners:
                 raise refusal("ListenerNotFound", "One or more listeners not found", "DeleteListener")
+            self._account.let_go(self._account.listeners.pop(ListenerArn))
             return {}
 
         return self._call("delete_listener", {"arn": ListenerArn}, work)
 
     def delete_target_group(self, TargetGroupArn: str) -> Json:
         def work() -> Json:
-            if self._account.leads_to(TargetGroupArn):
+            if TargetGroupArn in self._account.groups and self._account.is_used(TargetGroupArn):
                 raise refusal("ResourceInUse", "Target group is currently in use by a listener or a rule", "DeleteTargetGroup")
             self._account.groups.pop(TargetGroupArn, None)
             return {}

@@ -22,13 +22,17 @@ ANSWERS: dict[str, tuple[int, str]] = {
     "AuthorizationHeaderMalformed": (400, "The authorization header is malformed; the region is wrong"),
     "SlowDown": (503, "Please reduce your request rate."),
     "InternalError": (500, "We encountered an internal error. Please try again."),
+    "NoSuchEntity": (404, "The identity with that name cannot be found."),
 }
 SIGNED = re.compile(r"Credential=(?P<key>[^/,]+)/\d+/(?P<region>[^/]+)/(?P<service>[^/]+)/aws4_request")
 
 
 @dataclass
 class Fault:
-    """An answer instead of the store's own: a code of ANSWERS, "slow" (after `seconds`, then its own), "reset" or "garbled" (other bytes are read)."""
+    """An answer instead of the store's own: a code of ANSWERS, "slow" (after `seconds`, then its own), "reset" or "garbled" (other bytes are read).
+
+    `action` is that of a call to IAM; the first `after` calls that it is for pass.
+    """
 
     answer: str
     times: int = 1_000_000
@@ -36,9 +40,18 @@ class Fault:
     path: str = ""
     query: str = ""
     seconds: float = 0.0
+    action: str = ""
+    after: int = 0
 
-    def meets(self, method: str, path: str, query: str) -> bool:
-        return self.times > 0 and self.method in ("", method) and path.startswith(self.path) and self.query in query
+    def meets(self, method: str, path: str, query: str, action: str) -> bool:
+        if self.times <= 0 or self.method not in ("", method) or not path.startswith(self.path) or self.query not in query or self.action not in ("", action):
+            return False
+        self.after -= 1
+        return self.after < 0
+
+    def reply(self) -> "Answer":
+        """Its code as the store would say it."""
+        return asked_for(self.answer, bool(self.action))
 
 
 @dataclass
@@ -48,6 +61,7 @@ class Answer:
     code: str
     more: dict[str, str] = field(default_factory=dict)
     headers: dict[str, str] = field(default_factory=dict)
+    wrapped: bool = False  # as IAM does it
 
     @property
     def status(self) -> int:
@@ -57,10 +71,11 @@ class Answer:
     def body(self) -> bytes:
         parts = {"Code": self.code, "Message": ANSWERS[self.code][1], **self.more, "RequestId": "0123456789ABCDEF", "HostId": "lab"}
         inner = "".join(f"<{name}>{escape(text)}</{name}>" for name, text in parts.items())
-        return f'<?xml version="1.0" encoding="UTF-8"?>\n<Error>{inner}</Error>'.encode()
+        error = f"<Error>{inner}</Error>"
+        return f'<?xml version="1.0" encoding="UTF-8"?>\n{f"<ErrorResponse>{error}</ErrorResponse>" if self.wrapped else error}'.encode()
 
 
-def asked_for(code: str) -> Answer:
+def asked_for(code: str, wrapped: bool = False) -> Answer:
     """What a test wants to see, with the elements that such an answer has."""
     more = {
         "PermanentRedirect": {"Endpoint": "s3.eu-central-1.amazonaws.com"},
@@ -68,7 +83,7 @@ def asked_for(code: str) -> Answer:
         "RequestTimeTooSkewed": {"RequestTime": "20261125T000000Z", "ServerTime": "2026-11-25T01:00:00Z", "MaxAllowedSkewMilliseconds": "900000"},
     }.get(code, {})
     region = {"x-amz-bucket-region": "eu-central-1"} if code == "PermanentRedirect" else {}
-    return Answer(code, more, region)
+    return Answer(code, more, region, wrapped)
 
 
 def wrong_time(headers: dict[str, str], offset: float) -> Answer | None:

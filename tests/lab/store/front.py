@@ -12,10 +12,10 @@ import time
 from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
-from urllib.parse import unquote, urlsplit
+from urllib.parse import parse_qs, unquote, urlsplit
 
 from lab.store import behind
-from lab.store.faults import SIGNED, Answer, Fault, asked_for, faults_of, wrong_region, wrong_time
+from lab.store.faults import SIGNED, Answer, Fault, faults_of, wrong_region, wrong_time
 
 CONTROL = "/_lab/"
 HOPS = ("connection", "keep-alive", "transfer-encoding", "expect", "content-length")
@@ -38,10 +38,10 @@ class Front(ThreadingHTTPServer):
     def url(self) -> str:
         return f"http://127.0.0.1:{self.server_address[1]}"
 
-    def fault(self, method: str, path: str, query: str) -> Fault | None:
+    def fault(self, method: str, path: str, query: str, action: str) -> Fault | None:
         with self.lock:
             for fault in self.faults:
-                if fault.meets(method, path, query):
+                if fault.meets(method, path, query, action):
                     fault.times -= 1
                     return fault
         return None
@@ -95,20 +95,21 @@ class Handler(BaseHTTPRequestHandler):
             self._control(found.path.removeprefix(CONTROL), json.loads(body or b"{}"))
             return
         headers = {name.lower(): value for name, value in self.headers.items()}
-        fault = self.server.fault(self.command, found.path, found.query)
+        action = parse_qs(body.decode(errors="replace")).get("Action", [""])[0] if found.path == "/" and self.command == "POST" else ""
+        fault = self.server.fault(self.command, found.path, found.query, action)
         if fault and fault.answer == "reset":
             self._reset()
             return
         if fault and fault.answer == "slow":
             time.sleep(fault.seconds)
-        refused = asked_for(fault.answer) if fault and fault.answer not in ("slow", "garbled") else self.server.refusal(found.path, found.query, headers)
+        refused = fault.reply() if fault and fault.answer not in ("slow", "garbled") else self.server.refusal(found.path, found.query, headers)
         status, more, text = (refused.status, refused.headers, refused.body) if refused else self._carry(body)
         if fault and fault.answer == "garbled":
             text = b"x" * len(text)
         with self.server.lock:
             signed = SIGNED.search(headers.get("authorization", ""))
             call = {"method": self.command, "path": found.path, "query": found.query, "status": status, "key": signed["key"] if signed else ""}
-            self.server.calls.append(call)
+            self.server.calls.append({**call, "action": action})
         self._send(status, more if not refused else {**more, "Content-Type": "application/xml"}, text)
 
     do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = do_HEAD = _any

@@ -102,7 +102,7 @@ class Store:
         self._control("clock", offset=offset)
 
     def calls(self) -> list[dict[str, Any]]:
-        """What it was asked since the last time this was asked: method, path, query, status, key."""
+        """What it was asked since the last time this was asked: method, path, query, status, key, and IAM's action."""
         return list(self._control("calls"))
 
     # -- what a user of it needs --------------------------------------------------------------------------

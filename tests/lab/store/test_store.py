@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+import boto3
 import pytest
 from ansible_collections.serverops.circleci.plugins.module_utils.cloud.causes import StoreDenied, StoreError, StoreMissing, StoreRefused, StoreSilent
 from ansible_collections.serverops.circleci.plugins.module_utils.cloud.client import ObjectStore, store_of
@@ -50,6 +51,17 @@ def test_what_is_written_is_there_and_can_be_read_and_deleted(store: Store) -> N
     way.delete("velero/backups/one/x")
     way.delete("velero/backups/one/x")
     assert way.list("velero/") == {}
+
+
+def test_a_fault_of_iam_is_said_as_iam_says_it_and_lets_pass_what_comes_before(store: Store) -> None:
+    iam = boto3.client("iam", endpoint_url=store.url, region_name="us-east-1", aws_access_key_id="lab", aws_secret_access_key="lab")
+    iam.create_user(UserName="one")
+    store.fault("NoSuchEntity", action="GetUser", after=1, times=1)
+    assert iam.list_users()["Users"] and iam.get_user(UserName="one")["User"]
+    with pytest.raises(iam.exceptions.NoSuchEntityException):
+        iam.get_user(UserName="one")
+    assert iam.get_user(UserName="one")["User"] and [call["action"] for call in store.calls()][-1] == "GetUser"
+    iam.delete_user(UserName="one")
 
 
 def test_more_objects_than_one_page_has(store: Store) -> None:

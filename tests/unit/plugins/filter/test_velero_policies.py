@@ -26,6 +26,7 @@ PROVIDER = "arn:aws:iam::1:oidc-provider/oidc.eks/id/AB"
         ("velero_aws_policy", "b", {"prefix": None}, aws_policy(AwsWish("b"))),
         ("velero_aws_policy", "b", {"prefix": "p", "region": "r", "snapshots": True, "uploader": "kopia"}, aws_policy(AwsWish("b", "p", "r", "kopia", True))),
         ("velero_bucket_policy", "b", {}, bucket_policy("b")),
+        ("velero_bucket_policy", "b", {"present": {"Policy": '{"Statement": []}'}}, {"Statement": bucket_policy("b")["Statement"]}),
         ("velero_gcp_roles", "b", {}, gcp_roles("b")),
         ("velero_gcp_roles", "b", {"name": "n", "snapshots": True, "workload_identity": True}, gcp_roles("b", "n", True, True)),
         ("velero_trust_policy", PROVIDER, {"namespace": "n"}, trust_policy(PROVIDER, "n")),
@@ -42,6 +43,7 @@ def test_they_give_the_policy(name: str, given: str, more: dict[str, Any], wante
         ("velero_aws_policy", "b", {"nonsense": 1}, "velero_aws_policy: .*nonsense"),
         ("velero_gcp_roles", "gs://b", {}, "velero_gcp_roles: the bucket is 'gs://b'"),
         ("velero_bucket_policy", "", {}, "velero_bucket_policy: the bucket is ''"),
+        ("velero_bucket_policy", "b", {"present": "{"}, "velero_bucket_policy: the present policy is no JSON"),
         ("velero_trust_policy", "x", {}, "velero_trust_policy: the OIDC provider is 'x'"),
     ],
 )

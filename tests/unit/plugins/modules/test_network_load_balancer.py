@@ -107,6 +107,28 @@ def test_a_trial_that_is_not_wanted_any_more_goes() -> None:
     assert led(world) == {80: "circleci-80-tcp", 443: "circleci-443-tls"}
 
 
+def test_a_target_group_that_aws_frees_late_is_waited_for() -> None:
+    world = made()
+    world.account.letting_go = 12.0
+    result = run(world, listeners=[WEB])
+    assert not result.get("failed") and result["warnings"] == [], result
+    assert [step["step"] for step in result["steps"]] == ["remove_listener", "remove_target_group"]
+    assert [one["TargetGroupName"] for one in world.account.groups.values()] == ["circleci-80-tcp"]
+
+
+def test_a_target_group_that_aws_does_not_free_is_left_and_told() -> None:
+    world = made()
+    world.account.letting_go = 3600.0
+    began = world.clock.now()
+    result = run(world, listeners=[WEB])
+    assert not result.get("failed"), result
+    assert world.clock.now() - began < 120.0 and [step["step"] for step in result["steps"]] == ["remove_listener"]
+    [words] = result["warnings"]
+    assert words.startswith("target group circleci-443-tls is left") and words in result["reason"]
+    world.clock.sleep(3600)
+    assert [step["step"] for step in run(world, listeners=[WEB])["steps"]] == ["remove_target_group"], "a later run takes it away"
+
+
 def test_what_aws_refuses_is_told_in_its_words() -> None:
     world = BalancerWorld()
 

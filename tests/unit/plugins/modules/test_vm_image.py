@@ -21,6 +21,8 @@ from unit.laws.images import PARAMS
 from unit.laws.running import module_run
 from unit.plugins.modules.indoors import check_options, module, process, returned
 
+from lab.images.account import refusal
+
 NAME = "vm_image"
 DOOR = module(NAME).DOOR
 
@@ -196,6 +198,52 @@ def test_what_was_used_before_stays_and_is_told_in_later_runs_that_do_not_name_i
     third = run(world, shared_with=[], variables={"disk_gb": "300"}, keep=1, supersedes=second["image"]["id"])
     assert (steps(third), third["previous"]) == (["build", "note", "remove"], second["image"]["id"])
     assert first not in world.account.region(HOME)["images"]
+
+
+FREE = {"SnapshotId": "snap-free", "Tags": [{"Key": "serverops_image", "Value": "circleci-linux"}], "State": "completed"}
+
+
+def test_a_snapshot_that_a_removed_copy_left_is_taken_away_in_its_region() -> None:
+    world = ImageWorld()
+    assert not run(world, regions=[AWAY]).get("failed")
+    snapshots = world.account.region(AWAY)["snapshots"]
+    snapshots["snap-free"] = dict(FREE)
+    told = run(world, check=True, regions=[AWAY])
+    assert steps(told) == ["sweep"] and "snap-free" in snapshots
+    result = run(world, regions=[AWAY], wait=False)
+    assert steps(result) == ["sweep"] and "snap-free" not in snapshots and len(snapshots) == 1, result
+    assert run(world, regions=[AWAY])["changed"] is False
+
+
+def test_what_lies_in_a_region_where_another_controller_builds_is_that_ones() -> None:
+    world = ImageWorld()
+    assert not run(world, regions=[AWAY]).get("failed")
+    away = world.account.region(AWAY)
+    away["snapshots"]["snap-free"] = dict(FREE)
+    away["volumes"]["vol-free"] = {"VolumeId": "vol-free", "Status": "available", "Tags": FREE["Tags"]}
+    away["instances"]["i-other"] = {"InstanceId": "i-other", "State": {"Name": "running"}, "SecurityGroups": [], "Tags": FREE["Tags"]}
+    assert run(world, regions=[AWAY])["changed"] is False
+    away["instances"].clear()
+    assert steps(run(world, regions=[AWAY])) == ["sweep"] and "snap-free" not in away["snapshots"] and "vol-free" in away["volumes"]
+
+
+def test_an_image_is_told_as_removed_although_its_snapshot_cannot_go() -> None:
+    world = ImageWorld()
+    tags = {"serverops_image": "circleci-linux", "serverops_digest": "0", "serverops_owner": "serverops.circleci"}
+    old = world.account.image(HOME, "circleci-linux-old", tags)
+    world.clock.sleep(60)
+
+    def fail() -> None:
+        raise refusal("InvalidSnapshot.InUse", "The snapshot is currently in use by ami-by-hand", "DeleteSnapshot")
+
+    assert not run(world).get("failed")
+    world.account.fails["delete_snapshot"] = fail
+    result = run(world, keep=1)
+    assert result["failed"] and result["changed"] and steps(result) == ["remove"], result
+    assert old not in world.account.region(HOME)["images"] and "InvalidSnapshot.InUse" in result["msg"]
+    assert [one["kind"] for one in result["leftovers"]] == ["snapshot"]
+    world.account.fails.clear()
+    assert steps(run(world, keep=1)) == ["sweep"]
 
 
 def test_a_real_process_names_what_is_missing(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from typing import Any
 
@@ -113,6 +114,40 @@ def test_a_bucket_without_a_prefix_is_open_as_a_whole_and_no_other_is() -> None:
 def test_without_tls_nobody_gets_in(secure: bool) -> None:
     call = Call("s3:GetObject", f"{P}/x", {"aws:SecureTransport": "true" if secure else "false"})
     assert allows([aws_policy(FILES), bucket_policy("backups")], call) is secure
+
+
+TLS = bucket_policy("backups")["Statement"][0]
+OTHER = {"Sid": "Theirs", "Effect": "Allow", "Principal": {"AWS": "arn:aws:iam::1:root"}, "Action": "s3:GetObject", "Resource": f"{B}/*"}
+
+
+@pytest.mark.parametrize(
+    ("present", "wanted"),
+    [
+        (None, [TLS]),
+        ({}, [TLS]),
+        ("", [TLS]),
+        ({"Statement": [OTHER]}, [OTHER, TLS]),
+        ({"Statement": OTHER}, [OTHER, TLS]),
+        (json.dumps({"Statement": [OTHER]}), [OTHER, TLS]),
+        ({"Policy": json.dumps({"Statement": [OTHER]})}, [OTHER, TLS]),
+        ({"Statement": [TLS, OTHER]}, [TLS, OTHER]),
+        ({"Statement": [{**TLS, "Sid": "AsTheyCallIt"}]}, [{**TLS, "Sid": "AsTheyCallIt"}]),
+        ({"Statement": [{**OTHER, "Sid": "TlsOnly"}]}, [{**OTHER, "Sid": "TlsOnly"}, {**TLS, "Sid": "TlsOnly2"}]),
+    ],
+)
+def test_a_bucket_keeps_what_its_policy_says_besides(present: Any, wanted: list[Any]) -> None:
+    made = bucket_policy("backups", present=present)
+    assert made["Statement"] == wanted and bucket_policy("backups", present=made) == made
+
+
+def test_a_policy_of_an_older_version_stays_one() -> None:
+    assert bucket_policy("backups", present={"Version": "2008-10-17", "Id": "x", "Statement": [OTHER]})["Version"] == "2008-10-17"
+
+
+@pytest.mark.parametrize("present", ["{", "[]x", {"Id": "x"}, [1]])
+def test_a_present_policy_that_is_none_is_not_lost(present: Any) -> None:
+    with pytest.raises(BadInput, match="the present policy"):
+        bucket_policy("backups", present=present)
 
 
 def test_the_role_is_for_one_service_account() -> None:
