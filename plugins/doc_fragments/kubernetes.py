@@ -11,7 +11,8 @@ class ModuleDocFragment:
 options:
   kubeconfig:
     description:
-      - Path of the kubeconfig. C(~/.kube/config) where neither it nor O(host) is set, then the service account of the pod that the module runs in.
+      - Path of the kubeconfig. Where neither it nor O(host) is set, that of the environment variable E(KUBECONFIG), as with C(kubectl), or else
+        C(~/.kube/config). Where there is none, the service account of the pod that the module runs in.
       - As with C(kubectl), several may be given with colons between them.
       - The environment variable E(K8S_AUTH_KUBECONFIG) is used where the option is not set.
     type: path

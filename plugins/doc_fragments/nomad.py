@@ -107,8 +107,8 @@ options:
         type: int
       kubeconfig:
         description:
-          - Path of the kubeconfig. C(~/.kube/config) where neither it nor O(kubernetes_forward.host) is set,
-            then the service account of the pod that the module runs in.
+          - Path of the kubeconfig. Where neither it nor O(kubernetes_forward.host) is set, that of the environment variable E(KUBECONFIG), or else
+            C(~/.kube/config). Where there is none, the service account of the pod that the module runs in.
           - The environment variable E(K8S_AUTH_KUBECONFIG) is used where the option is not set.
         type: path
       context:

@@ -23,6 +23,11 @@ description:
     backups, list and patch on persistentvolumes, and in every namespace list on secrets, configmaps, serviceaccounts, pods and persistentvolumeclaims.
   - Runs on the controller or in the execution environment.
 options:
+  backup:
+    description:
+      - Name of a backup that is there. It alone is waited for and proven, whatever its age, and none is begun, even where a proof fails.
+      - Not with O(max_age).
+    type: str
   max_age:
     description:
       - Age in seconds up to which a proven backup is taken in place of a new one. It counts from the begin of the backup, by the API server's clock.
@@ -110,6 +115,13 @@ EXAMPLES = r"""
   serverops.circleci.kots_backup:
     namespace: circleci-server
     max_age: 86400
+    required_proofs: [phase, volumes, files, restored]
+    wait_timeout: 14400
+
+- name: One that is there, restored for trial; no other is begun
+  serverops.circleci.kots_backup:
+    namespace: circleci-server
+    backup: instance-lwxb9
     required_proofs: [phase, volumes, files, restored]
     wait_timeout: 14400
 
@@ -301,6 +313,7 @@ from ansible_collections.serverops.circleci.plugins.module_utils.kots.connection
 from ansible_collections.serverops.circleci.plugins.module_utils.kubernetes.options import KUBERNETES_OPTIONS
 
 OPTIONS: dict[str, dict[str, Any]] = {
+    "backup": {"type": "str"},
     "max_age": {"type": "float"},
     "required_proofs": {"type": "list", "elements": "str", "default": ["phase", "volumes", "files"]},
     "restic_program": {"type": "str", "default": "restic"},

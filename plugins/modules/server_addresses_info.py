@@ -145,7 +145,7 @@ services:
       type: str
       sample: LoadBalancer
     port:
-      description: The port at which it is come to.
+      description: The port at which it is come to; where there is no such service, the one at which it usually is.
       type: int
       sample: 443
     addresses:
@@ -167,6 +167,10 @@ services:
       type: list
       elements: str
       sample: [192.0.2.10]
+    unresolved:
+      description: Why it is not known what the name resolves to; null where it is known, and where no name is given.
+      type: str
+      sample: null
     verdict:
       description: >-
         V(reachable), V(resolves) (to the balancer, not tried), V(elsewhere) (to another address), V(no_name) (it does not resolve), V(no_address) (the balancer
@@ -187,7 +191,9 @@ records:
   elements: dict
   sample: [{service: frontend, name: ci.example.com, type: A, value: 198.51.100.1, now: [192.0.2.10]}]
 settings:
-  description: The settings to change where the name is an address or one of a cloud's own, with service, key (null without O(config_keys)), value and now.
+  description:
+    - The settings to change where the name is an address or one of a cloud's own, with service, key (null without O(config_keys)), value and now.
+    - Of a setting that holds more than the host, such as a URL, C(value) is the whole of it with another host, and C(now) the host alone.
   returned: success
   type: list
   elements: dict

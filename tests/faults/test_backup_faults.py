@@ -201,6 +201,16 @@ def test_f58_a_damaged_repository_is_found_by_restoring_and_nothing_is_left_of_t
     assert world.left() == [] and len(world.backups()) == 2, "and no backup is deleted for it"
 
 
+def test_f58_a_rehearsal_of_one_backup_that_does_not_come_back_begins_no_other(world: Installation) -> None:
+    name = run(world)["backup"]["name"]
+    place = world.velero.volumes.uploader
+    start = f"{place}/{NAMESPACE}/" + ("p" if place == "kopia" else "data/")
+    world.store.delete(BUCKET, next(key for key, size in world.store.objects(BUCKET, start).items() if size == 4096))
+    found = run(world, backup=name, required_proofs=[*ALL, "restored"], wait_timeout=3600.0)
+    assert found["failed"] and found["verdict"] == "unverified" and "postgresql-0/data was not restored" in found["msg"]
+    assert found["backup"]["name"] == name and world.left() == [] and len(world.backups()) == 1
+
+
 @pytest.mark.parametrize("fault", ["down", "AccessDenied"])
 def test_f59_a_store_that_does_not_answer_is_not_taken_for_an_empty_one(world: Installation, fault: str) -> None:
     assert run(world)["verdict"] == "verified"

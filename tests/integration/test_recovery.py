@@ -145,7 +145,9 @@ def test_names_are_not_moved_away_from_an_installation_that_answers(recovered: D
     with socket.create_server((OLD[0], 0)) as rival:
         port = rival.getsockname()[1]
         journal, played = recovered.restored(code=2, fence_port=port)
-        assert f"something still answers at {OLD[0]} port {port}" in journal["message"] and recovered.names.resolve(DOMAIN) == [OLD[0]]
+        assert f"nothing was restored: something still answers at {OLD[0]} port {port}" in journal["message"], "a new cluster: it is seen before the restore"
+        journal, played = recovered.restored(code=2, fence_port=port, new_cluster=False)
+        assert f"restored, but something still answers at {OLD[0]} port {port}" in journal["message"] and recovered.names.resolve(DOMAIN) == [OLD[0]]
 
 
 @pytest.mark.soak
@@ -160,6 +162,10 @@ WRONG = [
     ({"backup": "one", "confirm": "two"}, "kots_disaster_recovery_confirm must be one"),
     ({"backup": "one", "confirm": "one"}, "give kots_disaster_recovery_names"),
     ({"backup": "one", "confirm": "one", "names": {"frontend": "ci"}, "dns": "route53"}, "dns is route53, so give kots_disaster_recovery_dns_zone"),
+    (
+        {"backup": "one", "confirm": "one", "names": {"frontend": "CI.example.com."}, "dns": "route53", "dns_zone": "ci.example.com", "platform": "eks"},
+        "ci.example.com is the top of its zone, where Route 53 holds no CNAME",
+    ),
     ({"backup": "one", "confirm": "one", "names": {"frontend": "ci"}, "dns": "cloud_dns"}, "dns is cloud_dns, so give kots_disaster_recovery_dns_zone"),
 ]
 

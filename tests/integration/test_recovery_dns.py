@@ -1,11 +1,11 @@
 # Copyright (c) 2026, the serverops.circleci authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The step dns of a recovery by itself: no name is moved by guess, neither away from where one may live, nor where nobody knows whence."""
+"""The names of a recovery by themselves: none is moved by guess, neither away from where one may live, nor where nobody knows whence; and nothing is restored
+beside one that lives."""
 
 from __future__ import annotations
 
-import json
 import socket
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 import yaml
-from integration.playing import Played, play
+from integration.steps import one_file
 
 from lab.kubernetes.__main__ import kubeconfig, written
 from lab.kubernetes.server import Server
@@ -23,25 +23,12 @@ from lab.names.resolver import Resolver
 from lab.nomad.clock import RealClock
 
 OLD = "127.0.0.4"
-ROLE = "serverops.circleci.kots_disaster_recovery"
-
-
-def one_file(name: str, home: Path, given: dict[str, Any]) -> Played:
-    """One of the role's files, with the variables that the steps before it leave."""
-    tell = {"name": "Tell", "ansible.builtin.debug": {"msg": "{{ kots_disaster_recovery_told | default({}) }}"}}
-    tasks = [{"name": "Play it", "ansible.builtin.include_role": {"name": ROLE, "tasks_from": name}}, tell]
-    defaults = {"group/serverops.circleci.kubernetes": {"kubeconfig": "{{ kubernetes_kubeconfig | default(omit) }}"}}
-    book = home / "book.yml"
-    book.write_text(json.dumps([{"name": "One step", "hosts": "localhost", "gather_facts": False, "module_defaults": defaults, "tasks": tasks}]))
-    named = {key if key.startswith("kubernetes_") else f"kots_disaster_recovery_{key}": value for key, value in given.items()}
-    return play(str(book), named, home / "home")
 
 
 def fenced(home: Path, ports: dict[str, int], **more: Any) -> tuple[int, str]:
     """How it goes where the name of each of these services leads to OLD."""
-    records = [{"service": role, "name": f"{role}.example.com", "type": "A", "value": "127.0.0.9", "now": [OLD]} for role in ports]
-    found = {"services": {role: {"port": port} for role, port in ports.items()}}
-    played = one_file("fence.yml", home, {"records": records, "found": found, **more})
+    found = {"services": {role: {"port": port, "verdict": "elsewhere", "resolves_to": [OLD]} for role, port in ports.items()}}
+    played = one_file("fence.yml", home, {"found": found, **more})
     return played.code, " ".join(played.output.split())
 
 
@@ -125,3 +112,54 @@ def test_a_service_that_gets_no_address_is_named_when_the_wait_is_over(place: tu
     played = one_file("addresses.yml", tmp_path, {**given, "addresses_timeout": 1, "services": {"vm_service": "late"}})
     said = " ".join(played.output.split())
     assert played.code == 2 and "restored, but late: its balancer has no address yet" in said, played.output
+
+
+# -- before anything is restored -------------------------------------------------------------------------------------
+
+
+def rivals(place: tuple[Hiccup, dict[str, Any]], home: Path, **more: Any) -> tuple[int, str]:
+    """How the look goes that comes before a restore into a new cluster, in which there is no service yet."""
+    _resolver, given = place
+    services = {"frontend": "not-yet", "nomad_server": "not-yet-either"}
+    names = {"frontend": "ci.example.com", "nomad_server": OLD}
+    played = one_file("rivals.yml", home, {**given, "services": services, "names": names, "config_keys": {"vm_service": "vm_host"}, **more})
+    return played.code, " ".join(played.output.split())
+
+
+def test_nothing_is_restored_while_somebody_answers_where_the_names_lead(place: tuple[Hiccup, dict[str, Any]], tmp_path: Path) -> None:
+    with listening() as port:
+        code, said = rivals(place, tmp_path, fence_port=port)
+    assert code == 2 and f"nothing was restored: something still answers at {OLD} port {port}, where the names lead now" in said
+    with listening(silent=True) as port:
+        code, said = rivals(place, tmp_path, fence_port=port)
+    assert code == 2 and "nothing was restored: nobody knows whether something lives at" in said
+    code, said = rivals(place, tmp_path, fence_port=free())
+    assert code == 0, said
+
+
+def test_nothing_is_restored_while_nobody_knows_where_a_name_leads(place: tuple[Hiccup, dict[str, Any]], tmp_path: Path) -> None:
+    resolver, _given = place
+    resolver.failures = 1000
+    code, said = rivals(place, tmp_path, fence_port=free())
+    assert code == 2 and "nothing was restored: what ci.example.com resolves to is not known" in said and "give kots_disaster_recovery_old_is_fenced" in said
+    resolver.failures = 2
+    code, said = rivals(place, tmp_path, fence_port=free())
+    assert code == 0, said
+
+
+def test_a_name_that_leads_to_this_cluster_already_is_no_rival(place: tuple[Hiccup, dict[str, Any]], tmp_path: Path) -> None:
+    resolver, _given = place
+    resolver.names = {"ci.example.com": ["127.0.0.9"]}
+    with socket.create_server(("127.0.0.9", 0)) as ours:
+        code, said = rivals(place, tmp_path, services={}, names={"frontend": "ci.example.com"}, fence_port=ours.getsockname()[1])
+    assert code == 0, said
+
+
+def test_an_old_one_at_an_address_in_a_setting_is_seen_before_the_setting_is_changed(place: tuple[Hiccup, dict[str, Any]], tmp_path: Path) -> None:
+    _resolver, given = place
+    with listening() as port:
+        seen = {"port": port, "verdict": "elsewhere", "resolves_to": [OLD]}
+        found = {"services": {"vm_service": seen}, "settings": [{"service": "vm_service", "key": "vm_host", "value": "127.0.0.9", "now": OLD}]}
+        played = one_file("settings.yml", tmp_path, {**given, "found": found})
+    said = " ".join(played.output.split())
+    assert played.code == 2 and f"restored, but something still answers at {OLD} port {port}" in said, played.output

@@ -15,7 +15,7 @@ import yaml
 from integration.playing import Played, play
 
 from lab.kubernetes.__main__ import kubeconfig, written
-from lab.site.site import Site
+from lab.site.site import BUCKET, Site
 
 
 @pytest.fixture(scope="module")
@@ -73,3 +73,18 @@ def test_a_second_cluster_needs_the_word_that_it_is_cut_off(site: Site, home: Pa
     for given, words in (({}, "give drill_backup"), ({"drill_backup": "instance-x"}, "then give drill_isolated")):
         played = play("serverops.circleci.recovery_drill", {"kubernetes_kubeconfig": str(home / "kubeconfig"), "drill_into": "cluster", **given}, home)
         assert played.code == 2 and words in " ".join(played.output.split()), played.output
+
+
+def test_a_backup_that_does_not_come_back_fails_the_rehearsal_and_no_other_is_made(site: Site, home: Path) -> None:
+    played = play("serverops.circleci.backup", {"kubernetes_kubeconfig": str(home / "kubeconfig")}, home)
+    assert played.code == 0, played.output
+    with site.state.news:
+        before = sorted(name for resource, _namespace, name in site.state.objects if resource == "backups.velero.io")
+    for key in site.store.objects(BUCKET, "kopia/circleci-server/p"):
+        site.store.remove(BUCKET, key)
+    journal, played = rehearsed(home, code=2)
+    chosen = journal["backup"]["name"]
+    assert chosen in before and f"backup {chosen} is not proven" in journal["message"] and "was not restored" in journal["message"]
+    assert journal["phase"] == "failed" and journal["steps"][1]["state"] == "failed"
+    with site.state.news:
+        assert sorted(name for resource, _namespace, name in site.state.objects if resource == "backups.velero.io") == before

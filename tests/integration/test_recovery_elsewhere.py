@@ -108,16 +108,16 @@ class Installer:
 def test_on_eks_the_app_is_installed_before_the_restore_and_replaced_by_it(world: Disaster) -> None:
     """The bucket shows the rehearsal in the second cluster: whoever restores after one says that nobody lives there."""
     world.destroyed()
-    journal, played = world.restored(code=2, platform="eks")
+    journal, played = world.restored(code=2, platform="eks", dns="list")
     assert "on EKS the app is installed before the restore" in journal["message"] and world.kept("restores") == []
     installer = Installer(world)
     try:
-        journal, played = world.restored("--check", platform="eks", old_is_fenced=True, install_command=installer.command)
+        journal, played = world.restored("--check", platform="eks", dns="list", old_is_fenced=True, install_command=installer.command)
         assert installer.seen == [] and journal["phase"] == "ended" and "install" in journal["steps"][0]["words"]
-        world.restored(platform="eks", old_is_fenced=True, install_command=installer.command, kill_after="pods")
+        world.restored(platform="eks", dns="list", old_is_fenced=True, install_command=installer.command, kill_after="pods")
         assert installer.seen == [0], "it ran once, and before the restore"
         assert world.site.installation.differences(world.before) == [] and world.site.installation.problems() == []
-        journal, played = world.restored("--check", platform="eks", old_is_fenced=True)
+        journal, played = world.restored("--check", platform="eks", dns="list", old_is_fenced=True)
         assert journal["steps"][0]["state"] == "there" and installer.seen == [0], "the console is there, and no command is needed"
     finally:
         installer.http.shutdown()

@@ -18,6 +18,7 @@ from ansible_collections.serverops.circleci.plugins.module_utils.kots.choice imp
     candidates,
     checks_of,
     is_stalled,
+    named,
     on_trial,
     ours,
     proofs_of,
@@ -64,7 +65,8 @@ class StartBackup:
 
 def refusals(look: BackupLook) -> list[str]:
     """Why none can be begun, where one would have to be."""
-    return obstacles(look) if not look.memory["uid"] and settled_choice(look) is None and not look.state.sent else []
+    begins = not look.memory["uid"] and not look.spec.backup
+    return obstacles(look) if begins and settled_choice(look) is None and not look.state.sent else []
 
 
 def decide(look: BackupLook) -> dict[str, Decision]:
@@ -106,7 +108,10 @@ def remember(look: BackupLook) -> Json:
     if state.gates is not None:
         past = {**past, "gates": gates_view(state.gates)}
     if past["uid"]:
-        return _unless_joined_in_vain(look, past)
+        return past if look.spec.backup else _unless_joined_in_vain(look, past)
+    asked = named(look)
+    if asked:
+        return {**past, "uid": asked.uid, "name": asked.name, "joined": asked.backup.is_running}
     if not state.sent:  # later slices prove them no more
         past = {**past, "skipped": _with_passed_over(look, past["skipped"])}
     found = ours(state, past) if state.sent else to_join(look, past)
@@ -146,7 +151,7 @@ def view(look: BackupLook, decisions: Mapping[str, Decision]) -> Json:
         "verdict": _verdict(look, decision, one),
         "verified": decision.kind == "settled",
         "joined": bool(look.memory["joined"]),
-        "reused": decision.kind == "settled" and not look.memory["uid"],
+        "reused": decision.kind == "settled" and (not look.memory["uid"] or bool(look.spec.backup and not look.memory["joined"])),
         "reason": decision.reason,
         "passed_over": look.memory["skipped"],
         "stalled": [found.name for found in look.state.backups if is_stalled(found, look.state)],
@@ -169,6 +174,9 @@ def obstacles(look: BackupLook) -> list[str]:
 
 
 def _unfollowed(look: BackupLook) -> Decision:
+    if look.spec.backup:
+        listed = ", ".join(sorted(one.name for one in look.state.backups)[-10:]) or "none"
+        return stuck(f"there is no backup {look.spec.backup} of this installation; there are: {listed}")
     chosen, trial = settled_choice(look), on_trial(look)
     if trial:
         return trial[1]

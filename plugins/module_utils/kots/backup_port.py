@@ -56,7 +56,7 @@ class BackupPort:
         state = self._with_proofs(state, bool(confirming))
         if any(one.backup.is_running for one in found):
             state = replace(state, server_started=self._server_started(), bytes=self._bytes(found))
-        if not sent and not self._followed and settled_choice(Look(self._spec, state)) is None:
+        if not sent and not self._followed and not self._spec.backup and settled_choice(Look(self._spec, state)) is None:
             bad = {one.meta.name: one.bad_ttl for one in map(backup_from_api, raw) if one.bad_ttl}
             hindered = self._checks.hindered() if CHECK in self._spec.required_proofs else ""
             state = replace(state, gates=(*self._read_gates(), ttl_gate(bad)), hindered=hindered)

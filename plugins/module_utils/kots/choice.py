@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Optional
 
+from ansible_collections.serverops.circleci.plugins.module_utils.core.durations import checked_name
 from ansible_collections.serverops.circleci.plugins.module_utils.core.errors import BadInput
 from ansible_collections.serverops.circleci.plugins.module_utils.core.shapes import Decision, Look
 from ansible_collections.serverops.circleci.plugins.module_utils.kots.backup_trial import Trial, course
@@ -36,9 +37,10 @@ GRACE = 1.0  # s: the API's times are whole seconds
 
 @dataclass(frozen=True)
 class BackupSpec:
-    """What is wanted. Times in seconds."""
+    """What is wanted. Times in seconds. `backup` is the name of the one that is to be proven; then none is begun, and no other counts."""
 
     max_age: Optional[float] = None
+    backup: str = ""
     required_proofs: tuple[str, ...] = DEFAULT
     allow_empty: tuple[str, ...] = ()
     restic_program: str = "restic"
@@ -81,7 +83,10 @@ def backup_spec(params: Mapping[str, Any]) -> BackupSpec:
     age = params.get("max_age")
     if age is not None and not 0 < age < 1e9:
         raise BadInput(f"max_age is {age}, but it must be more than 0 seconds; leave it out for a new backup each time")
-    spec = BackupSpec(age, asked, tuple(params.get("allow_empty") or ()))
+    name = str(params.get("backup") or "")
+    if name and age is not None:
+        raise BadInput("backup and max_age are both given; a backup that is named counts whatever its age: give one of them")
+    spec = BackupSpec(age, checked_name(name, "backup") if name else "", asked, tuple(params.get("allow_empty") or ()))
     subset, program = checked_subset(params.get("read_data_subset")), str(params.get("restic_program") or "restic")
     return replace(spec, restic_program=program, read_data_subset=subset, log_directory=str(params.get("log_directory") or ""))
 
@@ -93,8 +98,10 @@ def is_stalled(found: InstanceBackup, state: BackupState) -> bool:
 
 
 def candidates(look: BackupLook) -> list[InstanceBackup]:
-    """Ended ones, begun within max_age, newest first."""
-    age = look.spec.max_age
+    """Ended ones, begun within max_age, newest first; or the one that is named."""
+    age, name = look.spec.max_age, look.spec.backup
+    if name:
+        return [one for one in look.state.backups if one.name == name and not one.backup.is_running]
     young = [one for one in look.state.backups if age is not None and not one.backup.is_running and look.state.now - one.begun <= age]
     return sorted(young, key=lambda one: (-one.begun, one.name))
 
@@ -117,6 +124,11 @@ def to_join(look: BackupLook, past: Mapping[str, Any]) -> Optional[InstanceBacku
     return min((one for one in running if one.name not in skipped), key=lambda one: (one.begun, one.name), default=None)
 
 
+def named(look: BackupLook) -> Optional[InstanceBackup]:
+    """The one that is asked for by its name."""
+    return next((one for one in look.state.backups if look.spec.backup and one.name == look.spec.backup), None)
+
+
 def ours(state: BackupState, past: Mapping[str, Any]) -> Optional[InstanceBackup]:
     """The one that this task asked for: by the name it was told, else the first made since it began."""
     made = [one for one in state.backups if one.uid not in past["known"] and (one.backup.meta.created or 0.0) >= past["began"] - GRACE]
@@ -127,9 +139,9 @@ def ours(state: BackupState, past: Mapping[str, Any]) -> Optional[InstanceBackup
 
 
 def subject(look: BackupLook) -> Optional[InstanceBackup]:
-    """The backup that the result is about: the followed one, else the reused, else the newest."""
-    if look.memory.get("uid"):
-        return next((one for one in look.state.backups if one.uid == look.memory["uid"]), None)
+    """The backup that the result is about: the followed one, which a named one is, else the reused, else the newest."""
+    if look.memory.get("uid") or look.spec.backup:
+        return next((one for one in look.state.backups if one.uid == look.memory.get("uid")), None)
     chosen = settled_choice(look)
     return chosen[0] if chosen else max(look.state.backups, key=lambda one: (one.begun, one.name), default=None)
 

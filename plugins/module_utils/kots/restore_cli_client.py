@@ -16,6 +16,7 @@ from ansible_collections.serverops.circleci.plugins.module_utils.core.shapes imp
 from ansible_collections.serverops.circleci.plugins.module_utils.kots.cli_client import version_in
 from ansible_collections.serverops.circleci.plugins.module_utils.kots.restore_model import Mark, last_error
 from ansible_collections.serverops.circleci.plugins.module_utils.kubernetes.connection import KubernetesConnection, checked
+from ansible_collections.serverops.circleci.plugins.module_utils.kubernetes.link_client import context_of, kubeconfigs_of
 from ansible_collections.serverops.circleci.plugins.module_utils.transport import commands, detached
 
 NAMES = ("kubectl-kots", "kots")
@@ -28,7 +29,7 @@ class ProgramClient:
 
     def __init__(self, connection: KubernetesConnection, given: str, folder: str) -> None:
         self._connection, self._given, self.folder = connection, given, folder
-        self._running: Optional[tuple[str, Any]] = None
+        self._running: Optional[tuple[tuple[str, str], Any]] = None
 
     @property
     def path(self) -> Optional[str]:
@@ -58,45 +59,48 @@ class ProgramClient:
         """Start it, detached. Raises Refused."""
         path = self.path or NAMES[0]
         argv = [path, "restore", "--from-backup", mark.backup, "--namespace", namespace, *(["--exclude-admin-console"] if apps_alone else [])]
-        kept = self._kubeconfig()
+        environment, kept = detached.environment(ENVIRONMENT), self._kubeconfig()
         program = self._of(mark)
         if kept is not None:
             argv += ["--kubeconfig", program.kept]
-        elif self._connection.kubeconfig:
-            argv += ["--kubeconfig", self._connection.kubeconfig]
-        if self._connection.context and kept is None:
-            argv += ["--context", self._connection.context]
+        else:  # the very files and context that we read ourselves: by its own choice it might destroy another cluster than the one that was looked at
+            environment["KUBECONFIG"], context = kubeconfigs_of(self._connection), context_of(self._connection)
+            argv += ["--context", context] if context else []
         if self._connection.impersonate_user:
             argv += ["--as", self._connection.impersonate_user]
-        program.start(argv, detached.environment(ENVIRONMENT), kept)
+        program.start(argv, environment, kept)
 
     def lives(self, mark: Mark) -> Optional[bool]:
-        """Whether it runs; None where the mark is of another machine."""
+        """Whether it runs; None where the mark is of another machine, or of another user, whose locks we cannot ask."""
         if not mark.place:
             return False
-        return self._of(mark).is_alive() if mark.place == detached.place() else None
+        return self._of(mark).is_alive() if self._is_ours(mark) else None
 
     def said(self, mark: Mark) -> str:
         """Its last word of an error."""
-        return last_error(self._of(mark).tail()) if mark.place == detached.place() else ""
+        return last_error(self._of(mark).tail()) if self._is_ours(mark) else ""
 
     def end(self, mark: Mark) -> None:
         """End it, where it is ours to end."""
-        if mark.place == detached.place():
+        if self._is_ours(mark):
             self._of(mark).end()
 
     def forget(self, mark: Mark) -> None:
         """Nothing of it is needed any more but its log."""
-        if mark.place == detached.place():
+        if self._is_ours(mark):
             self._of(mark).forget()
 
     def place(self) -> str:
-        """This machine, as a mark names it."""
-        return detached.place()
+        """This machine, and whose programs of it are meant, as a mark names them."""
+        return _place(self.folder)
+
+    def _is_ours(self, mark: Mark) -> bool:
+        return mark.place == _place(mark.folder or self.folder)
 
     def _of(self, mark: Mark) -> Any:
-        if self._running is None or self._running[0] != mark.run:
-            self._running = (mark.run, detached.Detached(mark.folder or self.folder, mark.run))
+        known = (mark.folder or self.folder, mark.run)
+        if self._running is None or self._running[0] != known:
+            self._running = (known, detached.Detached(*known))
         return self._running[1]
 
     def _kubeconfig(self) -> Optional[Secret]:
@@ -113,6 +117,10 @@ class ProgramClient:
         named = {"clusters": [{"name": "it", "cluster": cluster}], "users": [{"name": "it", "user": user}]}
         contexts = {"contexts": [{"name": "it", "context": {"cluster": "it", "user": "it"}}], "current-context": "it"}
         return Secret(json.dumps({"apiVersion": "v1", "kind": "Config", **named, **contexts}))
+
+
+def _place(folder: str) -> str:
+    return f"{detached.place()}/{detached.whose(folder)}"
 
 
 def program_from_params(params: Mapping[str, Any]) -> ProgramClient:

@@ -5,11 +5,37 @@
 
 from __future__ import annotations
 
+import os
+from contextlib import suppress
 from typing import Any, Optional
 from urllib.parse import urlsplit
 
 from ansible_collections.serverops.circleci.plugins.module_utils.core.errors import BadInput
 from ansible_collections.serverops.circleci.plugins.module_utils.kubernetes.connection import KubernetesConnection
+
+USUAL = "~/.kube/config"
+
+
+def kubeconfigs_of(given: KubernetesConnection) -> str:
+    """Where the kubeconfig is sought: in the option, else in KUBECONFIG, as every program of Kubernetes does, else where it usually is.
+
+    Several have colons between them. Absolute: a program that is told of them may stand in another folder.
+    """
+    told = (given.kubeconfig or os.environ.get("KUBECONFIG") or "").split(os.pathsep)
+    return os.pathsep.join(os.path.abspath(os.path.expanduser(part)) for part in [part for part in told if part] or [USUAL])
+
+
+def context_of(given: KubernetesConnection) -> Optional[str]:
+    """The context that counts: of several kubeconfigs the first that names one decides, as for kubectl. The official client by itself takes the last."""
+    from kubernetes.config import ConfigException
+    from kubernetes.config.kube_config import KubeConfigMerger
+
+    for path in [] if given.context else kubeconfigs_of(given).split(os.pathsep):
+        with suppress(ConfigException):
+            found = KubeConfigMerger(path).config
+            if found is not None and found.value.get("current-context"):
+                return str(found.value["current-context"])
+    return given.context
 
 
 class Link:
@@ -85,13 +111,15 @@ def _load(given: KubernetesConnection, made: Any) -> None:
     from kubernetes import config
 
     try:
-        config.load_kube_config(config_file=given.kubeconfig, context=given.context, client_configuration=made, persist_config=False)
+        config.load_kube_config(config_file=kubeconfigs_of(given), context=context_of(given), client_configuration=made, persist_config=False)
         return
     except config.ConfigException as error:
         if given.kubeconfig or given.context:
-            names = f"kubeconfig {given.kubeconfig or '(the default)'} with context {given.context or '(the current)'}"
+            names = f"kubeconfig {kubeconfigs_of(given)} with context {given.context or '(the current)'}"
             raise BadInput(f"{names} cannot be used: {error}") from None
     try:
         config.load_incluster_config(client_configuration=made)
     except config.ConfigException:
-        raise BadInput("neither host nor kubeconfig is given, there is no ~/.kube/config, and this is no pod; say where the Kubernetes API is") from None
+        raise BadInput(
+            f"neither host nor kubeconfig is given, there is none at {kubeconfigs_of(given)}, and this is no pod; say where the Kubernetes API is"
+        ) from None

@@ -74,7 +74,10 @@ class Answer:
 
 @dataclass(frozen=True)
 class Seen:
-    """All that is known of one role. `balancer` is what the balancer's own host name resolves to, `tried` what came of the probe (None: not made)."""
+    """All that is known of one role. `balancer` is what the balancer's own host name resolves to, `tried` what came of the probe (None: not made).
+
+    `text` is all that the setting holds in which the name stands.
+    """
 
     role: str
     service: Service
@@ -82,6 +85,7 @@ class Seen:
     answer: Answer = Answer()
     balancer: Answer = Answer()
     tried: Optional[str] = None
+    text: str = ""
 
 
 class Verdict(NamedTuple):
@@ -116,6 +120,33 @@ def is_address(text: str) -> bool:
     except ValueError:
         return False
     return True
+
+
+# -- names in settings -------------------------------------------------------------------------------------------
+
+
+def is_setting(name: str) -> bool:
+    """An address, or a name that a cloud gave: no record of ours."""
+    return is_address(name) or name.lower().rstrip(".").endswith(CLOUDS)
+
+
+def parts_of(text: str) -> tuple[str, str, str]:
+    """A host with what stands before and after it: people write URLs and ports into settings."""
+    scheme, mark, rest = text.strip().partition("://") if "://" in text else ("", "", text.strip())
+    place = re.split(r"[/?#]", rest, maxsplit=1)[0]
+    after = rest[len(place) :]
+    if place.startswith("["):
+        host, _end, port = place[1:].partition("]")
+        return f"{scheme}{mark}[", host, f"]{port}{after}"
+    host, colon, port = place.partition(":") if place.count(":") == 1 else (place, "", "")
+    return f"{scheme}{mark}", host, f"{colon}{port}{after}"
+
+
+def with_host(text: str, host: str) -> str:
+    """The same text with another host."""
+    before, _host, after = parts_of(text)
+    before, after = before.removesuffix("["), after.removeprefix("]")
+    return f"{before}[{host}]{after}" if ":" in host and (before or after) else f"{before}{host}{after}"
 
 
 # -- what the API says ------------------------------------------------------------------------------------------

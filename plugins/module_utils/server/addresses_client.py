@@ -26,9 +26,11 @@ from ansible_collections.serverops.circleci.plugins.module_utils.server.addresse
     Seen,
     Service,
     is_address,
+    is_setting,
     leads_to,
     node_addresses,
     node_port,
+    parts_of,
     service_from_api,
     verdict,
 )
@@ -40,8 +42,10 @@ def read_addresses(kubernetes: KubernetesClient, spec: AddressesSpec, installati
     """The result of server_addresses_info. `installation` is asked for only where names come from the configuration."""
     if spec.resolver:
         names.endpoint(spec.resolver)
-    wanted = {**(_configured(installation(), spec.keys) if set(spec.keys) - set(spec.names) else {}), **spec.names}
-    found = [_seen(kubernetes, spec, role, wanted.get(role, "")) for role in PLACES]
+    unread = [role for role in spec.keys if role not in spec.names or is_setting(spec.names[role])]
+    texts = _configured(installation(), spec.keys) if unread else {}
+    wanted = {**{role: parts_of(text)[1] for role, text in texts.items()}, **spec.names}
+    found = [replace(_seen(kubernetes, spec, role, wanted.get(role, "")), text=texts.get(role, "")) for role in PLACES]
     return addresses_view(found, spec)
 
 
@@ -51,27 +55,24 @@ def installation_of(params: Mapping[str, Any], clock: Clock) -> Callable[[], Ins
 
 
 def _configured(client: InstallationClient, keys: Mapping[str, str]) -> dict[str, str]:
-    """The names in the deployed configuration; kotsadm keeps them as people typed them."""
+    """What the deployed configuration holds; kotsadm keeps it as people typed it."""
     current = read_versions(client).current
     items = {one.name: one for one in read_items(client, current, lambda _text: None)} if current is not None else {}
-    return {role: _host(role, key, items.get(key)) for role, key in keys.items()}
+    return {role: _text(role, key, items.get(key)) for role, key in keys.items()}
 
 
-def _host(role: str, key: str, item: Optional[Item]) -> str:
+def _text(role: str, key: str, item: Optional[Item]) -> str:
     if item is None:
         raise BadInput(f"config_keys.{role} is {key!r}, which the deployed version does not have; kots_config_info lists the keys that there are")
     if item.is_password:
         raise BadInput(f"config_keys.{role} is {key!r}, which is a password and no name")
-    text = item.effective.reveal().strip()
-    text = text.partition("://")[2] if "://" in text else text
-    host = text.partition("/")[0]
-    return host.partition(":")[0] if host.count(":") == 1 else host
+    return item.effective.reveal().strip()
 
 
 def _seen(kubernetes: KubernetesClient, spec: AddressesSpec, role: str, name: str) -> Seen:
     service = _service(kubernetes, spec, role)
     seen = Seen(role, service, name)
-    if not name or not (service.addresses or service.hosts):
+    if not name:
         return seen
     seen = replace(seen, answer=_asked(name, spec.resolver), balancer=_asked(service.hosts[0], spec.resolver) if service.hosts else Answer())
     if role in spec.probe and verdict(seen).word == "resolves":
@@ -109,7 +110,7 @@ def _service(kubernetes: KubernetesClient, spec: AddressesSpec, role: str) -> Se
     with doing(f"read service {name}"):
         data = kubernetes.find(SERVICE, spec.namespace, name)
     if data is None:
-        return Service(name, there=False)
+        return Service(name, port=PLACES[role].ports[0], there=False)
     found = service_from_api(data, role)
     if found.addresses or found.hosts or found.kind == "LoadBalancer":
         return found

@@ -9,7 +9,7 @@ import ipaddress
 from collections.abc import Sequence
 
 from ansible_collections.serverops.circleci.plugins.module_utils.core.shapes import Json
-from ansible_collections.serverops.circleci.plugins.module_utils.server.addresses import CLOUDS, OK, AddressesSpec, Seen, is_address, verdict
+from ansible_collections.serverops.circleci.plugins.module_utils.server.addresses import OK, AddressesSpec, Seen, is_setting, verdict, with_host
 
 CHANGED = ("elsewhere", "no_name")  # verdicts that a record or a setting mends
 
@@ -22,8 +22,8 @@ def addresses_view(found: Sequence[Seen], spec: AddressesSpec) -> Json:
     wrong = [one for one in named if told[one.role]["verdict"] in CHANGED]
     return {
         "services": told,
-        "records": [record for one in wrong if not _is_setting(one.name) for record in _records(one)],
-        "settings": [_setting(one, spec) for one in wrong if _is_setting(one.name)],
+        "records": [record for one in wrong if not is_setting(one.name) for record in _records(one)],
+        "settings": [_setting(one, spec) for one in wrong if is_setting(one.name)],
         "reachable": bool(named) and not bad,
         "reason": "; ".join(bad) if bad else "every name leads to its service" if named else "no name is given, so none can be judged",
     }
@@ -39,15 +39,11 @@ def _service(one: Seen) -> Json:
         "hosts": list(one.service.hosts),
         "name": one.name or None,
         "resolves_to": list(one.answer.addresses),
+        "unresolved": one.answer.blind or None,
         "verdict": said.word,
         "ok": said.word in OK,
         "reason": said.reason,
     }
-
-
-def _is_setting(name: str) -> bool:
-    """An address, or a name that a cloud gave: no record of ours."""
-    return is_address(name) or name.lower().rstrip(".").endswith(CLOUDS)
 
 
 def _records(one: Seen) -> list[Json]:
@@ -61,5 +57,5 @@ def _kind(address: str) -> str:
 
 
 def _setting(one: Seen, spec: AddressesSpec) -> Json:
-    value = next(iter((*one.service.hosts, *one.service.addresses)), None)
-    return {"service": one.role, "key": spec.keys.get(one.role), "value": value, "now": one.name}
+    host = next(iter((*one.service.hosts, *one.service.addresses)))
+    return {"service": one.role, "key": spec.keys.get(one.role), "value": with_host(one.text, host), "now": one.name}

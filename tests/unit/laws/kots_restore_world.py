@@ -203,7 +203,8 @@ class RestoreWorld:
             def forget(self) -> None:
                 return None
 
-        return SimpleNamespace(Detached=Detached, place=lambda: self.place, environment=lambda _names: {}, check_folder=lambda _folder: None)
+        calls = {"place": lambda: self.place, "whose": lambda _folder: "us", "environment": lambda _names: {}, "check_folder": lambda _folder: None}
+        return SimpleNamespace(Detached=Detached, **calls)
 
     def _commands(self) -> Any:
         said = SimpleNamespace(out=json.dumps({"version": f"v{self.cli}"}), err="", code=0)

@@ -164,6 +164,28 @@ def test_one_that_failed_is_passed_over_and_named(world: Installation) -> None:
     assert [one.partition(":")[0] for one in result["passed_over"]] == [first] and asked(world) == 2
 
 
+def test_one_that_is_named_is_proven_and_no_other_is_begun_where_it_fails(world: Installation) -> None:
+    name = change(world, NAME)[0]["backup"]["name"]
+    change(world, NAME)
+    result, failure = change(world, NAME, backup=name)
+    assert failure == "" and (result["backup"]["name"], result["verdict"], result["changed"]) == (name, "verified", False)
+    assert (result["reused"], result["joined"], result["gates"]) == (True, False, [])
+    world.store.delete("lab-bucket", f"backups/{name}/{name}.tar.gz")
+    for check in (False, True):
+        result, failure = change(world, NAME, check=check, backup=name)
+        assert f"backup {name} is not proven" in failure and (result["verdict"], result["changed"], result["passed_over"]) == ("unverified", False, [])
+    assert asked(world) == 2
+
+
+def test_one_that_is_named_and_runs_is_waited_for(world: Installation) -> None:
+    name = world.console.call("POST", "/api/v1/snapshot/backup").body["backupName"]
+    world.clock.sleep(0.1)
+    result, failure = change(world, NAME, backup=name)
+    assert failure == "" and result["verified"] and (result["backup"]["name"], result["joined"], result["reused"]) == (name, True, False)
+    result, failure = change(world, NAME, backup="instance-none")
+    assert "there is no backup instance-none" in failure and name in failure and (result["verdict"], result["backup"]) == ("refused", None)
+
+
 def test_one_that_is_joined_in_vain_is_passed_over_too(world: Installation) -> None:
     world.velero.volumes.broken[NAMESPACE, "data-postgresql-0"] = "repository is locked"
     name = world.console.call("POST", "/api/v1/snapshot/backup").body["backupName"]
@@ -268,6 +290,8 @@ def test_waiting_asks_for_next_to_nothing(world: Installation) -> None:
 
 BAD = [
     pytest.param({"max_age": 0.0}, ["max_age is 0"], id="no age"),
+    pytest.param({"max_age": 60.0, "backup": "instance-a"}, ["backup and max_age"], id="a name and an age"),
+    pytest.param({"backup": "Not A Name"}, ["backup", "Not A Name"], id="no name"),
     pytest.param({"max_age": float("nan")}, ["max_age is nan"], id="no number"),
     pytest.param({"required_proofs": []}, ["required_proofs is empty"], id="no proof"),
     pytest.param({"required_proofs": ["phase", "faith"]}, ["required_proofs", "faith"], id="a proof that is none"),

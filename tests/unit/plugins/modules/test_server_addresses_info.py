@@ -108,7 +108,9 @@ def test_a_balancer_without_an_address_yet(world: AddressesWorld) -> None:
 
 def test_a_service_that_is_not_there(world: AddressesWorld) -> None:
     result = read(world, services={"vm_service": "vms"})
-    assert verdicts(result)["vm_service"] == "absent" and "no service vms" in result["reason"]
+    found = result["services"]["vm_service"]
+    assert found["verdict"] == "absent" and "no service vms" in result["reason"]
+    assert found["resolves_to"] == world.addresses("vm_service") and found["port"] == 3000, "where the old one is, and how it is asked whether it lives"
 
 
 HOST = "lab-1.elb.amazonaws.com"
@@ -149,6 +151,36 @@ def test_an_address_or_a_clouds_name_in_the_place_of_a_name_is_a_setting() -> No
         {"service": "nomad_server", "key": None, "value": "203.0.113.11", "now": "old.elb.amazonaws.com"},
         {"service": "vm_service", "key": "vm_service_host", "value": "203.0.113.13", "now": "192.0.2.14"},
     ]
+
+
+@pytest.mark.parametrize(
+    ("text", "host", "mended"),
+    [
+        ("192.0.2.14", "192.0.2.14", "203.0.113.13"),
+        ("192.0.2.14:3000", "192.0.2.14", "203.0.113.13:3000"),
+        (" http://192.0.2.14:3000/api?a=b", "192.0.2.14", "http://203.0.113.13:3000/api?a=b"),
+        ("https://old.elb.amazonaws.com", "old.elb.amazonaws.com", "https://203.0.113.13"),
+        ("https://[2001:db8::1]:3000/", "2001:db8::1", "https://203.0.113.13:3000/"),
+        ("2001:db8::1", "2001:db8::1", "203.0.113.13"),
+    ],
+)
+@pytest.mark.parametrize("given", [True, False])
+def test_of_a_setting_the_host_alone_is_another_one(text: str, host: str, mended: str, given: bool) -> None:
+    world = restored()
+    for one in world.app.versions:
+        one.values["vm_service_host"] = text
+    world.names["old.elb.amazonaws.com"] = ["192.0.2.15"]
+    result = read(world, names={"vm_service": host} if given else {}, config_keys={"vm_service": "vm_service_host"})
+    assert result["settings"] == [{"service": "vm_service", "key": "vm_service_host", "value": mended, "now": host}]
+
+
+def test_an_address_of_ipv6_in_a_url_is_in_brackets(world: AddressesWorld) -> None:
+    world.balance("vm_service", {"ip": "2001:db8::2"})
+    for text, mended in (("192.0.2.14", "2001:db8::2"), ("192.0.2.14:3000", "[2001:db8::2]:3000"), ("[2001:db8::1]:1", "[2001:db8::2]:1")):
+        for one in world.app.versions:
+            one.values["vm_service_host"] = text
+        result = read(world, names={}, config_keys={"vm_service": "vm_service_host"})
+        assert [one["value"] for one in result["settings"]] == [mended]
 
 
 def test_names_are_read_from_the_configuration(world: AddressesWorld) -> None:

@@ -64,6 +64,11 @@ def fresh(at: Site | None = None, *there: Any, bad: Any = None, max_age: float |
     return look(state(*there, at=at, bad=bad, **more), max_age=max_age)
 
 
+def named(name: str, *there: Any) -> Any:
+    """A task that is to prove one backup."""
+    return look(state(*there), backup=name)
+
+
 def server(**changes: Any) -> Any:
     return fresh(site(**changes))
 
@@ -178,6 +183,10 @@ CHOICES = [
     Row(
         "one runs, and a proven one is young enough", fresh(None, instance("instance-b", "InProgress", 100), instance(), max_age=3600), "verified", "instance-a"
     ),
+    Row("one is named: its age does not matter", named("instance-a", instance(begun=90000), instance("instance-b")), "verified", "backup instance-a is proven"),
+    Row("one is named that runs, whatever else runs", named("instance-a", instance(phase="InProgress"), instance("instance-b", None)), "running", "instance-a"),
+    Row("one is named that is not proven: none is begun", named("instance-a", instance(phase="Failed"), instance("instance-b")), "unverified", "instance-a"),
+    Row("one is named that is not there", named("instance-c", instance(), instance("instance-b")), "refused", "there are: instance-a, instance-b"),
     Row("kotsadm was asked, and none has shown", look(state(sent=True), {**following(), "uid": "", "name": ""}), "asked", "has not shown yet"),
     Row("kotsadm was asked a minute ago", look(state(sent=True), {**following(), "uid": "", "name": ""}, asked=61), "refused", "none has shown within 60 s"),
     Row("the answer was lost, but it is there", look(state(instance(phase="InProgress"), sent=True), {**following(), "uid": "", "name": ""}), "running"),
