@@ -23,7 +23,7 @@ options:
     type: str
     default: aws
   present:
-    description: The policy that the bucket has, as a document, as its text, or as M(amazon.aws.s3_bucket_info) tells it.
+    description: The policy that the bucket has, as a document, as its text, or as C(amazon.aws.s3_bucket_info) tells it.
     type: raw
 author:
   - The serverops.circleci authors (@serverops)

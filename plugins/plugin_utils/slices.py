@@ -49,7 +49,7 @@ class SlicedAction(ActionBase):
         handed: Json = {"run": str(uuid.uuid4())}
         said = ""
         while True:
-            result = self._later(handed, task_vars) if told.so_far else self._one(handed, task_vars)
+            result = self._later(handed, told, task_vars) if told.so_far else self._one(handed, task_vars)
             if not result.get("_partial"):
                 return result
             told.so_far = result
@@ -58,7 +58,7 @@ class SlicedAction(ActionBase):
                 said = result["_said"]
                 self._say(f"{said}, {self._time()}")
 
-    def _later(self, handed: Json, task_vars: Json) -> Json:
+    def _later(self, handed: Json, told: Told, task_vars: Json) -> Json:
         """A slice after the first: the task may have an act half done, so a host that is lost is tried until the time is over."""
         lost = ""
         while True:
@@ -74,7 +74,7 @@ class SlicedAction(ActionBase):
                 return result
             if not lost:
                 self._say(f"the host is lost and tried again, {self._time()}")
-            lost = str(result.get("msg"))
+            lost = told.lost = str(result.get("msg"))
             if self._spent() >= self._bound():
                 return {"failed": True, "msg": f"the host was lost and did not come back within wait_timeout ({self._bound():g} s): {lost}; {GO_ON}"}
             self._clock.sleep(RECONNECT)
@@ -120,6 +120,7 @@ class Told:
 
     def __init__(self) -> None:
         self.so_far: Json = {}
+        self.lost = ""
 
     def __enter__(self) -> None:
         return None
@@ -129,10 +130,16 @@ class Told:
 
     def completed(self, result: Json) -> Json:
         """The result; where the last slice broke, with all that was done and seen until then. It knows nothing of that, while a whole one has the run."""
-        if not self.so_far or not result.get("failed") or "run" in result:
-            return result
-        failure = {key: value for key, value in result.items() if key not in ("steps", "changed")}
-        return {**self.so_far, **failure}
+        if self.so_far and result.get("failed") and "run" not in result:
+            result = {**self.so_far, **{key: value for key, value in result.items() if key not in ("steps", "changed")}}
+        return self._with_what_was_lost(result) if self.lost else result
+
+    def _with_what_was_lost(self, result: Json) -> Json:
+        """A slice that is lost with its connection may have sent orders that nobody told: the state says whether something was changed."""
+        diff = result.get("diff") or {}
+        changed = bool(result.get("changed")) or diff.get("before") != diff.get("after")
+        warning = f"the connection was lost for a while ({self.lost}): what was sent in that moment is not among the steps"
+        return {**result, "changed": changed, "warnings": [*(result.get("warnings") or []), warning]}
 
 
 def _cleaned(result: Json) -> Json:

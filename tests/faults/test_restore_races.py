@@ -15,7 +15,8 @@ from typing import Any
 from unittest import mock
 
 import pytest
-from ansible_collections.serverops.circleci.plugins.module_utils.kots import restore_port
+from ansible_collections.serverops.circleci.plugins.module_utils.core.errors import Refused, Unreachable
+from ansible_collections.serverops.circleci.plugins.module_utils.kots import restore_cli_client, restore_port
 from faults.test_restore_faults import console_gone, damaged, is_whole, killed_when, restore
 from unit.laws.kots_restore_world import VELERO, RestoreWorld
 
@@ -249,3 +250,36 @@ def test_a_volume_of_which_not_all_bytes_came_is_not_whole(progress: Json) -> No
     world.state.put(*key, body)
     result = restore(world)
     assert result["failed"] and result["verdict"] == "incomplete" and "postgresql-0" in result["msg"]
+
+
+# -- what cannot be started --------------------------------------------------------------------------------------
+
+
+def test_a_program_that_cannot_be_started_is_tried_twice_and_its_reason_told() -> None:
+    world, tries = damaged(), []
+
+    def refused(self: Any, *_args: Any) -> None:
+        tries.append(world.clock.now())
+        world.clock.sleep(1.5)
+        raise Refused("kubectl-kots cannot be started: No such file or directory")
+
+    with mock.patch.object(restore_cli_client.ProgramClient, "start", refused):
+        result = restore(world)
+    assert result["failed"] and "No such file or directory" in result["msg"] and len(tries) == 2, (len(tries), result["msg"])
+
+
+@pytest.mark.parametrize("again", [1, 2])
+def test_an_answer_that_is_lost_before_the_start_is_no_program_that_ended(again: int) -> None:
+    world, left = damaged(), [again]
+    real = restore_port.RestoreClient.set_mark
+
+    def lost(self: Any, mark: Any) -> None:
+        if mark.begun and left[0]:
+            left[0] -= 1
+            raise Unreachable("the connection was lost")
+        real(self, mark)
+
+    with mock.patch.object(restore_port.RestoreClient, "set_mark", lost):
+        result = restore(world)
+    assert not result.get("failed") and result["verdict"] == "restored" and left == [0], result
+    assert steps(result).count("restore") == 1

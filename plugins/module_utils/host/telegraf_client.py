@@ -9,10 +9,11 @@ import difflib
 import os
 import re
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from typing import Any, Optional
 
 from ansible_collections.serverops.circleci.plugins.module_utils.core.clock import Clock
-from ansible_collections.serverops.circleci.plugins.module_utils.core.errors import BadInput, NotFound, Refused, Unreachable, doing
+from ansible_collections.serverops.circleci.plugins.module_utils.core.errors import BadInput, NotFound, NotPermitted, Refused, Unreachable, doing
 from ansible_collections.serverops.circleci.plugins.module_utils.core.secret import HIDDEN, Secret, passwords_in, without_passwords
 from ansible_collections.serverops.circleci.plugins.module_utils.host.files_client import access_of
 from ansible_collections.serverops.circleci.plugins.module_utils.host.model import access_wish
@@ -34,7 +35,7 @@ from ansible_collections.serverops.circleci.plugins.module_utils.transport.host_
 TABLES = ("outputs", "global_tags", "inputs", "processors", "aggregators", "agent", "secretstores")
 STATE = "{{json .State.Running}} {{.State.StartedAt}}"
 PATIENCE = 25.0  # s for docker
-SHORTEST = 4  # letters of a value that is not shown
+SHORTEST, TELLING = 4, 8  # letters of a value that is not shown: as a word, and anywhere
 
 
 def telegraf_spec(params: Mapping[str, Any]) -> TelegrafSpec:
@@ -146,11 +147,14 @@ class TelegrafPort:
     def _told(self, line: str) -> str:
         """Without the values that any of the files holds, as they stand and as this one is to be: a password, or an address with one."""
         texts = [self._spec.content.reveal()] if self._spec.content else []
-        texts += [(self._files.look(path).data or b"").decode("utf-8", "surrogateescape") for path in self._configuration()]
+        for path in self._configuration():
+            with suppress(NotPermitted):  # a folder, or whatever else Telegraf does not read either
+                texts.append((self._files.look(path).data or b"").decode("utf-8", "surrogateescape"))
         hidden = {value for text in texts for value in (*_values_of(text), *passwords_in(text)) if len(value) >= SHORTEST}
         told = without_passwords(line)
         for value in sorted(hidden, key=len, reverse=True):
-            told = re.sub(rf"(?<!\w){re.escape(value)}(?!\w)", HIDDEN, told)
+            word = re.escape(value)  # a short one may be a part of many words
+            told = re.sub(rf"(?<!\w){word}(?!\w)" if len(value) < TELLING else word, HIDDEN, told)
         return told
 
     def _configuration(self) -> list[str]:

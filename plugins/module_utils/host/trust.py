@@ -70,7 +70,8 @@ def _due(state: TrustState, named: tuple[Named, ...], behind: bool) -> Optional[
 def effect(state: TrustState, step: Any) -> TrustState:
     """The state after a step."""
     if isinstance(step, RefreshStore):
-        return replace(state, trusted=state.trusted | step.fingerprints, behind=False)
+        named = tuple(replace(one, served=None) for one in state.named)
+        return replace(state, named=named, trusted=state.trusted | step.fingerprints, behind=False)
     if isinstance(step, ClearNote):
         return replace(state, named=tuple(replace(one, pending=False, served=None) if one.served == step.note else one for one in state.named))
     found = step.paper.fingerprint if isinstance(step, WriteAnchor) else None

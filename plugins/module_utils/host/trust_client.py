@@ -78,6 +78,7 @@ class TrustPort:
         if isinstance(step, RefreshStore):
             with doing("refresh the store"):
                 self._make_store(step.fingerprints)
+            self._renew_notes()
             return
         if isinstance(step, ClearNote):
             self._notes.settle([step.note])
@@ -139,6 +140,13 @@ class TrustPort:
             raise Refused(f"{self._store.program} did not make {bundle} anew; it said: {said[0][:300]}")
         if not wanted <= fingerprints(self._files.look(bundle).data or b""):
             raise Refused(f"{self._store.program} left certificates of {self._store.folder} out of {bundle}; it said: {said[0][:300]}")
+
+    def _renew_notes(self) -> None:
+        """What started before the store was made anew has read the old one, also where that is later than the files."""
+        noted = {note.what for note in self._notes.notes()}
+        for wish in self._spec.wishes:
+            if note_of(wish.name) in noted:
+                self._leave_note(wish.name)
 
     def _leave_note(self, name: str) -> None:
         if self._spec.restart != "none":

@@ -182,6 +182,8 @@ def _older(look: ImageLook, home: Image) -> Decision:
     old = superfluous(look)
     if old:
         return act("older images than keep says, used by nothing", *(Remove(one.id, one.region, one.name) for one in old))
+    if look.state.strays:
+        return act("copies that are gone have left snapshots", Sweep(look.state.strays))
     stay = len(withheld(look))
     words = f"; more than keep says, for others may use them: {stay} (remove_shared)" if stay else ""
     return settled(f"image {home.name} is there{words}")

@@ -186,7 +186,7 @@ class ImagePort:
             raise Refused("a build has begun meanwhile")
         machines = [one for one in leftovers if one.kind == "instance"]
         for one in leftovers:
-            if one not in state.free or (machines and one.kind in LATER):
+            if one not in (*state.free, *state.strays) or (machines and one.kind in LATER):
                 continue
             if one.kind == "variables":
                 self._packer.forget(one.id)

@@ -126,7 +126,12 @@ class ImageState:
     def free(self) -> tuple[Leftover, ...]:
         """What can be taken away now: not a disk while an image is being made, since that may be made of it."""
         making = any(one.state == "pending" for one in self.images)
-        return tuple(one for one in self.leftovers if not (making and one.kind == "disk"))
+        return tuple(one for one in self.leftovers if not one.region and not (making and one.kind == "disk"))
+
+    @property
+    def strays(self) -> tuple[Leftover, ...]:
+        """What copies that are gone left in their regions: in nobody's way, so it goes last."""
+        return tuple(one for one in self.leftovers if one.region)
 
     def name_of(self, spec: ImageSpec) -> str:
         """The image's name: the family's with the digest's beginning."""

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Optional
 
 from ansible_collections.serverops.circleci.plugins.module_utils.core.shapes import Decision, Json, act, settled, stuck, waiting
@@ -53,7 +53,7 @@ class Order:
 
     name: str
     restores: tuple[tuple[str, str], ...] = ()
-    mark: Optional[Mark] = None
+    mark: Optional[Mark] = field(default=None, compare=False)  # it moves with each try: the order is the same
     item: str = ITEM
 
     def describe(self) -> Json:

@@ -27,7 +27,7 @@ def telegraf_start(root: Path, stamp: str) -> tuple[list[str], bool]:
     """What Telegraf logs when it starts, and whether it runs: it reads every .conf of its folder, and ends where one cannot be read."""
     lines = [f"{stamp} I! Starting Telegraf {VERSION}"]
     outputs: list[str] = []
-    for path in sorted((root / "etc/circleconfig/telegraf").glob("*.conf")):
+    for path in sorted(path for path in (root / "etc/circleconfig/telegraf").glob("*.conf") if path.is_file()):
         try:
             parsed = tomllib.loads(path.read_text())
         except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:

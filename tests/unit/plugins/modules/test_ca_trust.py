@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.serverops.circleci.plugins.module_utils import door
+from ansible_collections.serverops.circleci.plugins.module_utils.core.clock import SystemClock
 from ansible_collections.serverops.circleci.plugins.module_utils.core.errors import CollectionError
 from unit.plugins.modules.host_doors import Systemd
 from unit.plugins.modules.indoors import check_options, module, process, returned
@@ -65,6 +66,13 @@ def changed(system: TrustedSystem, check: bool = False, clock: Any = None, **par
     return door.result_of(outcome), outcome.failure
 
 
+class Later(SystemClock):
+    """Five minutes from now."""
+
+    def wall(self) -> datetime:
+        return super().wall() + timedelta(minutes=5)
+
+
 def test_a_note_goes_away_once_its_unit_was_restarted(system: TrustedSystem, change: Change, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     systemd, params = Systemd(tmp_path, monkeypatch), {"certificates": ROOT.pem, "restart": "nomad"}
     assert change(**params)[0]["restart_required"] and change(**params)[0]["steps"] == []
@@ -73,6 +81,21 @@ def test_a_note_goes_away_once_its_unit_was_restarted(system: TrustedSystem, cha
     result, failure = change(**params)
     assert failure == "" and result["steps"] == predicted["steps"] == [{"step": "clear", "id": "authorities", "note": "authorities corporate"}]
     assert (result["restart_required"], predicted["restart_required"]) == (False, False) and not change(**params)[0]["changed"]
+
+
+def test_what_started_before_the_store_was_made_is_still_to_be_restarted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The files were written, the store could not be made, and Nomad was started with the old one."""
+    system = TrustedSystem(tmp_path)
+    monkeypatch.setenv("PATH", system.path)
+    systemd, params = Systemd(tmp_path, monkeypatch), {"certificates": ROOT.pem, "restart": "nomad"}
+    (system.root / "trouble").write_text("fails")
+    assert "did not make" in changed(system, **params)[1]
+    systemd.started("nomad.service", datetime.now(timezone.utc) + timedelta(minutes=1))
+    (system.root / "trouble").unlink()
+    predicted = changed(system, check=True, clock=Later(), **params)[0]
+    result, failure = changed(system, clock=Later(), **params)
+    assert failure == "" and [step["step"] for step in result["steps"]] == ["refresh"] and result["steps"] == predicted["steps"]
+    assert result["restart_required"] and changed(system, clock=Later(), **params)[0]["restart_required"]
 
 
 def test_documentation_and_code_tell_the_same_options() -> None:

@@ -121,6 +121,17 @@ def test_what_replicated_refuses_takes_no_earlier_note_away(host: CertificateWor
     assert (result["restart_required"], result["restart_noted"]) == (False, True), "a restart would not serve what is wanted"
 
 
+def test_nor_does_it_make_one_wait_again_that_a_restart_has_served(host: CertificateWorld, change: Change) -> None:
+    change(ONE)
+    host.restarted()
+    before = PendingRestarts(host.notes_path).notes()
+    with host.host.look() as now:
+        now.state["stored"]["ghe_type"] = {"value": "of an older version"}
+    assert "ghe_type has no option" in change(TWO)[1]
+    assert PendingRestarts(host.notes_path).notes() == before != ()
+    assert not change(ONE)[0]["restart_required"]
+
+
 def test_what_replicated_has_stored_in_part_is_noted(host: CertificateWorld, change: Change, monkeypatch: pytest.MonkeyPatch) -> None:
     right = host._run
 

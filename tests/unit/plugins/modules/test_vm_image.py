@@ -215,6 +215,22 @@ def test_a_snapshot_that_a_removed_copy_left_is_taken_away_in_its_region() -> No
     assert run(world, regions=[AWAY])["changed"] is False
 
 
+def test_a_snapshot_elsewhere_that_cannot_go_keeps_no_image_from_being_built() -> None:
+    world = ImageWorld()
+    world.account.region(AWAY)["snapshots"]["snap-free"] = dict(FREE)
+
+    def fail() -> None:
+        raise refusal("UnauthorizedOperation", "You are not authorized to perform this operation", "DeleteSnapshot")
+
+    world.account.fails["delete_snapshot"] = fail
+    result = run(world, regions=[AWAY])
+    assert result["failed"] and "UnauthorizedOperation" in result["msg"], result
+    assert steps(result)[0] == "build" and "copy" in steps(result) and [one["id"] for one in result["leftovers"]] == ["snap-free"]
+    world.account.fails.clear()
+    last = run(world, regions=[AWAY])
+    assert steps(last) == ["sweep"] and set(last["regions"]) == {HOME, AWAY}
+
+
 def test_what_lies_in_a_region_where_another_controller_builds_is_that_ones() -> None:
     world = ImageWorld()
     assert not run(world, regions=[AWAY]).get("failed")

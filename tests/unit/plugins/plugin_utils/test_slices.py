@@ -142,7 +142,17 @@ def test_a_host_lost_in_a_later_slice_is_tried_again_with_what_the_last_one_hand
     assert [run["memory"] for run in runs] == [{"x": 1}] * 3
     assert [run["spent"] for run in runs] == [SLICE, 2 * SLICE + RECONNECT, 3 * SLICE + 2 * RECONNECT]
     assert len(action.resets) == 2
+    (warning,) = result["warnings"]
+    assert "no route" in warning and "not among the steps" in warning
     assert said[1:] == ["[drain] the host is lost and tried again, 100s of 5h", "[drain] b, 3m of 5h"]
+
+
+def test_what_a_lost_slice_alone_has_done_is_seen_by_the_state(said: list[str]) -> None:
+    quiet = {**DONE, "changed": False, "steps": []}
+    for after, changed in (({"app": "started"}, True), ({"app": "stopped"}, False)):
+        ended = {**quiet, "diff": {"before": {"app": "stopped"}, "after": after}}
+        assert Scripted(partial("a"), GONE, ended).run()["changed"] is changed
+        assert not Scripted(partial("a"), ended).run()["changed"]
 
 
 def test_a_reset_that_fails_is_a_try_too(said: list[str]) -> None:
