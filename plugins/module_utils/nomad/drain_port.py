@@ -45,6 +45,7 @@ class DrainPort:
         self._targets: tuple[str, ...] = tuple(self._known)
         self._lists = Lists(client, clock, READ_BOUND)
         self._own: dict[str, Node] = {}
+        self._asked: dict[str, float] = {}  # when clients told their own allocations
         self._sent: dict[str, tuple[int, Strategy]] = {}
         self._state: Optional[State] = None
         self._server: Optional[Server] = None
@@ -103,7 +104,8 @@ class DrainPort:
     def _must_be_idle(self, node: Node, step: NodeStep) -> None:
         """Before an order that strikes what runs: a long list is kept for seconds, and the orders of one look go out one after the other."""
         strikes_at_once = bool(self._server) and not self._server.has_eligibility  # type: ignore[union-attr]
-        if not isinstance(step, SetDrain) or not (step.why == "unstick" or (strikes_at_once and self._lists.age() > GAP)):
+        old = self._clock.now() - self._asked.get(node.id, float("-inf")) > GAP
+        if not isinstance(step, SetDrain) or not old or not (step.why == "unstick" or (strikes_at_once and self._lists.age() > GAP)):
             return
         found = self._own_allocations(node)
         if any(a.is_live and a.is_build for a in found):
@@ -214,7 +216,9 @@ class DrainPort:
 
     def _own_allocations(self, node: Node) -> Builds:
         with doing(f"read the allocations of client {node.name}"):
-            return self._client.parsed(allocations_from_api, self._client.read("node", node.id, "allocations").body)
+            found = self._client.parsed(allocations_from_api, self._client.read("node", node.id, "allocations").body)
+        self._asked[node.id] = self._clock.now()
+        return found
 
     def _fetch(self, item: str) -> Optional[Node]:
         try:
