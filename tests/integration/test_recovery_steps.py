@@ -257,6 +257,7 @@ def test_the_time_of_a_recovery_counts_from_its_first_begin(states: list[str], s
     file = tmp_path / "journal.json"
     given: dict[str, Any] = {"phase": "ended", "steps": steps, "message": "", "restored": restored, "began": time.time() - 60, "report": ""}
     given |= {"journal_known": {"restore": {"began": stamp(60), "file": str(file)}}, "journal_dir": str(tmp_path), "backup": "instance-a"}
+    given["usual"] = {f"kots_disaster_recovery_{name}": usual for name, usual in (("namespace", "circleci-server"), ("velero_namespace", "velero"))}
     played = one_file("journal.yml", tmp_path, given, tell="kept")
     assert played.code == 0, played.output
     measured = json.loads(file.read_text())["measured"]

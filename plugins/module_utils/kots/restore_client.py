@@ -156,7 +156,8 @@ class RestoreClient:
 
     def clear(self, restores: Iterable[tuple[str, str]]) -> None:
         """Delete these very Restores; what they restored stays. Raises NotFound where none of them is there any more."""
-        if not any([self._delete(RESTORE, name, uid) for name, uid in restores]):
+        gone = [self._delete(RESTORE, name, uid) for name, uid in restores]
+        if True not in gone:
             raise NotFound("somebody else deleted these Restores meanwhile")
 
     def map_storage(self, classes: Mapping[str, str]) -> None:

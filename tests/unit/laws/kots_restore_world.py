@@ -248,7 +248,7 @@ class RestoreWorld:
 
     def wait_any(self, mirrors: Sequence[LabMirror], seconds: float) -> bool:
         ends = self.clock.now() + seconds
-        while not any([mirror.changed() for mirror in mirrors]):
+        while True not in [mirror.changed() for mirror in mirrors]:
             if self.clock.now() >= ends:
                 return False
             self.clock.sleep(min(STEP, max(0.001, ends - self.clock.now())))
