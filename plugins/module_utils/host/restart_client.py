@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import datetime
+from typing import Optional
 
 from ansible_collections.serverops.circleci.plugins.module_utils.core.errors import BadInput, Refused
 from ansible_collections.serverops.circleci.plugins.module_utils.host.restart import (
@@ -64,6 +65,19 @@ class PendingRestarts:
             for note in notes:
                 if texts.get(note.name) == render_note(note):
                     self._folder.remove(note.name)
+
+    def find(self, what: str) -> Optional[Note]:
+        """The note of that `what`."""
+        return next((note for note in self.notes() if note.what == what), None)
+
+    def take_back(self, note: Note, earlier: Optional[Note]) -> None:
+        """What `note` was left for did not come about: what was noted before stands again, unless it was renewed meanwhile."""
+        with self._folder.locked():
+            if self._folder.texts().get(note.name) == render_note(note):
+                if earlier is None:
+                    self._folder.remove(note.name)
+                else:
+                    self._folder.put(note.name, render_note(earlier))
 
     def _parsed(self, name: str, text: str) -> Note:
         try:

@@ -118,15 +118,13 @@ class CertificatePort:
 
     def _into_app(self, pair: Pair) -> None:
         """Noted first, so that a run that dies has said it; noted again, so that a start in between does not count for it."""
-        earlier = [note for note in self._notes.notes() if note.what == WHAT]
+        earlier = self._notes.find(WHAT)
         before, note = self._client.held(), self._leave_note()
         try:
             self._place.install(pair, self._name)
         except Refused:
             if self._holds(before):  # nothing more to restart for than before
-                self._notes.settle([note])
-                for one in earlier:
-                    self._notes.leave(one.what, one.why, one.time)
+                self._notes.take_back(note, earlier)
             raise
         self._leave_note()
 

@@ -50,7 +50,7 @@ class ConfigPort:
 
     def _import(self, step: ImportItems) -> None:
         """Noted first, so that a run that dies has said it; noted again, so that a start in between does not count for it."""
-        was_noted = any(note.what == SETTINGS for note in self._app.notes.notes())
+        earlier = self._app.notes.find(SETTINGS)
         note = self._app.notes.leave(SETTINGS, why_of(step), self._clock.wall())
         try:
             self._client.import_items(dict(step.wanted))
@@ -58,8 +58,7 @@ class ConfigPort:
             if len(left) == len(step.wanted):
                 raise Refused(_ignored(left))
         except Refused:
-            if not was_noted:
-                self._app.notes.settle([note])
+            self._app.notes.take_back(note, earlier)
             raise
         self._app.notes.leave(SETTINGS, why_of(step), self._clock.wall())
         if left:

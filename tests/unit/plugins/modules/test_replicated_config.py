@@ -114,6 +114,14 @@ def test_what_replicated_refuses_is_told_and_leaves_no_note(world: ServicesWorld
     assert (notes(world), result["changed"], world.host.count("import")) == ([], False, 0)
 
 
+def test_nor_does_what_it_refuses_renew_a_note_that_was_there(world: ServicesWorld) -> None:
+    go(world, settings={"aws_region": "eu-west-1"})
+    before = PendingRestarts(world.notes_path).notes()
+    world.clock.sleep(60)
+    assert "hostname is required" in go(world, settings={"hostname": ""})[1]
+    assert PendingRestarts(world.notes_path).notes() == before != ()
+
+
 def test_what_replicated_passes_over_in_silence_is_told(world: ServicesWorld) -> None:
     result, failure = go(world, settings={"lab_installation_id": "i-2"})
     assert "lab_installation_id did not change" in failure and notes(world) == []
