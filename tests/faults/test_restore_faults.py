@@ -237,12 +237,18 @@ def test_F62_somebody_elses_restore_is_left_alone() -> None:
     assert restore(world, owner="another team", take_over=True)["verdict"] == "restored" and is_whole(world)
 
 
-def test_F62_old_restores_of_the_same_backup_go_first_for_the_cli_dies_of_them() -> None:
+def superseded() -> tuple[RestoreWorld, str]:
+    """A backup was restored, then another one; the first is wanted again."""
     world = damaged()
     assert restore(world)["verdict"] == "restored"
     first, world.backup = world.backup, world.make_backup()
     assert restore(world)["verdict"] == "restored"
     world.backup = first
+    return world, first
+
+
+def test_F62_old_restores_of_the_same_backup_go_first_for_the_cli_dies_of_them() -> None:
+    world, first = superseded()
     world.lose_data()
     result = restore(world)
     assert result["verdict"] == "restored" and is_whole(world)

@@ -17,7 +17,7 @@ from unittest import mock
 import pytest
 from ansible_collections.serverops.circleci.plugins.module_utils.core.errors import Refused, Unreachable
 from ansible_collections.serverops.circleci.plugins.module_utils.kots import restore_cli_client, restore_port
-from faults.test_restore_faults import console_gone, damaged, is_whole, killed_when, restore
+from faults.test_restore_faults import console_gone, damaged, is_whole, killed_when, restore, superseded
 from unit.laws.kots_restore_world import VELERO, RestoreWorld
 
 from lab.installation.installation import NAMESPACE
@@ -172,11 +172,7 @@ def test_a_mark_and_a_kept_console_without_the_newer_notes_are_understood() -> N
 
 
 def test_a_restore_that_was_made_anew_under_its_name_is_not_deleted() -> None:
-    world = damaged()
-    assert restore(world)["verdict"] == "restored"
-    first, world.backup = world.backup, world.make_backup()
-    assert restore(world)["verdict"] == "restored"
-    world.backup = first
+    world, first = superseded()
     keys = [("restores.velero.io", VELERO, f"{first}.{part}") for part in ("kotsadm", "circleci-server")]
     uids = []
 
@@ -196,11 +192,7 @@ def test_a_restore_that_was_made_anew_under_its_name_is_not_deleted() -> None:
 
 
 def test_restores_that_somebody_deleted_meanwhile_are_no_step_of_ours() -> None:
-    world = damaged()
-    assert restore(world)["verdict"] == "restored"
-    first, world.backup = world.backup, world.make_backup()
-    assert restore(world)["verdict"] == "restored"
-    world.backup = first
+    world, first = superseded()
     world.lose_data()
 
     def gone() -> None:

@@ -48,6 +48,11 @@ class Task:
     spent: float = 0.0
     progress: str = ""
 
+    def answered(self, *names: str) -> tuple[str, ...]:
+        """Those of these steps that were sent and answered, in their order."""
+        doubtful = [entry for _item, entry in self.doubtful]
+        return tuple(str(entry["step"]) for entry in self.steps if entry.get("step") in names and entry not in doubtful)
+
 
 class Outcome(NamedTuple):
     """How it went. `failure` is empty on success; `partial` means: a slice is over, the task is not, and `view` is what holds should nothing more be heard."""

@@ -57,8 +57,7 @@ class AccountPort:
 
     def _made(self) -> bool:
         """Whether this task has made it, by an order that was answered."""
-        open_orders = [entry for _item, entry in self._task.doubtful]
-        return any(entry["step"] == "make_account" and entry not in open_orders for entry in self._task.steps)
+        return bool(self._task.answered("make_account"))
 
     def apply(self, step: Any) -> None:
         """Do it."""

@@ -57,8 +57,7 @@ class KeyPort:
 
     def _sent(self) -> bool:
         """Whether this task has sent the public half, by an order that was answered."""
-        open_orders = [entry for _item, entry in self._task.doubtful]
-        return any(entry["step"] == "upload_key" and entry not in open_orders for entry in self._task.steps)
+        return bool(self._task.answered("upload_key"))
 
     def apply(self, step: Any) -> None:
         """Do it."""

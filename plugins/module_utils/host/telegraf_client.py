@@ -8,7 +8,7 @@ from __future__ import annotations
 import difflib
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from typing import Any, Optional
 
@@ -132,7 +132,7 @@ class TelegrafPort:
             time.timestamp() <= self._changed(),
             (self._clock.wall() - time).total_seconds(),
             loaded_outputs(log),
-            tuple(self._told(line) for line in error_lines(log)),
+            self._told(error_lines(log)),
         )
 
     def _changed(self) -> float:
@@ -144,18 +144,17 @@ class TelegrafPort:
         ran = commands.run([self._docker or "", "logs", "--since", since, self._spec.container], PATIENCE)
         return ran.out + ran.err
 
-    def _told(self, line: str) -> str:
+    def _told(self, lines: Sequence[str]) -> tuple[str, ...]:
         """Without the values that any of the files holds, as they stand and as this one is to be: a password, or an address with one."""
+        if not lines:
+            return ()
         texts = [self._spec.content.reveal()] if self._spec.content else []
         for path in self._configuration():
             with suppress(NotPermitted):  # a folder, or whatever else Telegraf does not read either
                 texts.append((self._files.look(path).data or b"").decode("utf-8", "surrogateescape"))
-        hidden = {value for text in texts for value in (*_values_of(text), *passwords_in(text)) if len(value) >= SHORTEST}
-        told = without_passwords(line)
-        for value in sorted(hidden, key=len, reverse=True):
-            word = re.escape(value)  # a short one may be a part of many words
-            told = re.sub(rf"(?<!\w){word}(?!\w)" if len(value) < TELLING else word, HIDDEN, told)
-        return told
+        found = {value for text in texts for value in (*_values_of(text), *passwords_in(text)) if len(value) >= SHORTEST}
+        hidden = sorted(found, key=len, reverse=True)
+        return tuple(_without(hidden, line) for line in lines)
 
     def _configuration(self) -> list[str]:
         """All files that Telegraf reads."""
@@ -165,7 +164,7 @@ class TelegrafPort:
     def _run(self, *words: str) -> None:
         ran = commands.run([self._docker or "", *words], PATIENCE)
         if ran.code != 0:
-            raise Refused(f"docker {words[0]} failed: {self._told(ran.err.strip()[:200]) or 'no answer in time'}")
+            raise Refused(f"docker {words[0]} failed: {self._told([ran.err.strip()[:200]])[0] or 'no answer in time'}")
 
 
 def _values_of(text: str) -> set[str]:
@@ -175,6 +174,15 @@ def _values_of(text: str) -> set[str]:
     except BadInput:
         behind = re.findall(r"=[ \t]*(.+)", text)
         return {part.strip(" \t\r\"'[]") for line in behind for part in (line, *re.split(r"[\"',]", line))}
+
+
+def _without(hidden: Sequence[str], line: str) -> str:
+    """The line without these values, of which the longer ones come first."""
+    told = without_passwords(line)
+    for value in hidden:
+        word = re.escape(value)  # a short one may be a part of many words
+        told = re.sub(rf"(?<!\w){word}(?!\w)" if len(value) < TELLING else word, HIDDEN, told)
+    return told
 
 
 def _strings(value: Any) -> Iterator[str]:

@@ -84,8 +84,7 @@ class ConfigPort:
 
     def _is_ordered(self) -> bool:
         """Whether kotsadm took an order of this task. One whose answer was lost is in doubt: it is looked for, and sent again where nothing came of it."""
-        doubtful = [entry for _item, entry in self._task.doubtful]
-        return any(entry.get("step") == "version" and entry not in doubtful for entry in self._task.steps)
+        return bool(self._task.answered("version"))
 
     def _needed(self, state: ConfigState) -> list[int]:
         """The base, the current one, and what an earlier run may have made."""

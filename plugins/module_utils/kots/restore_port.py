@@ -58,7 +58,8 @@ class RestorePort:
             backup=found,
             is_there=any(meta_from_api(one).name == self._spec.backup for one in listed),
             names=tuple(one.name for one in sorted(backups, key=lambda one: one.begun)),
-            sent=self._sent(),
+            # What stays without an answer is the noting of it, before the program: then nothing was started.
+            sent=self._task.answered(*SENT),
         )
         with doing("read the restores"):
             state = self._with_restores(state, bool(confirming))
@@ -76,11 +77,6 @@ class RestorePort:
         self._clock.sleep(max(0.0, ends - self._clock.now()))
 
     # -- reading ---------------------------------------------------------------------------------------------
-
-    def _sent(self) -> tuple[str, ...]:
-        """What this task has started. What stays without an answer is the noting of it, before the program: then nothing was started."""
-        doubtful = [entry for _item, entry in self._task.doubtful]
-        return tuple(str(step["step"]) for step in self._task.steps if step.get("step") in SENT and step not in doubtful)
 
     def _with_restores(self, state: RestoreState, fresh: bool) -> RestoreState:
         """By the watches as long as a Restore lives. Where none does, one may be begun, cleared or called whole, and two watches need not belong together:
